@@ -1,0 +1,53 @@
+/** `lethe.yaml` after parsing: paths absolute, `${LETHE_…}` filled in, defaults set. */
+export type Config = {
+  /** Absolute path of the file, and the folder that its relative paths start from. */
+  readonly file: string;
+  readonly directory: string;
+  readonly controller: Controller;
+  /** Where Lethe keeps its own records. */
+  readonly state: Location;
+  readonly stores: readonly StoreConfig[];
+  readonly backups: readonly BackupConfig[];
+  readonly reports: { readonly directory: string };
+  /** Cron expressions by job name, in the controller's time zone. */
+  readonly schedule: Readonly<Record<string, string>>;
+  readonly keys: { readonly signing: string; readonly pseudonym: string };
+  /** Days before the due date from which a pending request is named in the night's warnings. */
+  readonly warnDays: number;
+};
+
+export type Controller = {
+  readonly name: string;
+  /** ISO 3166-1 alpha-2: whose public holidays move deadlines. */
+  readonly country: string;
+  /** ISO 3166-2 subdivision without the country, e.g. `BE` for Berlin. */
+  readonly region: string | undefined;
+  readonly dpo: string;
+  /** IANA name: days of receipt, schedules and report dates are this zone's. */
+  readonly timeZone: string;
+};
+
+/** A server of the user's, or a database on the PostgreSQL that Lethe runs in `.lethe/` beside the configuration. */
+export type Location = { readonly url: string } | { readonly embedded: string };
+
+export type StoreConfig = {
+  readonly name: string;
+  readonly location: Location;
+  /** Absolute path of the policy file. */
+  readonly policy: string;
+  /** Schemas that belong to the store; every table in them is searched by `verify`. */
+  readonly schemas: readonly string[];
+  /** Subjects in one transaction. */
+  readonly batch: number;
+  readonly lockTimeoutMs: number;
+  readonly statementTimeoutMs: number;
+};
+
+export type BackupConfig = {
+  readonly name: string;
+  readonly kind: "directory";
+  readonly store: string;
+  /** Absolute path. */
+  readonly path: string;
+  readonly keepDays: number;
+};

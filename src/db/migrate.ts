@@ -1,0 +1,37 @@
+import { sql, type Kysely } from "kysely";
+import { Migrator, type MigrationProvider } from "kysely/migration";
+import { LetheError } from "#lib/errors.ts";
+import { databaseError } from "#db/database-error.ts";
+
+/**
+ * Brings a `lethe` schema up to date; safe under concurrent callers (kysely takes a lock). The schema must exist or the role
+ * must be allowed to create it.
+ */
+export const migrate = async <DB>(db: Kysely<DB>, label: string, provider: MigrationProvider): Promise<void> => {
+  const present = await sql<{ present: boolean }>`select to_regnamespace('lethe') is not null as present`
+    .execute(db)
+    .catch((error: unknown) => {
+      throw databaseError(error, label);
+    });
+  if (present.rows[0]?.present !== true) {
+    await sql`create schema if not exists lethe`.execute(db).catch((error: unknown) => {
+      throw databaseError(error, label);
+    });
+  }
+  const migrator = new Migrator({
+    db: db as Kysely<unknown>,
+    provider,
+    migrationTableSchema: "lethe",
+    migrationTableName: "migration",
+    migrationLockTableName: "migration_lock",
+  });
+  const { error } = await migrator.migrateToLatest();
+  if (error !== undefined) {
+    const known = databaseError(error, label);
+    if (known instanceof LetheError) throw known;
+    throw new LetheError("DATABASE_FAILED", `database ${label}: the schema lethe could not be brought up to date`, {
+      hint: "check that the role may create tables in the schema lethe",
+      cause: error,
+    });
+  }
+};

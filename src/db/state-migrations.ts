@@ -1,0 +1,95 @@
+import { sql, type Kysely } from "kysely";
+import type { Migration, MigrationProvider } from "kysely/migration";
+import { requestStates } from "#records/request.ts";
+
+/** Migrations of Lethe's own database, by name in order. A released migration is never edited. */
+const migrations: Record<string, Migration> = {
+  "0001-the-night": { up: theNight },
+};
+
+export const stateMigrations: MigrationProvider = { getMigrations: () => Promise.resolve(migrations) };
+
+async function theNight(db: Kysely<unknown>): Promise<void> {
+  const states = sql.join(requestStates.map((state) => sql.lit(state)));
+  const statements = [
+    sql`create table lethe.run (
+      id text primary key, job text not null, started_at timestamptz not null, ended_at timestamptz,
+      outcome text check (outcome in ('done', 'attention', 'failed', 'stopped')),
+      ledger_from bigint not null, bundle text)`,
+    sql`create table lethe.import_file (
+      digest text primary key, imported_at timestamptz not null, finished_at timestamptz)`,
+    sql`create table lethe.request (
+      id bigint generated always as identity primary key, ref text not null unique,
+      state text not null check (state in (${states})), held_from text check (held_from in (${states})),
+      received_on date not null, due_on date not null, due_basis text not null, ground text,
+      created_at timestamptz not null, changed_at timestamptz not null,
+      approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
+      reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
+      erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
+      run_id text references lethe.run)`,
+    sql`create index request_state on lethe.request (state, due_on)`,
+    sql`create table lethe.import_row (
+      file_digest text not null references lethe.import_file, row_number integer not null,
+      outcome text not null check (outcome in ('accepted', 'repeated', 'rejected')),
+      request_id bigint references lethe.request, code text, primary key (file_digest, row_number))`,
+    sql`create table lethe.request_identifier (
+      request_id bigint not null references lethe.request, kind text not null, value text not null,
+      primary key (request_id, kind, value))`,
+    sql`create index request_identifier_value on lethe.request_identifier (kind, value)`,
+    sql`create table lethe.plan (
+      hash text primary key, shape text not null, store text not null, run_id text references lethe.run,
+      frozen_at timestamptz not null, body text not null)`,
+    sql`create table lethe.batch (
+      id uuid primary key, run_id text not null references lethe.run, store text not null,
+      plan_hash text not null references lethe.plan,
+      state text not null check (state in ('frozen', 'committed', 'abandoned')), requests integer not null)`,
+    sql`create table lethe.subject (
+      request_id bigint not null references lethe.request, store text not null, key text,
+      state text not null check (state in ('located', 'executed', 'verified', 'absent')),
+      batch_id uuid references lethe.batch, primary key (request_id, store))`,
+    sql`create index subject_batch on lethe.subject (batch_id)`,
+    sql`create table lethe.subject_identifier (
+      request_id bigint not null references lethe.request, store text not null, kind text not null,
+      value text not null, primary key (request_id, store, kind, value))`,
+    // An ANALYZE must not copy identifiers into pg_statistic, where deleting the row would leave them.
+    sql`alter table lethe.request_identifier alter column value set statistics 0`,
+    sql`alter table lethe.subject_identifier alter column value set statistics 0`,
+    sql`alter table lethe.subject alter column key set statistics 0`,
+    sql`create table lethe.disposition (
+      request_id bigint not null references lethe.request, store text not null, table_name text not null,
+      treatment text not null, rows bigint not null, spared bigint not null, basis text,
+      until_first date, until_last date, run_id text not null references lethe.run,
+      primary key (request_id, store, table_name))`,
+    sql`create index disposition_run on lethe.disposition (run_id)`,
+    sql`create table lethe.conserved (
+      run_id text not null references lethe.run, batch_id uuid not null, store text not null, table_name text not null,
+      measure text not null, period date not null, before numeric not null, after numeric not null,
+      primary key (batch_id, store, table_name, measure, period))`,
+    sql`create table lethe.anonymity (
+      run_id text not null references lethe.run, store text not null, table_name text not null, quasi jsonb not null,
+      threshold bigint not null, k bigint not null, classes bigint not null, rows bigint not null,
+      below bigint not null, measured_at timestamptz not null, primary key (run_id, store, table_name))`,
+    sql`create table lethe.residual (
+      run_id text not null references lethe.run, request_id bigint not null references lethe.request,
+      store text not null, table_name text not null, column_name text not null, rows bigint not null,
+      primary key (run_id, request_id, store, table_name, column_name))`,
+    sql`create table lethe.suppression (
+      mac bytea not null, key_id text not null, store text not null, erased_at timestamptz not null,
+      expires_on date not null, primary key (mac, store, erased_at))`,
+    sql`create table lethe.backup_set (
+      repository text not null, name text not null, sha256 text not null, bytes bigint not null,
+      taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,
+      purged_at timestamptz, state text not null check (state in ('listed', 'condemned', 'purged', 'vanished')),
+      run_id text references lethe.run, primary key (repository, name, sha256))`,
+    sql`create table lethe.ledger_entry (
+      index bigint primary key, kind text not null, run_id text, request_ref text, body text not null)`,
+    sql`create index ledger_entry_request on lethe.ledger_entry (request_ref) where request_ref is not null`,
+    sql`create table lethe.ledger_head (
+      only boolean primary key default true check (only), size bigint not null, root bytea not null,
+      frontier bytea[] not null, last_at timestamptz not null)`,
+    sql`create table lethe.checkpoint (
+      size bigint primary key, root bytea not null, note text not null, signed_at timestamptz not null, run_id text)`,
+    sql`create table lethe.job_state (job text primary key, last_due_at timestamptz, last_ended_at timestamptz)`,
+  ];
+  for (const statement of statements) await statement.execute(db);
+}

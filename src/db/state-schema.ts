@@ -1,0 +1,195 @@
+import type { Generated, JSONColumnType } from "kysely";
+import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
+import type { Treatment } from "#records/treatment.ts";
+
+/**
+ * Lethe's own database (schema `lethe`): requests, plans, ledger, inventories. It lives apart from the stores, so that
+ * restoring a store never rolls it back (B3). Dates are ISO strings, `timestamptz` are ISO strings in UTC, 64-bit
+ * numbers are JavaScript numbers (the pool's parsers see to it; they throw past 2^53).
+ */
+export type StateDb = {
+  "lethe.run": RunTable;
+  "lethe.import_file": ImportFileTable;
+  "lethe.import_row": ImportRowTable;
+  "lethe.request": RequestTable;
+  "lethe.request_identifier": RequestIdentifierTable;
+  "lethe.subject": SubjectTable;
+  "lethe.subject_identifier": SubjectIdentifierTable;
+  "lethe.plan": PlanTable;
+  "lethe.batch": BatchTable;
+  "lethe.disposition": DispositionTable;
+  "lethe.conserved": ConservedTable;
+  "lethe.anonymity": AnonymityTable;
+  "lethe.residual": ResidualTable;
+  "lethe.suppression": SuppressionTable;
+  "lethe.backup_set": BackupSetTable;
+  "lethe.ledger_entry": LedgerEntryTable;
+  "lethe.ledger_head": LedgerHeadTable;
+  "lethe.checkpoint": CheckpointTable;
+  "lethe.job_state": JobStateTable;
+};
+
+export type RunTable = {
+  id: string;
+  job: string;
+  started_at: string;
+  ended_at: string | null;
+  /** `done | attention | failed | stopped`, null while it runs or when it died. */
+  outcome: string | null;
+  /** Index of the first ledger entry of the run; the entries before it belong to intake or earlier runs. */
+  ledger_from: number;
+  bundle: string | null;
+};
+
+/** A file that was imported, by the SHA-256 of its bytes: its name may name a person, so it is not kept. */
+export type ImportFileTable = { digest: string; imported_at: string; finished_at: string | null };
+
+export type ImportRowTable = {
+  file_digest: string;
+  /** 1-based record number below the header. */
+  row_number: number;
+  outcome: "accepted" | "repeated" | "rejected";
+  request_id: number | null;
+  code: string | null;
+};
+
+export type RequestTable = {
+  id: Generated<number>;
+  ref: string;
+  state: RequestState;
+  /** The state to go back to when a hold is released. */
+  held_from: RequestState | null;
+  received_on: string;
+  due_on: string;
+  /** The rule that the due date follows, e.g. `GDPR Art. 12(3)`. */
+  due_basis: string;
+  ground: string | null;
+  created_at: string;
+  /** Latest change of state. */
+  changed_at: string;
+  approved_by: string | null;
+  approved_at: string | null;
+  /** The hash of the plan that was shown to the approver, and of its shape (rules without row sets). */
+  approved_plan: string | null;
+  approved_shape: string | null;
+  reason: string | null;
+  code: string | null;
+  code_since: string | null;
+  detail: JSONColumnType<RequestDetail> | null;
+  /** How often the person asked again. */
+  repeats: Generated<number>;
+  erased_at: string | null;
+  completed_at: string | null;
+  /** The day by which every backup that can hold the subject has passed its retention. */
+  backups_clear_on: string | null;
+  /** The run that worked on it last. */
+  run_id: string | null;
+};
+
+/** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */
+export type RequestIdentifierTable = { request_id: number; kind: IdentifierKind; value: string };
+
+/** Where a subject was found: the primary key of the root row as text. `key` is null in a store that holds no root row. */
+export type SubjectTable = {
+  request_id: number;
+  store: string;
+  key: string | null;
+  /** `located | executed | verified | absent` */
+  state: "located" | "executed" | "verified" | "absent";
+  batch_id: string | null;
+};
+
+/** Read from the root row before anything changed: what must not be found again. Deleted with the request's identifiers. */
+export type SubjectIdentifierTable = { request_id: number; store: string; kind: string; value: string };
+
+export type PlanTable = { hash: string; shape: string; store: string; run_id: string | null; frozen_at: string; body: string };
+
+export type BatchTable = {
+  id: string;
+  run_id: string;
+  store: string;
+  plan_hash: string;
+  /** `frozen`: saved, not known to be done; `committed`: the store's journal was read back; `abandoned`: planned again. */
+  state: "frozen" | "committed" | "abandoned";
+  requests: number;
+};
+
+export type DispositionTable = {
+  request_id: number;
+  store: string;
+  table_name: string;
+  treatment: Treatment;
+  rows: number;
+  spared: number;
+  basis: string | null;
+  until_first: string | null;
+  until_last: string | null;
+  run_id: string;
+};
+
+export type ConservedTable = {
+  run_id: string;
+  batch_id: string;
+  store: string;
+  table_name: string;
+  measure: string;
+  period: string;
+  before: string;
+  after: string;
+};
+
+export type AnonymityTable = {
+  run_id: string;
+  store: string;
+  table_name: string;
+  quasi: JSONColumnType<string[]>;
+  threshold: number;
+  k: number;
+  classes: number;
+  rows: number;
+  below: number;
+  measured_at: string;
+};
+
+export type ResidualTable = {
+  run_id: string;
+  request_id: number;
+  store: string;
+  table_name: string;
+  column_name: string;
+  rows: number;
+};
+
+/** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
+export type SuppressionTable = { mac: Buffer; key_id: string; store: string; erased_at: string; expires_on: string };
+
+export type BackupSetTable = {
+  repository: string;
+  name: string;
+  sha256: string;
+  bytes: number;
+  taken_at: string;
+  first_seen_at: string;
+  /** Modification time when it was hashed, to hash again only what changed. */
+  modified_at: string;
+  purged_at: string | null;
+  /** `listed` → `condemned` (hashed, about to be deleted) → `purged` (read back as gone) or `vanished` (gone without us). */
+  state: "listed" | "condemned" | "purged" | "vanished";
+  run_id: string | null;
+};
+
+export type LedgerEntryTable = {
+  index: number;
+  kind: string;
+  run_id: string | null;
+  request_ref: string | null;
+  /** Canonical JSON, the exact bytes that are hashed. */
+  body: string;
+};
+
+/** One row: the compact range of the tree, so that appending never reads old entries. */
+export type LedgerHeadTable = { only: boolean; size: number; root: Buffer; frontier: Buffer[]; last_at: string };
+
+export type CheckpointTable = { size: number; root: Buffer; note: string; signed_at: string; run_id: string | null };
+
+export type JobStateTable = { job: string; last_due_at: string | null; last_ended_at: string | null };

@@ -1,0 +1,29 @@
+/**
+ * The places where a crash has something to lose, by name. The fault tests kill the process at each of them with
+ * SIGKILL and compare what the next run makes of it with an undisturbed night.
+ */
+export const faultPoints = [
+  "after-import-row-batch",
+  "after-plan-frozen",
+  "before-batch-commit",
+  "after-batch-commit",
+  "after-journal-collected",
+  "after-views-refreshed",
+  "before-verified-recorded",
+  "after-verified-recorded",
+  "before-backup-unlink",
+  "after-backup-unlink",
+  "after-backups-recorded",
+  "before-suppression-destroyed",
+  "after-checkpoint",
+  "after-report-files",
+  "before-bundle-rename",
+  "after-bundle-rename",
+] as const;
+
+export type FaultPoint = (typeof faultPoints)[number];
+
+/** Dies here, at once and without cleaning up, when the fault tests ask for it. */
+export const faultPoint = (point: FaultPoint): void => {
+  if (process.env["LETHE_FAULT"] === point) process.kill(process.pid, "SIGKILL");
+};

@@ -1,0 +1,25 @@
+import { randomBytes } from "node:crypto";
+
+/** The only source of randomness (I13): returns `bytes` unpredictable bytes. */
+export type Random = (bytes: number) => Uint8Array;
+
+export const systemRandom: Random = (bytes) => randomBytes(bytes);
+
+const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/** `length` characters of Crockford's base 32: no I, L, O, U, so that people can read it over the telephone. */
+export const randomCode = (random: Random, length: number): string =>
+  Array.from(random(length), (byte) => alphabet[byte % 32]).join("");
+
+/** Request references are random, so that nothing about the person or the order of arrival can be read off them. */
+export const requestReference = (random: Random): string => {
+  const code = randomCode(random, 12);
+  return `R-${code.slice(0, 4)}-${code.slice(4, 8)}-${code.slice(8)}`;
+};
+
+/** Time first, so that directories sort; random last, so that two machines never meet. */
+export const runIdentifier = (now: { toString(): string }, random: Random): string =>
+  `${now
+    .toString()
+    .replaceAll(/[-:]|\..*$/g, "")
+    .replace(/Z?$/, "Z")}-${randomCode(random, 6)}`;

@@ -1,0 +1,38 @@
+import type { Conserved, Anonymity, Disposition, Residual } from "#records/treatment.ts";
+import type { RequestCounts, RequestDetail } from "#records/request.ts";
+
+/**
+ * What the ledger says happened: one entry a change of state, as canonical JSON, without personal data (I8).
+ * Requests are named by their random reference; people who decide, by a keyed digest (`approver`).
+ */
+export type LedgerEvent =
+  | { kind: "run.started"; job: string; tool: string; policies: Readonly<Record<string, string>> }
+  | { kind: "run.finished"; outcome: RunOutcome; requests: RequestCounts }
+  | { kind: "request.received"; request: string; received: string; due: string; basis: string; source: string }
+  | { kind: "request.repeated"; request: string; received: string }
+  | { kind: "request.verified"; request: string; by: string }
+  | { kind: "request.approved"; request: string; by: string; plan: string; ground?: string | undefined }
+  | { kind: "request.refused"; request: string; by: string; reason: string }
+  | { kind: "request.withdrawn"; request: string; by: string }
+  | { kind: "request.held"; request: string; by: string; matter: string }
+  | { kind: "request.released"; request: string; by: string }
+  | { kind: "request.blocked"; request: string; code: string; detail: RequestDetail }
+  | { kind: "request.unblocked"; request: string }
+  | { kind: "request.reapproval"; request: string; code: string }
+  | { kind: "request.erasing"; request: string; store: string; plan: string }
+  | { kind: "request.erased"; request: string; clear: string | null; dispositions: readonly Disposition[] }
+  | { kind: "request.failed"; request: string; code: string; detail: RequestDetail; residuals?: readonly Residual[] }
+  | { kind: "request.completed"; request: string }
+  | { kind: "plan.frozen"; plan: string; shape: string; store: string; requests: number }
+  | { kind: "batch.committed"; batch: string; plan: string; store: string; requests: number; rows: number }
+  | { kind: "analytics.conserved"; totals: readonly Conserved[] }
+  | { kind: "analytics.measured"; anonymity: Anonymity }
+  | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
+  | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
+  | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
+  | { kind: "suppression.destroyed"; store: string; entries: number };
+
+export type RunOutcome = "done" | "attention" | "failed" | "stopped";
+
+/** An entry as it is hashed: the event, when, and in which run (null outside one). `body` is canonical JSON. */
+export type LedgerEntry = { readonly index: number; readonly body: string };

@@ -1,0 +1,111 @@
+/** The life of an erasure request. `erased`: gone from the live stores and verified; `completed`: also from the last backup. */
+export const requestStates = [
+  "received",
+  "verified",
+  "approved",
+  "scheduled",
+  "erasing",
+  "erased",
+  "completed",
+  "blocked",
+  "held",
+  "failed",
+  "refused",
+  "withdrawn",
+] as const;
+
+export type RequestState = (typeof requestStates)[number];
+
+/** From each state the states that may follow; everything else is `REQUEST_STATE`. */
+export const transitions: Readonly<Record<RequestState, readonly RequestState[]>> = {
+  received: ["verified", "refused", "withdrawn", "held"],
+  verified: ["approved", "refused", "withdrawn", "held"],
+  approved: ["scheduled", "erasing", "blocked", "verified", "failed", "refused", "withdrawn", "held"],
+  scheduled: ["erasing", "blocked", "verified", "refused", "withdrawn", "held"],
+  erasing: ["erased", "failed", "approved", "blocked"],
+  erased: ["completed"],
+  completed: [],
+  blocked: ["approved", "verified", "refused", "withdrawn", "held"],
+  held: ["received", "verified", "approved", "blocked", "refused", "withdrawn"],
+  failed: ["approved", "erasing", "erased", "refused", "withdrawn", "held"],
+  refused: [],
+  withdrawn: [],
+};
+
+export const mayBecome = (from: RequestState, to: RequestState): boolean => transitions[from].includes(to);
+
+/** How the register counts a request (A11): received = done + refused + withdrawn + pending + failed. */
+export type RequestOutcome = "done" | "refused" | "withdrawn" | "pending" | "failed";
+
+export const outcomeOf = (state: RequestState): RequestOutcome => {
+  switch (state) {
+    case "erased":
+    case "completed":
+      return "done";
+    case "refused":
+    case "withdrawn":
+    case "failed":
+      return state;
+    case "received":
+    case "verified":
+    case "approved":
+    case "scheduled":
+    case "erasing":
+    case "blocked":
+    case "held":
+      return "pending";
+  }
+};
+
+/** What can name a data subject in a request, in a policy's `subject.identifiers`, and across stores. */
+export const identifierKinds = ["key", "email", "phone", "external_id", "device_id"] as const;
+export type IdentifierKind = (typeof identifierKinds)[number];
+
+/** Normalised: NFC; e-mail lower case with an ASCII domain; phone E.164; the others trimmed. */
+export type Identifier = { readonly kind: IdentifierKind; readonly value: string };
+
+/** Grounds of Art. 17(1)(a)–(f) GDPR. */
+export const grounds = ["a", "b", "c", "d", "e", "f"] as const;
+export type Ground = (typeof grounds)[number];
+
+/** Why a request is blocked, held or failed: places and counts, never values. Shown to people and written to reports. */
+export type RequestDetail = {
+  readonly store?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly constraint?: string;
+  readonly sqlstate?: string;
+  readonly rows?: number;
+  /** What a person has to do. */
+  readonly hint?: string;
+  readonly matter?: string;
+};
+
+/** Codes with which requests (not commands) stop; a policy's blockers add their own. */
+export const requestCodes = [
+  "SUBJECT_NOT_FOUND",
+  "SUBJECT_AMBIGUOUS",
+  "PLAN_CHANGED",
+  "PLAN_MOVED",
+  "CONSTRAINT_VIOLATED",
+  "ROW_LOCKED",
+  "STATEMENT_TIMEOUT",
+  "STORE_REFUSED",
+  "SHARED_ROW",
+  "RESIDUAL",
+  "LEGAL_HOLD",
+  "TOTALS_CHANGED",
+] as const;
+export type RequestCode = (typeof requestCodes)[number] | (string & {});
+
+/** The counts of the register, as `lethe run --json` prints them; `blocked` and `overdue` are part of `pending`. */
+export type RequestCounts = {
+  readonly received: number;
+  readonly done: number;
+  readonly refused: number;
+  readonly withdrawn: number;
+  readonly pending: number;
+  readonly failed: number;
+  readonly blocked: number;
+  readonly overdue: number;
+};
