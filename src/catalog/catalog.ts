@@ -1,0 +1,70 @@
+/**
+ * The live schema of a store as Lethe read it: the technical half of the data inventory. A value: planning takes it as
+ * a parameter and does no I/O. Tables are named `table` in schema `public`, `schema.table` elsewhere.
+ */
+export type Catalog = {
+  readonly store: string;
+  /** E.g. 180004. */
+  readonly serverVersion: number;
+  readonly tables: ReadonlyMap<string, CatalogTable>;
+  /** SHA-256 over everything below except row estimates: changes when, and only when, the schema does. */
+  readonly fingerprint: string;
+};
+
+export type CatalogTable = {
+  readonly name: string;
+  readonly schema: string;
+  readonly relation: string;
+  readonly kind: "table" | "partitioned" | "view" | "materialised-view";
+  /** Leaf and intermediate partitions, by name; their rows are reached through this table. */
+  readonly partitions: readonly string[];
+  readonly columns: readonly CatalogColumn[];
+  /** Empty when there is none. */
+  readonly primaryKey: readonly string[];
+  readonly unique: readonly { readonly name: string; readonly columns: readonly string[] }[];
+  readonly foreignKeys: readonly ForeignKey[];
+  readonly checks: readonly CheckConstraint[];
+  readonly triggers: readonly Trigger[];
+  /** Row-level security would hide rows from our role. */
+  readonly rowSecurity: boolean;
+  /** For views and materialised views: the tables they read, transitively. */
+  readonly reads: readonly string[];
+  /** For materialised views: our role may refresh it. */
+  readonly refreshable: boolean;
+  /** The planner's estimate; -1 when never analysed. */
+  readonly estimatedRows: number;
+};
+
+export type CatalogColumn = {
+  readonly name: string;
+  /** As `format_type` prints it: `character varying(80)`, `text[]`, `numeric(10,2)`. */
+  readonly type: string;
+  /** What a search for text does with it. Domains and arrays are resolved to their base. `other`: cannot hold an identifier as text. */
+  readonly shape: "text" | "json" | "array" | "other";
+  readonly nullable: boolean;
+  readonly generated: boolean;
+  readonly identity: "always" | "by-default" | undefined;
+  readonly hasDefault: boolean;
+};
+
+export type ForeignKey = {
+  readonly name: string;
+  readonly columns: readonly string[];
+  readonly references: { readonly table: string; readonly columns: readonly string[] };
+  readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default";
+  readonly deferrable: boolean;
+};
+
+export type CheckConstraint = {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** SQL over the bare column names, as PostgreSQL prints it. */
+  readonly expression: string;
+};
+
+export type Trigger = {
+  readonly name: string;
+  readonly events: readonly ("insert" | "update" | "delete")[];
+  /** Tables of this catalog that the trigger's function names as targets of INSERT, UPDATE or DELETE. */
+  readonly writesTo: readonly string[];
+};
