@@ -1,0 +1,146 @@
+import type { CatalogColumn, CatalogTable, Trigger } from "#catalog/catalog.ts";
+
+/** Relations in scope, `$1` being the schema names (empty: all of the user's). Partitions are reached through their root. */
+const scope = `
+  select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.reltuples
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition and c.relpersistence <> 't'
+    and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'lethe')
+    and (cardinality($1::text[]) = 0 or n.nspname = any ($1))
+    -- what an extension brings along is not the company's data
+    and not exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`;
+
+export type RelationRow = {
+  oid: number;
+  schema: string;
+  relation: string;
+  kind: CatalogTable["kind"];
+  row_security: boolean;
+  refreshable: boolean;
+  estimated_rows: number;
+};
+
+export const relations = `
+  with scope as (${scope})
+  select s.oid::int8 as oid, nspname as schema, relname as relation,
+    case relkind when 'r' then 'table' when 'p' then 'partitioned' when 'v' then 'view' else 'materialised-view' end as kind,
+    relrowsecurity and row_security_active(s.oid) as row_security,
+    -- PostgreSQL 17 lets a role with MAINTAIN refresh; before, only the owner can
+    relkind = 'm' and (pg_has_role(c.relowner, 'usage')
+      or case when current_setting('server_version_num')::int >= 170000
+              then has_table_privilege(s.oid, 'maintain') else false end) as refreshable,
+    s.reltuples::float8 as estimated_rows
+  from scope s join pg_class c on c.oid = s.oid
+  order by nspname, relname`;
+
+export type ColumnRow = {
+  table_oid: number;
+  name: string;
+  type: string;
+  shape: CatalogColumn["shape"];
+  nullable: boolean;
+  generated: boolean;
+  identity: string;
+  has_default: boolean;
+};
+
+export const columns = `
+  with recursive scope as (${scope}),
+  base (oid, base) as (
+    select t.oid, t.oid from pg_type t
+    union all
+    select b.oid, t.typbasetype from base b join pg_type t on t.oid = b.base where t.typtype = 'd'
+  ),
+  resolved as (
+    select b.oid, t.typname, t.typcategory from base b join pg_type t on t.oid = b.base where t.typtype <> 'd'
+  )
+  select a.attrelid::int8 as table_oid, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
+    case when r.typname in ('json', 'jsonb') then 'json'
+         when r.typcategory = 'A' then 'array'
+         when r.typcategory = 'S' or r.typname in ('uuid', 'xml', 'tsvector', 'hstore', 'inet', 'ltree') then 'text'
+         else 'other' end as shape,
+    not a.attnotnull as nullable, a.attgenerated <> '' as generated, a.attidentity as identity,
+    a.atthasdef and a.attgenerated = '' as has_default
+  from scope s
+  join pg_attribute a on a.attrelid = s.oid and a.attnum > 0 and not a.attisdropped
+  join resolved r on r.oid = a.atttypid
+  order by a.attrelid, a.attnum`;
+
+export type ConstraintRow = {
+  table_oid: number;
+  name: string;
+  type: "p" | "u" | "f" | "c";
+  columns: string[];
+  references_oid: number | null;
+  references_columns: string[] | null;
+  on_delete: string;
+  deferrable: boolean;
+  expression: string | null;
+};
+
+const names = (relation: string, numbers: string): string => `
+  (select coalesce(array_agg(a.attname::text order by k.position), '{}')
+   from unnest(${numbers}) with ordinality k (number, position)
+   join pg_attribute a on a.attrelid = ${relation} and a.attnum = k.number)`;
+
+// Unique indexes without a constraint restrict just as much; partial and expression indexes are left to the database.
+export const constraints = `
+  with scope as (${scope})
+  select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
+    ${names("o.conrelid", "o.conkey")} as columns,
+    nullif(o.confrelid, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
+    o.confdeltype::text as on_delete, o.condeferrable as deferrable,
+    case when o.contype = 'c' then pg_get_expr(o.conbin, o.conrelid) end as expression
+  from scope s join pg_constraint o on o.conrelid = s.oid
+  where o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
+  union all
+  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', false, null
+  from scope s join pg_index i on i.indrelid = s.oid join pg_class c on c.oid = i.indexrelid
+  where i.indisunique and i.indpred is null and i.indexprs is null
+    and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
+  order by 1, 2`;
+
+export type TriggerRow = { table_oid: number; name: string; events: Trigger["events"][number][]; source: string };
+
+export const triggers = `
+  with scope as (${scope})
+  select t.tgrelid::int8 as table_oid, t.tgname as name,
+    array_remove(array[case when t.tgtype & 4 > 0 then 'insert' end, case when t.tgtype & 16 > 0 then 'update' end,
+                       case when t.tgtype & 8 > 0 then 'delete' end], null) as events,
+    p.prosrc as source
+  from scope s join pg_trigger t on t.tgrelid = s.oid join pg_proc p on p.oid = t.tgfoid
+  where not t.tgisinternal and t.tgenabled <> 'D'
+  order by 1, 2`;
+
+export type PartitionRow = { table_oid: number; schema: string; relation: string };
+
+export const partitions = `
+  with scope as (${scope})
+  select s.oid::int8 as table_oid, n.nspname as schema, c.relname as relation
+  from scope s
+  cross join lateral pg_partition_tree(s.oid) p
+  join pg_class c on c.oid = p.relid join pg_namespace n on n.oid = c.relnamespace
+  where s.relkind = 'p' and p.relid <> s.oid
+  order by 1, 2, 3`;
+
+export type ReadsRow = { table_oid: number; schema: string; relation: string };
+
+/** What a view's rewrite rule depends on, through views of views. */
+export const reads = `
+  with recursive scope as (${scope}),
+  direct as (
+    select distinct r.ev_class as view, d.refobjid as source
+    from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+    where d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
+  ),
+  closure (view, source) as (
+    select view, source from direct
+    union
+    select k.view, d.source from closure k join direct d on d.view = k.source
+  )
+  select s.oid::int8 as table_oid, n.nspname as schema, c.relname as relation
+  from scope s join closure k on k.view = s.oid
+  join pg_class c on c.oid = k.source and c.relkind in ('r', 'p', 'm')
+  join pg_namespace n on n.oid = c.relnamespace
+  where s.relkind in ('v', 'm')
+  order by 1, 2, 3`;

@@ -1,0 +1,113 @@
+import type pg from "pg";
+import { digestOf } from "#lib/canonical.ts";
+import type { Catalog, CatalogColumn, CatalogTable, CheckConstraint, ForeignKey, Trigger } from "#catalog/catalog.ts";
+import * as queries from "#catalog/queries.ts";
+import { tablesWrittenBy } from "#catalog/trigger-targets.ts";
+
+export type CatalogOptions = {
+  readonly store: string;
+  /** Empty: every schema that is neither the system's nor ours. */
+  readonly schemas: readonly string[];
+};
+
+/** `public.customers` is `customers` everywhere people read; other schemas keep their prefix. */
+export const displayName = (schema: string, relation: string): string =>
+  schema === "public" ? relation : `${schema}.${relation}`;
+
+const groupBy = <T extends { table_oid: number }>(rows: readonly T[]): Map<number, T[]> =>
+  Map.groupBy(rows, (row) => row.table_oid);
+
+const actions: Readonly<Record<string, ForeignKey["onDelete"]>> = {
+  a: "no action",
+  r: "restrict",
+  c: "cascade",
+  n: "set null",
+  d: "set default",
+};
+
+/**
+ * Reads the live schema of a store in one snapshot. Takes a client so that the caller decides about the transaction;
+ * reads nothing but the system catalogs.
+ */
+export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions): Promise<Catalog> => {
+  const schemas = [...options.schemas];
+  const rowsOf = async <R extends pg.QueryResultRow>(text: string): Promise<R[]> =>
+    (await client.query<R>(text, [schemas])).rows;
+
+  const relations = await rowsOf<queries.RelationRow>(queries.relations);
+  const names = new Map(relations.map((row) => [row.oid, displayName(row.schema, row.relation)]));
+  const columns = groupBy(await rowsOf<queries.ColumnRow>(queries.columns));
+  const constraints = groupBy(await rowsOf<queries.ConstraintRow>(queries.constraints));
+  const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
+  const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions));
+  const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads));
+  const version = await client.query<{ version: number }>(
+    "select current_setting('server_version_num')::int4 as version",
+  );
+
+  const known = new Set(names.values());
+  const tables = relations.map((relation): CatalogTable => {
+    const own = constraints.get(relation.oid) ?? [];
+    return {
+      name: displayName(relation.schema, relation.relation),
+      schema: relation.schema,
+      relation: relation.relation,
+      kind: relation.kind,
+      partitions: (partitions.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
+      columns: (columns.get(relation.oid) ?? []).map(columnFrom),
+      primaryKey: own.find((row) => row.type === "p")?.columns ?? [],
+      unique: own.filter((row) => row.type === "u").map(({ name, columns: keys }) => ({ name, columns: keys })),
+      foreignKeys: own.filter((row) => row.type === "f").flatMap((row) => foreignKeyFrom(row, names)),
+      checks: own.filter((row) => row.type === "c").map(checkFrom),
+      triggers: (triggers.get(relation.oid) ?? []).map((row) => triggerFrom(row, known)),
+      rowSecurity: relation.row_security,
+      reads: (reads.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
+      refreshable: relation.refreshable,
+      estimatedRows: relation.estimated_rows,
+    };
+  });
+  const serverVersion = version.rows[0]?.version ?? 0;
+  return {
+    store: options.store,
+    serverVersion,
+    tables: new Map(tables.map((table) => [table.name, table])),
+    fingerprint: digestOf(tables.map(({ estimatedRows: _, ...schema }) => schema)),
+  };
+};
+
+const columnFrom = (row: queries.ColumnRow): CatalogColumn => ({
+  name: row.name,
+  type: row.type,
+  shape: row.shape,
+  nullable: row.nullable,
+  generated: row.generated,
+  identity: row.identity === "a" ? "always" : row.identity === "d" ? "by-default" : undefined,
+  hasDefault: row.has_default,
+});
+
+// A foreign key to a table outside the store's schemas cannot be followed, but it can still refuse a deletion.
+const foreignKeyFrom = (row: queries.ConstraintRow, names: ReadonlyMap<number, string>): ForeignKey[] => {
+  const table = row.references_oid === null ? undefined : names.get(row.references_oid);
+  if (table === undefined) return [];
+  return [
+    {
+      name: row.name,
+      columns: row.columns,
+      references: { table, columns: row.references_columns ?? [] },
+      onDelete: actions[row.on_delete] ?? "no action",
+      deferrable: row.deferrable,
+    },
+  ];
+};
+
+const checkFrom = (row: queries.ConstraintRow): CheckConstraint => ({
+  name: row.name,
+  columns: row.columns,
+  expression: row.expression ?? "true",
+});
+
+const triggerFrom = (row: queries.TriggerRow, tables: ReadonlySet<string>): Trigger => ({
+  name: row.name,
+  events: row.events,
+  writesTo: tablesWrittenBy(row.source, tables),
+});
