@@ -88,7 +88,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       only boolean primary key default true check (only), size bigint not null, root bytea not null,
       frontier bytea[] not null, last_at timestamptz not null)`,
     sql`create table lethe.checkpoint (
-      size bigint primary key, root bytea not null, note text not null, signed_at timestamptz not null, run_id text)`,
+      size bigint primary key, root bytea not null, frontier bytea[] not null, note text not null,
+      signed_at timestamptz not null, run_id text)`,
     sql`create table lethe.job_state (job text primary key, last_due_at timestamptz, last_ended_at timestamptz)`,
   ];
   for (const statement of statements) await statement.execute(db);

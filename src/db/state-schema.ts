@@ -190,6 +190,14 @@ export type LedgerEntryTable = {
 /** One row: the compact range of the tree, so that appending never reads old entries. */
 export type LedgerHeadTable = { only: boolean; size: number; root: Buffer; frontier: Buffer[]; last_at: string };
 
-export type CheckpointTable = { size: number; root: Buffer; note: string; signed_at: string; run_id: string | null };
+/** `frontier`: the compact range at that size, from which the entries that follow lead to any later root. */
+export type CheckpointTable = {
+  size: number;
+  root: Buffer;
+  frontier: Buffer[];
+  note: string;
+  signed_at: string;
+  run_id: string | null;
+};
 
 export type JobStateTable = { job: string; last_due_at: string | null; last_ended_at: string | null };
