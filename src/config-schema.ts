@@ -1,0 +1,141 @@
+import Holidays from "date-holidays";
+import { validate as validCron } from "node-cron";
+import { Temporal } from "temporal-polyfill";
+import { z } from "zod";
+
+const text = z.string().min(1);
+
+/** Succeeds when `attempt` neither throws nor answers false. */
+const holds = (attempt: () => unknown): boolean => {
+  try {
+    return attempt() !== false;
+  } catch {
+    return false;
+  }
+};
+
+const name = (what: string) =>
+  z
+    .string()
+    .regex(/^[a-z][a-z0-9_-]{0,62}$/, `${what} begins with a small letter and holds small letters, digits, _ and -`);
+
+const postgresUrl = text.refine(
+  (url) => holds(() => /^postgres(ql)?:$/.test(new URL(url).protocol)),
+  "not a PostgreSQL address: postgres://user:password@host:5432/database",
+);
+
+const databaseName = z
+  .string()
+  .regex(/^[a-z][a-z0-9_]{0,62}$/, "a database name begins with a small letter and holds small letters, digits and _");
+
+/** At most what PostgreSQL accepts as a timeout: 2^31 - 1 milliseconds. */
+const timeout = (standard: string) =>
+  z
+    .string()
+    .refine(
+      (duration) =>
+        holds(() => {
+          const milliseconds = Temporal.Duration.from(duration).total("milliseconds");
+          return milliseconds >= 1 && milliseconds < 2 ** 31;
+        }),
+      "expected an ISO 8601 duration of days, hours, minutes or seconds, such as PT5S or PT10M",
+    )
+    .default(standard)
+    .transform((duration) => Math.round(Temporal.Duration.from(duration).total("milliseconds")));
+
+const countries = new Holidays().getCountries() ?? {};
+
+const cron = z
+  .string()
+  .refine(
+    (expression) => holds(() => validCron(expression)),
+    "not a cron expression: minute hour day month weekday, such as 0 2 * * *",
+  );
+
+const controller = z
+  .strictObject({
+    name: text,
+    country: z
+      .string()
+      .refine(
+        (code) => /^[A-Z]{2}$/.test(code) && Object.hasOwn(countries, code),
+        "expected a country by its two capital letters (ISO 3166-1), such as DE",
+      ),
+    region: text.optional(),
+    dpo: text,
+    time_zone: z
+      .string()
+      .refine(
+        (zone) =>
+          /^[A-Z]/i.test(zone) && holds(() => Temporal.Instant.fromEpochMilliseconds(0).toZonedDateTimeISO(zone)),
+        "expected a time zone by its IANA name, such as Europe/Berlin",
+      ),
+  })
+  .refine(
+    ({ country, region }) =>
+      region === undefined ||
+      !Object.hasOwn(countries, country) ||
+      Object.hasOwn(new Holidays().getStates(country) ?? {}, region),
+    {
+      path: ["region"],
+      error:
+        "not a region of the country that holidays are known for: its ISO 3166-2 code without the country, such as BE",
+    },
+  );
+
+const placeShape = { url: postgresUrl.optional(), embedded: databaseName.optional() };
+const onePlace = ({ url, embedded }: { url?: string | undefined; embedded?: string | undefined }): boolean =>
+  (url === undefined) !== (embedded === undefined);
+const onePlaceMessage = "say where the database is: either `url` or `embedded`";
+
+const state = z.strictObject(placeShape).refine(onePlace, onePlaceMessage).default({ embedded: "lethe" });
+
+const store = z
+  .strictObject({
+    ...placeShape,
+    policy: text,
+    schemas: z.array(text).min(1).default(["public"]),
+    batch: z.int().min(1).max(100_000).default(1000),
+    lock_timeout: timeout("PT5S"),
+    statement_timeout: timeout("PT10M"),
+  })
+  .refine(onePlace, onePlaceMessage);
+
+const backup = z.strictObject({
+  kind: z.literal("directory"),
+  store: text,
+  path: text,
+  keep_days: z
+    .int()
+    .min(1)
+    .max(30, "must be at most 30: backups are purged after at most 30 days, because that is what subjects are promised")
+    .default(30),
+});
+
+export const jobNames = ["nightly", "erase", "verify", "backups", "report"] as const;
+
+const schedule = z
+  .strictObject({
+    nightly: cron.optional(),
+    erase: cron.optional(),
+    verify: cron.optional(),
+    backups: cron.optional(),
+    report: cron.optional(),
+  } satisfies Record<(typeof jobNames)[number], z.ZodType>)
+  .default({ nightly: "0 2 * * *" });
+
+/** `lethe.yaml` as people write it, after `${LETHE_…}` has been filled in. */
+export const configSchema = z.strictObject({
+  controller,
+  state,
+  stores: z
+    .record(name("a store's name"), store)
+    .refine((stores) => Object.keys(stores).length > 0, "name at least one store"),
+  backups: z.record(name("a backup repository's name"), backup).default({}),
+  reports: z.strictObject({ directory: text.default("reports/out") }).default({ directory: "reports/out" }),
+  schedule,
+  keys: z
+    .strictObject({ signing: text.default("keys/signing.pem"), pseudonym: text.default("keys/pseudonym.key") })
+    .default({ signing: "keys/signing.pem", pseudonym: "keys/pseudonym.key" }),
+  warn_days: z.int().min(0).max(30).default(7),
+});

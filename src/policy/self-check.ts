@@ -1,0 +1,128 @@
+import type { Mistake, Path, Places } from "#lib/mistakes.ts";
+import { nearest } from "#lib/nearest.ts";
+import { conserveOf } from "#policy/conserve.ts";
+import type { PolicyDocument, WrittenRule, WrittenTransform } from "#policy/schema.ts";
+
+type Note = (path: Path, what: string, hint?: string) => void;
+type Columns = Readonly<Record<string, WrittenTransform>>;
+
+/** What a policy says against itself, before any schema is known. */
+export const selfContradictions = (policy: PolicyDocument, places: Places): Mistake[] => {
+  const mistakes: Mistake[] = [];
+  const note: Note = (path, what, hint) => {
+    mistakes.push({ place: places.valuePlaceOf(path), what: `${path.join(".")}: ${what}`, hint });
+  };
+  checkSubject(policy, note);
+  for (const [table, rule] of Object.entries(policy.tables)) checkRule(policy, table, rule, note);
+  return mistakes;
+};
+
+const checkSubject = ({ subject, tables }: PolicyDocument, note: Note): void => {
+  const rule = tables[subject.table];
+  if (rule === undefined) {
+    note(["subject", "table"], "`tables` has no rule for the subject's own table", "add the table to `tables`");
+    return;
+  }
+  if (rule.treatment === "keep") {
+    note(["tables", subject.table, "treatment"], "the subject's own table cannot be kept: nobody would be forgotten");
+    return;
+  }
+  if (rule.treatment === "erase") return;
+  const key = rule.columns[subject.key];
+  if (key !== undefined && key !== "keep") {
+    note(
+      ["tables", subject.table, "columns", subject.key],
+      "the key of the subject must be `keep`: other rows refer to it",
+    );
+  }
+  const naming: [Path, string][] = Object.entries(subject.identifiers).flatMap(([kind, column]) =>
+    column === undefined ? [] : [[["subject", "identifiers", kind], column]],
+  );
+  for (const [index, column] of (subject.names ?? []).entries()) naming.push([["subject", "names", index], column]);
+  for (const [path, column] of naming) {
+    if (!listed(rule.columns, column)) {
+      note(path, `\`${column}\` is not listed in tables.${subject.table}.columns`, suggestion(rule.columns, column));
+    } else if (rule.columns[column] === "keep") {
+      const where = ["tables", subject.table, "columns", column];
+      note(where, "an identifier or name of the subject cannot be `keep`: it would still name the person");
+    }
+  }
+};
+
+const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, note: Note): void => {
+  const base = ["tables", table];
+  switch (rule.treatment) {
+    case "erase":
+    case "keep":
+      return;
+    case "anonymise":
+      checkTransforms(base, rule.columns, note);
+      checkAnalytics(base, rule, note);
+      return;
+    case "retain": {
+      checkTransforms(base, rule.columns, note);
+      const classes = Object.keys(policy.classes ?? {});
+      if (!classes.includes(rule.class)) {
+        const meant = nearest(rule.class, classes);
+        const advice = meant === undefined ? "describe it under `classes`" : `did you mean \`${meant}\`?`;
+        note([...base, "class"], "there is no such retention class", advice);
+      }
+      if (!listed(rule.columns, rule.clock)) {
+        note([...base, "clock"], "the clock is not listed in `columns`", suggestion(rule.columns, rule.clock));
+      } else if (rule.columns[rule.clock] !== "keep") {
+        note(
+          [...base, "columns", rule.clock],
+          "the clock of a retained table must be `keep`: its period counts from it",
+        );
+      }
+      return;
+    }
+  }
+};
+
+const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
+  for (const [column, transform] of Object.entries(columns)) {
+    if (transform === "keep" || transform.unique === undefined) continue;
+    if (transform.unique.split("{random}").length !== 2) {
+      note([...base, "columns", column, "unique"], "must hold `{random}` exactly once");
+    }
+  }
+};
+
+const coarseness = ["day", "month", "year"];
+
+const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
+  const { columns, quasi, k, conserve, clock, per = "month" } = rule;
+  const mustBeListed = (path: Path, column: string): boolean => {
+    if (listed(columns, column)) return true;
+    note(path, `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
+    return false;
+  };
+  for (const [index, column] of (quasi ?? []).entries()) mustBeListed([...base, "quasi", index], column);
+  if (k !== undefined && quasi === undefined) note([...base, "k"], "k is measured over `quasi`, which is missing");
+  if (rule.per !== undefined && conserve === undefined)
+    note([...base, "per"], "`per` divides `conserve`, which is missing");
+  for (const [index, written] of (conserve ?? []).entries()) {
+    const measure = conserveOf(written);
+    if (measure.measure === "count" || !mustBeListed([...base, "conserve", index], measure.column)) continue;
+    if (columns[measure.column] !== "keep") {
+      note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep`");
+    }
+  }
+  if (clock === undefined || !mustBeListed([...base, "clock"], clock)) return;
+  const change = columns[clock];
+  if (change === undefined || change === "keep") return;
+  if (change.truncate === undefined || coarseness.indexOf(change.truncate) > coarseness.indexOf(per)) {
+    note(
+      [...base, "columns", clock],
+      `the clock must stay in its ${per}: use \`keep\` or truncate it to ${per} or finer`,
+    );
+  }
+};
+
+const listed = (columns: Columns, column: string): boolean => Object.hasOwn(columns, column);
+
+const suggestion = (columns: Columns, column: string): string => {
+  const meant = nearest(column, Object.keys(columns));
+  return meant === undefined ? `list \`${column}\` in \`columns\`` : `did you mean \`${meant}\`?`;
+};
