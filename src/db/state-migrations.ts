@@ -85,7 +85,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       index bigint primary key, kind text not null, run_id text, request_ref text, body text not null)`,
     sql`create index ledger_entry_request on lethe.ledger_entry (request_ref) where request_ref is not null`,
     sql`create table lethe.ledger_head (
-      only boolean primary key default true check (only), size bigint not null, root bytea not null,
+      "only" boolean primary key default true check ("only"), size bigint not null, root bytea not null,
       frontier bytea[] not null, last_at timestamptz not null)`,
     sql`create table lethe.checkpoint (
       size bigint primary key, root bytea not null, frontier bytea[] not null, note text not null,

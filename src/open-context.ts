@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { loadConfig } from "#config-file.ts";
+import type { Config, Location } from "#config.ts";
+import type { Context, Store } from "#context.ts";
+import { type EmbeddedServer, startEmbedded } from "#db/embedded.ts";
+import { closePool, openPool } from "#db/pool.ts";
+import { openState } from "#db/state.ts";
+import type { Clock } from "#lib/clock.ts";
+import { loadKeys } from "#lib/keys.ts";
+import type { Progress } from "#lib/progress.ts";
+import type { Random } from "#lib/random.ts";
+import { loadPolicy } from "#policy/load.ts";
+
+/** What the command decides; the rest of a context follows from the configuration. */
+export type Surroundings = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+};
+
+export type OpenContext = Context & AsyncDisposable;
+
+export type OpenOptions = Surroundings & {
+  readonly configFile: string;
+  /** Fills `${LETHE_…}` in the configuration. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+};
+
+/**
+ * Opens everything that a command works with; dispose of it to close everything again. Throws what `loadConfig`,
+ * `loadKeys` and `loadPolicy` throw, `EMBEDDED_FAILED`, and `DATABASE_…` when Lethe's own database does not answer. A
+ * store that does not answer stops nothing here: it fails in the stage that needs it, and the other stores go on.
+ */
+export const openContext = async ({ configFile, env, ...surroundings }: OpenOptions): Promise<OpenContext> =>
+  contextFor(await loadConfig(configFile, env), surroundings);
+
+/** The same for a configuration that has been read already. */
+export const contextFor = async (config: Config, surroundings: Surroundings): Promise<OpenContext> => {
+  const keys = await loadKeys(config.keys);
+  const policies = await Promise.all(config.stores.map((store) => loadPolicy(store.policy)));
+  await using opened = new AsyncDisposableStack();
+  const server = await embeddedFor(config);
+  if (server !== undefined) opened.defer(() => server.stop());
+  const state = await openState(await urlOf(config.state, server));
+  opened.defer(() => closePool(state.pool));
+  const stores: Store[] = [];
+  for (const [index, store] of config.stores.entries()) {
+    const policy = policies[index];
+    if (policy === undefined) continue;
+    const url = await urlOf(store.location, server);
+    const pool = openPool({ url, applicationName: "lethe", label: store.name });
+    opened.defer(() => closePool(pool));
+    stores.push({ name: store.name, pool, policy, config: store });
+  }
+  const closing = opened.move();
+  return { ...surroundings, config, keys, state, stores, [Symbol.asyncDispose]: () => closing.disposeAsync() };
+};
+
+/** Where the embedded PostgreSQL of a configuration keeps its data. */
+export const embeddedDirectory = (config: { readonly directory: string }): string => join(config.directory, ".lethe");
+
+const embeddedFor = async (config: Config): Promise<EmbeddedServer | undefined> => {
+  const locations = [config.state, ...config.stores.map((store) => store.location)];
+  return locations.some((location) => "embedded" in location) ? startEmbedded(embeddedDirectory(config)) : undefined;
+};
+
+const urlOf = async (location: Location, server: EmbeddedServer | undefined): Promise<string> => {
+  if ("url" in location) return location.url;
+  if (server === undefined) throw new TypeError("an embedded location without a server");
+  await server.ensureDatabase(location.embedded);
+  return server.url(location.embedded);
+};

@@ -1,0 +1,33 @@
+import { readFileSync, rmSync } from "node:fs";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+import { startEmbedded } from "#db/embedded.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    /** URL of the database `postgres` on the server that all test files share. */
+    databaseUrl: string;
+  }
+}
+
+/** One PostgreSQL for the whole test run, in a fresh directory that is removed at the end. */
+export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
+  const directory = await mkdtemp(join(tmpdir(), "lethe-test-"));
+  await chmod(directory, 0o711);
+  const server = await startEmbedded(directory, { fsync: false });
+  project.provide("databaseUrl", server.url("postgres"));
+  // A run that dies without its teardown (its output went to a pipe that closed) must not leave a server behind.
+  const pid = Number(readFileSync(join(directory, "postgres/postmaster.pid"), "utf8").split("\n")[0]);
+  const clear = (): void => {
+    process.kill(pid, "SIGQUIT");
+    rmSync(directory, { recursive: true, force: true });
+  };
+  process.once("exit", clear);
+  return async () => {
+    process.off("exit", clear);
+    await server.stop();
+    await rm(directory, { recursive: true, force: true });
+  };
+};
