@@ -1,0 +1,48 @@
+import { z } from "zod";
+
+/**
+ * The in-toto Statement v1 of a bundle, https://in-toto.io/Statement/v1: every other file with its SHA-256, and what the
+ * bundle claims to be. Shared by signer and verifier.
+ */
+export const statementType = "https://in-toto.io/Statement/v1";
+export const predicateType = "urn:lethe:report:v1";
+
+/** Files that verification reads; a bundle without one of them is incomplete. */
+export const requiredFiles = ["checkpoint", "entries.jsonl", "report.json"] as const;
+
+/** A plain name, never a path. */
+export const fileNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+const size = z.int().nonnegative();
+
+const subject = z.strictObject({ name: z.string().regex(fileNamePattern), digest: z.strictObject({ sha256 }) });
+
+export const treeHeadSchema = z.strictObject({ size, root: sha256 });
+
+const predicate = z.strictObject({
+  /** The run that the report is about; null for a report over a period. */
+  run: z.string().nullable(),
+  /** First and last day, for a report over a period. */
+  period: z.strictObject({ from: z.iso.date(), to: z.iso.date() }).nullable(),
+  created: z.iso.datetime(),
+  controller: z.string(),
+  /** Digests of the policies that were in force. */
+  policies: z.array(z.string()),
+  checkpoint: treeHeadSchema,
+  /** Name and version of the program. */
+  tool: z.string(),
+});
+
+export const statementSchema = z.strictObject({
+  _type: z.literal(statementType),
+  subject: z.array(subject).min(1).max(1_000),
+  predicateType: z.literal(predicateType),
+  predicate,
+});
+
+export type Statement = z.infer<typeof statementSchema>;
+export type Subject = z.infer<typeof subject>;
+export type Predicate = z.infer<typeof predicate>;
+/** A tree head as JSON carries it: the root in lower-case hexadecimal. */
+export type TreeHeadJson = z.infer<typeof treeHeadSchema>;

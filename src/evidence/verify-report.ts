@@ -1,0 +1,75 @@
+import { z } from "zod";
+import { decodeUtf8, readBounded } from "#evidence/canonical-file.ts";
+import { tampered } from "#evidence/faults.ts";
+import { treeHeadSchema, type Statement, type TreeHeadJson } from "#evidence/statement.ts";
+
+const reportFile = "report.json";
+
+/** A report lists every open request: some hundred bytes each, for up to hundreds of thousands of them. */
+const largestReport = 256 * 1024 * 1024;
+
+const count = z.int().nonnegative();
+
+const countsSchema = z.object({
+  received: count,
+  done: count,
+  refused: count,
+  withdrawn: count,
+  pending: count,
+  failed: count,
+  blocked: count,
+  overdue: count,
+});
+
+export type ReportCounts = z.infer<typeof countsSchema>;
+
+/** Only what is compared here: the rest of a report may grow without making old verifiers fail. */
+const reportSchema = z.object({
+  run: z.object({ id: z.string() }).optional(),
+  period: z.object({ from: z.string(), to: z.string() }).optional(),
+  controller: z.object({ name: z.string() }),
+  policies: z.array(z.object({ digest: z.string() })),
+  requests: z.object({ counts: countsSchema }),
+  ledger: treeHeadSchema.extend({ from: count }),
+});
+
+/** Step 6: the report is about the run and the ledger of the statement, and its register reconciles (A11, I9). */
+export const verifyReport = async (
+  directory: string,
+  { predicate }: Statement,
+  previous: TreeHeadJson,
+): Promise<ReportCounts> => {
+  const report = parseReport(await readBounded(directory, reportFile, largestReport));
+  const { ledger, requests } = report;
+  const { size, root } = predicate.checkpoint;
+  if ((report.run?.id ?? null) !== predicate.run) throw tampered(reportFile, "is about another run than the statement");
+  if (report.period?.from !== predicate.period?.from || report.period?.to !== predicate.period?.to) {
+    throw tampered(reportFile, "is about another period than the statement");
+  }
+  if (report.controller.name !== predicate.controller) throw tampered(reportFile, "is another controller's");
+  const signed = new Set(predicate.policies);
+  if (!report.policies.every(({ digest }) => signed.has(digest))) {
+    throw tampered(reportFile, "names policies that are not in the statement");
+  }
+  if (ledger.size !== size || ledger.root !== root || ledger.from !== previous.size) {
+    throw tampered(reportFile, "names another part of the ledger than the one in the bundle");
+  }
+  const { counts } = requests;
+  const accounted = counts.done + counts.refused + counts.withdrawn + counts.pending + counts.failed;
+  if (counts.received !== accounted || counts.blocked > counts.pending || counts.overdue > counts.pending) {
+    throw tampered(reportFile, `does not reconcile: ${counts.received} requests received, ${accounted} accounted for`);
+  }
+  return counts;
+};
+
+const parseReport = (bytes: Buffer): z.infer<typeof reportSchema> => {
+  let value: unknown;
+  try {
+    value = JSON.parse(decodeUtf8(bytes) ?? "");
+  } catch {
+    throw tampered(reportFile, "is not JSON");
+  }
+  const report = reportSchema.safeParse(value);
+  if (!report.success) throw tampered(reportFile, "lacks its run, its counts or its place in the ledger");
+  return report.data;
+};
