@@ -1,0 +1,132 @@
+import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import type { Policy, TableRule, Transform } from "#policy/policy.ts";
+import type { Edge } from "#records/plan.ts";
+import type { Finding } from "#plan/finding.ts";
+import { owns, type Reach } from "#plan/reach.ts";
+
+/** What the policy asks for and the schema forbids, found before anything runs. */
+export const contradictions = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  found: Reach,
+): readonly Finding[] => [
+  ...[...found.levels.keys()].flatMap((name) => {
+    const rule = policy.tables[name];
+    const table = catalog.tables.get(name);
+    if (table === undefined || rule === undefined || rule.treatment === "keep" || rule.treatment === "erase") return [];
+    return Object.entries(rule.columns).flatMap(([column, transform]) => {
+      const problem = transformProblem(table, column, transform);
+      if (problem === undefined) return [];
+      const [message, hint] = problem;
+      const place = policy.placeOf(["tables", name, "columns", column]);
+      return [{ code: "POLICY_CONTRADICTION" as const, message: `${name}.${column}: ${message}`, place, hint }];
+    });
+  }),
+  ...edges.flatMap((edge) => referenceProblem(policy, edge, found)),
+];
+
+const maximumLength = (type: string): number =>
+  Number(/^character(?: varying)?\((\d+)\)$/.exec(type)?.[1] ?? Number.MAX_SAFE_INTEGER);
+
+/** `{random}` becomes 20 hexadecimal digits. */
+export const randomDigits = 20;
+
+const transformProblem = (table: CatalogTable, name: string, transform: Transform): [string, string] | undefined => {
+  const column = table.columns.find((candidate) => candidate.name === name);
+  if (column === undefined || transform.kind === "keep") return undefined;
+  if (column.generated) return ["the column is generated", "treat the columns it is computed from; keep this one"];
+  if (column.identity === "always" || table.primaryKey.includes(name)) {
+    return ["the column identifies the row", "keep it, or erase the table's rows"];
+  }
+  const alone = table.unique.some((unique) => unique.columns.length === 1 && unique.columns[0] === name);
+  const refers = table.foreignKeys.some((key) => key.columns.includes(name));
+  switch (transform.kind) {
+    case "null":
+      return column.nullable
+        ? undefined
+        : ["null into a NOT NULL column", "use a constant, {unique: 'erased-{random}'} or erase the row"];
+    case "constant":
+      if (alone) return ["one constant into a UNIQUE column", "use {unique: 'erased-{random}'} or {set: null}"];
+      if (refers) return ["a constant into a foreign key", "use {set: null} or keep"];
+      return typeof transform.value === "string" && transform.value.length > maximumLength(column.type)
+        ? [`the constant is longer than ${column.type}`, "shorten it"]
+        : undefined;
+    case "unique": {
+      const length = transform.template.length - "{random}".length + randomDigits;
+      if (column.shape !== "text") return [`{unique} needs a text column, this is ${column.type}`, "use {set: null}"];
+      return length > maximumLength(column.type)
+        ? [`{unique} makes ${length} characters, too long for ${column.type}`, "shorten the template"]
+        : undefined;
+    }
+    case "redact":
+      return column.shape === "other"
+        ? [`{redact} needs text, JSON or an array, this is ${column.type}`, "use {set: null} or keep"]
+        : undefined;
+    case "truncate":
+      return /^(date|timestamp)/.test(column.type)
+        ? undefined
+        : [`{truncate} needs a date or timestamp, this is ${column.type}`, "use {set: null} or {generalise: …}"];
+    case "generalise":
+      return generaliseProblem(column, alone, transform);
+  }
+};
+
+const generaliseProblem = (
+  column: CatalogColumn,
+  alone: boolean,
+  transform: Extract<Transform, { kind: "generalise" }>,
+): [string, string] | undefined => {
+  if (alone) return ["{generalise} into a UNIQUE column", "use {unique: …} or {set: null}"];
+  if (transform.otherwise === null && !column.nullable)
+    return ["unmapped values become null in a NOT NULL column", "add `otherwise:`"];
+  return column.shape === "other"
+    ? [`{generalise} needs a text column, this is ${column.type}`, "use {truncate: …} or {set: null}"]
+    : undefined;
+};
+
+const nulls = (rule: TableRule, edge: Edge): boolean =>
+  (rule.treatment === "anonymise" || rule.treatment === "retain") &&
+  edge.columns.some((column) => rule.columns[column]?.kind === "null");
+
+/** A row that stays must not be left referring to a row that goes, nor go with it silently (I6). */
+const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] => {
+  const target = policy.tables[edge.to.table];
+  if (edge.declared === "link" || edge.table === edge.to.table) return [];
+  if (target?.treatment !== "erase" || !found.levels.has(edge.to.table)) return [];
+  const isRoot = edge.to.table === policy.subject.table;
+  const rule = policy.tables[edge.table];
+  const belongs = rule !== undefined && found.levels.has(edge.table);
+  // Rows of tables that nobody owns are others' rows: they spare what they use.
+  if (!belongs && !isRoot) return [];
+  const owned = belongs && owns(policy, edge);
+  if (owned && rule.treatment === "erase") return [];
+  if (belongs && !owned && !isRoot && rule.treatment === "erase") return [];
+  if (belongs && nulls(rule, edge)) return [];
+  // A mere mention of the subject is cut before the root row goes.
+  if (isRoot && !owned && edge.nullable) return [];
+
+  const place = policy.placeOf(["tables", belongs ? edge.table : edge.to.table]);
+  const name = `${edge.table}.${edge.columns.join(",")}`;
+  if (edge.onDelete === "cascade") {
+    return [
+      {
+        code: "POLICY_CASCADE",
+        message: `erasing ${edge.to.table} would make the database delete from ${edge.table} too (${edge.name}, ON DELETE CASCADE), where the policy says ${rule?.treatment ?? "nothing"}`,
+        place,
+        hint: `anonymise ${edge.to.table} instead, or set ${name} to null in the rule of ${edge.table}`,
+      },
+    ];
+  }
+  if (edge.onDelete === "set null" && edge.nullable) return [];
+  return [
+    {
+      code: "POLICY_CONTRADICTION",
+      message: `rows of ${edge.table} stay and refer to rows of ${edge.to.table} that would be erased (${edge.name})`,
+      place,
+      hint: edge.nullable
+        ? `set ${name} to null in the rule of ${edge.table}, or anonymise ${edge.to.table}`
+        : `${name} is NOT NULL: anonymise ${edge.to.table} instead of erasing it`,
+    },
+  ];
+};

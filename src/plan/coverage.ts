@@ -1,0 +1,208 @@
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import type { Policy } from "#policy/policy.ts";
+import type { Edge } from "#records/plan.ts";
+import type { Finding } from "#plan/finding.ts";
+import type { Reach } from "#plan/reach.ts";
+
+const datelike = /^(date|timestamp)/;
+
+/** I1: every reached table has a rule, every column of a treated row has a treatment, and nothing named is missing. */
+export const coverageFindings = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  found: Reach,
+): readonly Finding[] => [
+  ...subjectFindings(policy, catalog),
+  ...linkFindings(policy, catalog),
+  ...reachedFindings(policy, catalog, edges, found),
+  ...Object.keys(policy.tables).flatMap((name) => ruleFindings(policy, catalog, found, name)),
+  ...blockerFindings(policy, catalog, found),
+];
+
+const missingTable = (policy: Policy, path: readonly (string | number)[], name: string): Finding => ({
+  code: "POLICY_TABLE_MISSING",
+  message: `the store has no table ${name}`,
+  place: policy.placeOf(path),
+  hint: "correct the name, or remove the rule if the table is gone",
+});
+
+const missingColumn = (policy: Policy, path: readonly (string | number)[], table: string, column: string): Finding => ({
+  code: "POLICY_COLUMN_MISSING",
+  message: `table ${table} has no column ${column}`,
+  place: policy.placeOf(path),
+  hint: "correct the name, or remove it if the column is gone",
+});
+
+const columnOf = (table: CatalogTable | undefined, name: string) =>
+  table?.columns.find((column) => column.name === name);
+
+const subjectFindings = (policy: Policy, catalog: Catalog): Finding[] => {
+  const { table: name, key, identifiers, names } = policy.subject;
+  const table = catalog.tables.get(name);
+  if (table === undefined || (table.kind !== "table" && table.kind !== "partitioned")) {
+    return [missingTable(policy, ["subject", "table"], name)];
+  }
+  const missing = [key, ...Object.values(identifiers), ...names]
+    .filter((column) => columnOf(table, column) === undefined)
+    .map((column) => missingColumn(policy, ["subject"], name, column));
+  const identifies =
+    (table.primaryKey.length === 1 && table.primaryKey[0] === key) ||
+    (table.unique.some((unique) => unique.columns.length === 1 && unique.columns[0] === key) &&
+      columnOf(table, key)?.nullable === false);
+  if (missing.length > 0 || identifies) return missing;
+  return [
+    {
+      code: "POLICY_CONTRADICTION",
+      message: `${name}.${key} does not identify one row: it is neither the primary key nor unique and NOT NULL`,
+      place: policy.placeOf(["subject", "key"]),
+      hint: "name the column that identifies a subject's root row",
+    },
+  ];
+};
+
+const linkFindings = (policy: Policy, catalog: Catalog): Finding[] =>
+  policy.links.flatMap((link, index) =>
+    [link.from, link.to, ...Object.keys(link.where).map((column) => ({ table: link.from.table, column }))].flatMap(
+      (end) => {
+        const table = catalog.tables.get(end.table);
+        if (table === undefined) return [missingTable(policy, ["links", index], end.table)];
+        return columnOf(table, end.column) === undefined
+          ? [missingColumn(policy, ["links", index], end.table, end.column)]
+          : [];
+      },
+    ),
+  );
+
+const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[], found: Reach): Finding[] => {
+  const reached = [...found.levels.keys(), ...found.referred];
+  const uncovered = reached
+    .filter((name) => policy.tables[name] === undefined && catalog.tables.has(name))
+    .map((name): Finding => {
+      const edge = edges.find(
+        (candidate) =>
+          (candidate.table === name && found.levels.has(candidate.to.table)) ||
+          (candidate.to.table === name && found.levels.has(candidate.table)),
+      );
+      const way = edge === undefined ? "" : ` (${edge.table}.${edge.columns.join(",")} refers to ${edge.to.table})`;
+      return {
+        code: "POLICY_TABLE_UNCOVERED",
+        message: `table ${name} is reachable from ${policy.subject.table}${way} and has no rule`,
+        place: policy.placeOf(["tables"]),
+        hint: `add a rule for ${name}: erase, anonymise, retain, or keep with a reason`,
+      };
+    });
+  const treated = [...found.levels.keys()].filter((name) => isTreated(policy, name));
+  const copied = treated.flatMap((name) =>
+    (catalog.tables.get(name)?.triggers ?? []).flatMap((trigger) =>
+      trigger.writesTo
+        .filter((target) => policy.tables[target] === undefined)
+        .map((target): Finding => ({
+          code: "POLICY_TABLE_UNCOVERED",
+          message: `trigger ${trigger.name} of ${name} copies rows into ${target}, which has no rule`,
+          place: policy.placeOf(["tables", name]),
+          hint: `add a rule for ${target}, and a link by which its rows belong to a subject`,
+        })),
+    ),
+  );
+  const hidden = treated
+    .filter((name) => catalog.tables.get(name)?.rowSecurity === true)
+    .map((name): Finding => ({
+      code: "ROW_SECURITY",
+      message: `row-level security hides rows of ${name} from our role`,
+      place: policy.placeOf(["tables", name]),
+      hint: `let the role see every row: ALTER ROLE … BYPASSRLS, or a policy on ${name} for it`,
+    }));
+  return [...uncovered, ...copied, ...hidden];
+};
+
+const isTreated = (policy: Policy, name: string): boolean => {
+  const rule = policy.tables[name];
+  return rule !== undefined && rule.treatment !== "keep";
+};
+
+const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: string): Finding[] => {
+  const rule = policy.tables[name];
+  const table = catalog.tables.get(name);
+  if (rule === undefined) return [];
+  if (table === undefined) return [missingTable(policy, ["tables", name], name)];
+  if (rule.treatment === "keep") return [];
+  if (table.kind === "view" || table.kind === "materialised-view") {
+    return [
+      {
+        code: "STORE_UNSUPPORTED",
+        message: `${name} is a ${table.kind.replace("-", " ")}: its rows are those of the tables it reads`,
+        place: policy.placeOf(["tables", name]),
+        hint: "treat the tables it reads; materialised views are refreshed afterwards",
+      },
+    ];
+  }
+  const findings: Finding[] = [];
+  if (!found.levels.has(name)) {
+    findings.push({
+      code: "POLICY_UNREACHABLE",
+      message: `no reference leads from ${policy.subject.table} to ${name}, so its rows belong to nobody`,
+      place: policy.placeOf(["tables", name]),
+      hint: `declare how its rows belong to a subject under links, e.g. ${name}.column -> ${policy.subject.table}.${policy.subject.key}`,
+    });
+  }
+  for (const column of rule.owner ?? []) {
+    if (columnOf(table, column) === undefined)
+      findings.push(missingColumn(policy, ["tables", name, "owner"], name, column));
+  }
+  if (rule.treatment === "erase") return findings;
+
+  for (const column of Object.keys(rule.columns)) {
+    if (columnOf(table, column) === undefined)
+      findings.push(missingColumn(policy, ["tables", name, "columns", column], name, column));
+  }
+  for (const column of table.columns) {
+    // A key names the row, not the person, and a generated column follows the columns it is computed from.
+    if (rule.columns[column.name] !== undefined || column.generated || table.primaryKey.includes(column.name)) continue;
+    findings.push({
+      code: "POLICY_COLUMN_UNCOVERED",
+      message: `column ${name}.${column.name} (${column.type}) has no treatment`,
+      place: policy.placeOf(["tables", name, "columns"]),
+      hint: `say what becomes of it: keep, {set: null}, {redact: identifiers}, …`,
+    });
+  }
+  const clock = rule.treatment === "retain" ? rule.clock : rule.analytics?.clock;
+  if (clock !== undefined) {
+    const column = columnOf(table, clock);
+    if (column === undefined) findings.push(missingColumn(policy, ["tables", name, "clock"], name, clock));
+    else if (!datelike.test(column.type)) {
+      findings.push({
+        code: "POLICY_CONTRADICTION",
+        message: `clock ${name}.${clock} is ${column.type}, not a date or a timestamp`,
+        place: policy.placeOf(["tables", name, "clock"]),
+        hint: "name the column that says when the record was made",
+      });
+    }
+  }
+  if (rule.treatment === "anonymise" && rule.analytics !== undefined) {
+    const sums = rule.analytics.conserve.flatMap((total) => (total.measure === "sum" ? [total.column] : []));
+    for (const column of [...rule.analytics.quasi, ...sums]) {
+      if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], name, column));
+    }
+  }
+  return findings;
+};
+
+const blockerFindings = (policy: Policy, catalog: Catalog, found: Reach): Finding[] =>
+  policy.blockers.flatMap((blocker, index) => {
+    const table = catalog.tables.get(blocker.table);
+    if (table === undefined) return [missingTable(policy, ["blockers", index], blocker.table)];
+    const missing = Object.keys(blocker.when)
+      .filter((column) => columnOf(table, column) === undefined)
+      .map((column) => missingColumn(policy, ["blockers", index, "when"], blocker.table, column));
+    if (found.levels.has(blocker.table)) return missing;
+    return [
+      ...missing,
+      {
+        code: "POLICY_UNREACHABLE",
+        message: `blocker ${blocker.code} looks at ${blocker.table}, which no reference reaches from ${policy.subject.table}`,
+        place: policy.placeOf(["blockers", index]),
+        hint: `declare under links how rows of ${blocker.table} belong to a subject`,
+      },
+    ];
+  });

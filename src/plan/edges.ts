@@ -1,0 +1,36 @@
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Policy } from "#policy/policy.ts";
+import type { Edge } from "#records/plan.ts";
+
+/** Every reference between tables of the store: declared foreign keys first, then the policy's links. */
+export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
+  const nullable = (table: string, columns: readonly string[]): boolean => {
+    const byName = new Map(catalog.tables.get(table)?.columns.map((column) => [column.name, column]));
+    return columns.every((column) => byName.get(column)?.nullable === true);
+  };
+  const keys = [...catalog.tables.values()].flatMap((table) =>
+    table.foreignKeys.map((key): Edge => ({
+      name: key.name,
+      declared: "foreign-key",
+      table: table.name,
+      columns: key.columns,
+      to: key.references,
+      where: {},
+      onDelete: key.onDelete,
+      deferrable: key.deferrable,
+      nullable: nullable(table.name, key.columns),
+    })),
+  );
+  const links = policy.links.map((link): Edge => ({
+    name: `${link.from.table}.${link.from.column} -> ${link.to.table}.${link.to.column}`,
+    declared: "link",
+    table: link.from.table,
+    columns: [link.from.column],
+    to: { table: link.to.table, columns: [link.to.column] },
+    where: link.where,
+    onDelete: "nothing",
+    deferrable: false,
+    nullable: nullable(link.from.table, [link.from.column]),
+  }));
+  return [...keys, ...links];
+};

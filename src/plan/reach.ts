@@ -1,0 +1,96 @@
+import type { Policy, TableRule } from "#policy/policy.ts";
+import type { Edge, Via } from "#records/plan.ts";
+
+/** Which tables hold rows of a subject, and by which references. */
+export type Reach = {
+  /** Distance from the root, in the order of discovery: a table comes after every table through which it is reached. */
+  readonly levels: ReadonlyMap<string, number>;
+  readonly vias: ReadonlyMap<string, readonly Via[]>;
+  /** Self references that own. */
+  readonly selves: ReadonlyMap<string, Edge>;
+  /** Tables that rows in scope refer to and whose rule is `keep`, or that have no rule: known, not followed. */
+  readonly referred: ReadonlySet<string>;
+};
+
+const ownerOf = (rule: TableRule | undefined): readonly string[] | undefined =>
+  rule === undefined || rule.treatment === "keep" ? undefined : rule.owner;
+
+/** Whether rows belong to whom this reference names: any reference does, unless the policy's `owner` says which ones do. */
+export const owns = (policy: Policy, edge: Edge): boolean => {
+  const owner = ownerOf(policy.tables[edge.table]);
+  return owner === undefined || edge.columns.every((column) => owner.includes(column));
+};
+
+/**
+ * Breadth first from the root against the direction of references (orders refer to customers, so orders are reached);
+ * when nothing more is found that way, one step along references into tables that the policy treats (an address that
+ * an order refers to), then again. A table is reached through nearer tables only, so cycles end by themselves.
+ */
+export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
+  const levels = new Map<string, number>([[policy.subject.table, 0]]);
+  const throughReference = new Set<string>();
+  const referred = new Set<string>();
+  const owning = edges.filter((edge) => edge.table !== edge.to.table && owns(policy, edge));
+
+  for (;;) {
+    growChildren(levels, owning);
+    const found = new Map<string, number>();
+    for (const edge of edges) {
+      const level = levels.get(edge.table);
+      if (level === undefined || levels.has(edge.to.table) || referred.has(edge.to.table)) continue;
+      const rule = policy.tables[edge.to.table];
+      if (rule === undefined || rule.treatment === "keep") referred.add(edge.to.table);
+      else found.set(edge.to.table, Math.max(level + 1, found.get(edge.to.table) ?? 0));
+    }
+    if (found.size === 0) break;
+    for (const [table, level] of found) {
+      levels.set(table, level);
+      throughReference.add(table);
+    }
+  }
+
+  const ordered = new Map([...levels].toSorted(([, a], [, b]) => a - b));
+  const nearer = (from: string, to: string): boolean => (levels.get(from) ?? Infinity) < (levels.get(to) ?? Infinity);
+  const vias = new Map<string, Via[]>();
+  for (const table of ordered.keys()) {
+    vias.set(
+      table,
+      throughReference.has(table)
+        ? edges
+            .filter((edge) => edge.to.table === table && nearer(edge.table, table))
+            .map((edge) => ({ edge, direction: "referred" }))
+        : owning
+            .filter((edge) => edge.table === table && nearer(edge.to.table, table))
+            .map((edge) => ({ edge, direction: "refers" })),
+    );
+  }
+  return { levels: ordered, vias, selves: ownedSelves(policy, edges, levels), referred };
+};
+
+const growChildren = (levels: Map<string, number>, owning: readonly Edge[]): void => {
+  for (let grown = true; grown;) {
+    grown = false;
+    const next = new Map<string, number>();
+    for (const edge of owning) {
+      const level = levels.get(edge.to.table);
+      if (level === undefined || levels.has(edge.table)) continue;
+      next.set(edge.table, Math.min(level + 1, next.get(edge.table) ?? Infinity));
+    }
+    // Only the nearest layer of this round: a farther find may turn out to be nearer by another reference.
+    const nearest = Math.min(...next.values());
+    for (const [table, level] of next) {
+      if (level !== nearest) continue;
+      levels.set(table, level);
+      grown = true;
+    }
+  }
+};
+
+// The root's own hierarchy is between people: a parent's child is another data subject, never the parent's row.
+const ownedSelves = (policy: Policy, edges: readonly Edge[], levels: ReadonlyMap<string, number>): Map<string, Edge> =>
+  new Map(
+    edges
+      .filter((edge) => edge.table === edge.to.table && edge.table !== policy.subject.table && levels.has(edge.table))
+      .filter((edge) => ownerOf(policy.tables[edge.table]) !== undefined && owns(policy, edge))
+      .map((edge) => [edge.table, edge]),
+  );

@@ -1,0 +1,51 @@
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Policy } from "#policy/policy.ts";
+import type { Edge, Scope } from "#records/plan.ts";
+import type { Reach } from "#plan/reach.ts";
+
+/**
+ * The scopes that the batch must derive: every treated table, every table through which one is reached, and every
+ * table that a blocker looks at. Kept tables that lead nowhere cost nothing.
+ */
+export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[], found: Reach): readonly Scope[] => {
+  const needed = new Set<string>([policy.subject.table]);
+  const need = (table: string): void => {
+    if (needed.has(table) && table !== policy.subject.table) return;
+    needed.add(table);
+    for (const via of found.vias.get(table) ?? []) need(parentOf(via.edge, via.direction));
+  };
+  for (const table of found.levels.keys()) {
+    if (policy.tables[table]?.treatment !== "keep") need(table);
+  }
+  for (const blocker of policy.blockers) if (found.levels.has(blocker.table)) need(blocker.table);
+
+  return [...found.levels.keys()]
+    .filter((table) => needed.has(table))
+    .map((table) => {
+      const vias = found.vias.get(table) ?? [];
+      const owning = new Set(vias.filter((via) => via.direction === "refers").map((via) => via.edge));
+      const primaryKey = catalog.tables.get(table)?.primaryKey ?? [];
+      return {
+        table,
+        key: primaryKey.length > 0 ? primaryKey : ["tableoid", "ctid"],
+        via: vias,
+        self: found.selves.get(table),
+        uses: table === policy.subject.table ? [] : usesOf(table, edges, found),
+        contested: owning.size > 1,
+      };
+    });
+};
+
+export const parentOf = (edge: Edge, direction: "refers" | "referred"): string =>
+  direction === "refers" ? edge.to.table : edge.table;
+
+/**
+ * A reference uses a row when it is not how the referring row is owned: a payment that belongs to an invoice does not
+ * use it, an order that is shipped to an address does.
+ */
+const usesOf = (table: string, edges: readonly Edge[], found: Reach): readonly Edge[] =>
+  edges.filter((edge) => {
+    if (edge.to.table !== table || edge.table === table) return false;
+    const ownedBy = (found.vias.get(edge.table) ?? []).some((via) => via.direction === "refers" && via.edge === edge);
+    return !ownedBy;
+  });

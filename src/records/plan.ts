@@ -1,0 +1,120 @@
+import type { Blocker, Conserve, Transform } from "#policy/policy.ts";
+
+/** A reference from rows of `table` to rows of `to`: a foreign key of the database, or a link that the policy declares. */
+export type Edge = {
+  /** The constraint's name; for links `table.column -> table.column`. */
+  readonly name: string;
+  readonly declared: "foreign-key" | "link";
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly to: { readonly table: string; readonly columns: readonly string[] };
+  /** Links only: the rows of `table` that the link speaks of. */
+  readonly where: Readonly<Record<string, string>>;
+  readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default" | "nothing";
+  readonly deferrable: boolean;
+  /** Every column of the reference may be set to NULL. */
+  readonly nullable: boolean;
+};
+
+/** How rows come into a subject's scope: they refer to rows in it, or rows in it refer to them. */
+export type Via = { readonly edge: Edge; readonly direction: "refers" | "referred" };
+
+/** The rows of one table that belong to the subjects of a batch. */
+export type Scope = {
+  readonly table: string;
+  /** Columns that identify a row: the primary key, or `tableoid, ctid` where there is none. */
+  readonly key: readonly string[];
+  readonly via: readonly Via[];
+  /** A self reference that the policy's `owner` names: children of rows in scope are in scope. */
+  readonly self: Edge | undefined;
+  /** References from rows that are not in scope here spare the row (I5). */
+  readonly uses: readonly Edge[];
+  /** The owner columns of the policy: any of them pointing outside the scope spares the row. */
+  readonly contested: boolean;
+};
+
+export type ColumnChange = {
+  readonly name: string;
+  readonly type: string;
+  readonly json: boolean;
+  readonly transform: Transform;
+};
+
+export type Analysis = {
+  readonly clock: string | undefined;
+  readonly per: "day" | "month" | "year";
+  readonly conserve: readonly Conserve[];
+};
+
+/** One statement of the night, for all subjects of a batch. */
+export type Step =
+  | {
+      readonly kind: "cut";
+      readonly table: string;
+      readonly edge: Edge;
+      /** `mention`: rows of others that name an erased root row; `spared`: rows that a live subject also uses; `cycle`: references among erased rows that forbid any order. */
+      readonly why: "mention" | "spared" | "cycle";
+    }
+  | { readonly kind: "erase"; readonly table: string }
+  | {
+      readonly kind: "anonymise";
+      readonly table: string;
+      readonly changes: readonly ColumnChange[];
+      readonly analysis: Analysis | undefined;
+    }
+  | {
+      readonly kind: "retain";
+      readonly table: string;
+      readonly changes: readonly ColumnChange[];
+      readonly basis: string;
+      readonly class: string;
+      readonly clock: string;
+    };
+
+/**
+ * The rules of a plan without row sets: a pure function of policy and catalog. Approval binds to its digest: when the
+ * policy or the schema of a reached table changes, approved requests go back for approval.
+ */
+export type Shape = {
+  readonly store: string;
+  readonly policy: { readonly name: string; readonly version: number; readonly digest: string };
+  /** Fingerprint of the reached tables. */
+  readonly catalog: string;
+  readonly root: { readonly table: string; readonly key: string; readonly keyType: string };
+  /** In the order in which they can be derived: the root first. */
+  readonly scopes: readonly Scope[];
+  /** In the order in which they run. */
+  readonly steps: readonly Step[];
+  readonly kept: readonly { readonly table: string; readonly reason: string }[];
+  readonly blockers: readonly Blocker[];
+  /** Deferrable constraints are deferred: some cycle of references cannot be put in order. */
+  readonly deferred: boolean;
+  /** Materialised views to refresh after the changes. */
+  readonly refresh: readonly string[];
+  /** What the database itself would do, by name (I6). */
+  readonly effects: readonly {
+    readonly table: string;
+    readonly effect: "cascade" | "set null" | "trigger";
+    readonly by: string;
+  }[];
+};
+
+/** The rows that the plan speaks of, in one table: how many, and which, as an order-independent fingerprint. */
+export type RowSet = {
+  readonly table: string;
+  readonly rows: number;
+  readonly spared: number;
+  /** XOR of 64-bit hashes of (request, row key, spared), decimal. */
+  readonly fingerprint: string;
+};
+
+/** What will happen to one batch of requests in one store. Frozen, hashed and saved before anything changes (I2). */
+export type Plan = {
+  readonly version: 1;
+  readonly store: string;
+  /** Digest of the shape. */
+  readonly shape: string;
+  /** References, sorted. */
+  readonly requests: readonly string[];
+  readonly rowSets: readonly RowSet[];
+};
