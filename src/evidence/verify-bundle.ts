@@ -1,6 +1,6 @@
 import { lstat } from "node:fs/promises";
 import { missing, tampered } from "#evidence/faults.ts";
-import { keyIdOf } from "#evidence/key-id.ts";
+import { keyId as keyIdOf } from "#lib/keys.ts";
 import type { Predicate, TreeHeadJson } from "#evidence/statement.ts";
 import { parsePublicKey, readEnvelope, verifyEnvelope } from "#evidence/verify-envelope.ts";
 import { verifyFiles, type VerifiedFile } from "#evidence/verify-files.ts";

@@ -2,7 +2,7 @@ import { createPublicKey, verify, type KeyObject } from "node:crypto";
 import { decodeBase64, decodeUtf8, parseCanonical, readBounded } from "#evidence/canonical-file.ts";
 import { envelopeFile, envelopeSchema, payloadType, preAuthenticationEncoding } from "#evidence/dsse.ts";
 import { tampered } from "#evidence/faults.ts";
-import { keyIdOf } from "#evidence/key-id.ts";
+import { keyId as keyIdOf } from "#lib/keys.ts";
 import { statementSchema, type Statement } from "#evidence/statement.ts";
 import { LetheError } from "#lib/errors.ts";
 
