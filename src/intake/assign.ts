@@ -1,0 +1,130 @@
+import type { OpenRequest } from "#intake/open-requests.ts";
+import type { RowCode } from "#intake/rejections.ts";
+import type { Entrant } from "#intake/row.ts";
+import { requestReference, type Random } from "#lib/random.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { Ground, Identifier } from "#records/request.ts";
+
+export type Outcome =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "repeated" }
+  | { readonly kind: "rejected"; readonly code: RowCode };
+
+type Target = {
+  /** Undefined until a new request has been inserted. */
+  id: number | undefined;
+  readonly ref: string;
+  /** Position among all targets: the oldest wins when an entrant names several. */
+  readonly rank: number;
+  /** May still take further identifiers: nobody has approved it yet. */
+  readonly unsettled: boolean;
+  /** Identifiers to add. */
+  readonly further: Identifier[];
+  repeats: number;
+  /** Earliest receipt among the entrants that came to it here, with its deadline. */
+  receivedOn: string;
+  dueOn: string;
+  readonly basis: string;
+  readonly ground: Ground | undefined;
+};
+
+export type Opened = Target;
+export type Joined = Target;
+
+export type Assignment = {
+  readonly outcomes: readonly { readonly outcome: Outcome; readonly target: Target | undefined }[];
+  readonly opened: readonly Opened[];
+  readonly joined: readonly Joined[];
+  readonly events: readonly LedgerEvent[];
+};
+
+/**
+ * Decides for each entrant, in order, whether it opens a request or repeats one: an open request in the register or an
+ * entrant before it that shares an identifier. An entrant that shares with several repeats the oldest.
+ *
+ * Further identifiers of a repeat join the request until somebody approves it. After that they would change what was
+ * approved (I2), so the entrant is turned away rather than half heard.
+ */
+export const assign = (
+  entrants: readonly Entrant[],
+  open: readonly OpenRequest[],
+  source: string,
+  random: Random,
+): Assignment => {
+  const owners = new Map<string, Target>();
+  const known = new Map<number, Target>();
+  const opened: Target[] = [];
+  const events: LedgerEvent[] = [];
+  for (const request of open) {
+    const target = known.get(request.id) ?? existing(request, known.size);
+    known.set(request.id, target);
+    if (!owners.has(nameOf(request))) owners.set(nameOf(request), target);
+  }
+
+  const settle = (entrant: Entrant): { outcome: Outcome; target: Target | undefined } => {
+    const owned = entrant.identifiers.flatMap((identifier) => owners.get(nameOf(identifier)) ?? []);
+    const further = entrant.identifiers.filter((identifier) => !owners.has(nameOf(identifier)));
+    const target = owned.toSorted((a, b) => a.rank - b.rank)[0];
+    if (target !== undefined && further.length > 0 && !target.unsettled) {
+      return { outcome: { kind: "rejected", code: "REQUEST_UNDER_WAY" }, target: undefined };
+    }
+    const chosen = target ?? fresh(entrant, known.size + opened.length, random);
+    for (const identifier of further) owners.set(nameOf(identifier), chosen);
+    chosen.further.push(...further);
+    if (target === undefined) {
+      opened.push(chosen);
+      events.push(receipt(chosen, source));
+      return { outcome: { kind: "accepted" }, target: chosen };
+    }
+    repeat(chosen, entrant);
+    events.push({ kind: "request.repeated", request: chosen.ref, received: entrant.receivedOn });
+    return { outcome: { kind: "repeated" }, target: chosen };
+  };
+
+  const outcomes = entrants.map(settle);
+  return { outcomes, opened, joined: [...known.values()].filter(({ repeats }) => repeats > 0), events };
+};
+
+const nameOf = ({ kind, value }: { kind: string; value: string }): string => `${kind}:${value}`;
+
+const existing = ({ id, ref, state }: OpenRequest, rank: number): Target => ({
+  id,
+  ref,
+  rank,
+  unsettled: state === "received" || state === "verified",
+  further: [],
+  repeats: 0,
+  receivedOn: "9999-12-31",
+  dueOn: "9999-12-31",
+  basis: "",
+  ground: undefined,
+});
+
+const fresh = (entrant: Entrant, rank: number, random: Random): Target => ({
+  id: undefined,
+  ref: requestReference(random),
+  rank,
+  unsettled: true,
+  further: [],
+  repeats: 0,
+  receivedOn: entrant.receivedOn,
+  dueOn: entrant.dueOn,
+  basis: entrant.basis,
+  ground: entrant.ground,
+});
+
+const repeat = (target: Target, entrant: Entrant): void => {
+  target.repeats += 1;
+  if (entrant.receivedOn >= target.receivedOn) return;
+  target.receivedOn = entrant.receivedOn;
+  target.dueOn = entrant.dueOn;
+};
+
+const receipt = ({ ref, receivedOn, dueOn, basis }: Target, source: string): LedgerEvent => ({
+  kind: "request.received",
+  request: ref,
+  received: receivedOn,
+  due: dueOn,
+  basis,
+  source,
+});
