@@ -1,5 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
-import type { Policy } from "#policy/policy.ts";
+import type { ColumnName, Policy } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 
 /** Every reference between tables of the store: declared foreign keys first, then the policy's links. */
@@ -15,6 +15,7 @@ export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
       table: table.name,
       columns: key.columns,
       to: key.references,
+      asText: undefined,
       where: {},
       onDelete: key.onDelete,
       deferrable: key.deferrable,
@@ -27,10 +28,20 @@ export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
     table: link.from.table,
     columns: [link.from.column],
     to: { table: link.to.table, columns: [link.to.column] },
+    asText: comparison(catalog, link.from, link.to),
     where: link.where,
     onDelete: "nothing",
     deferrable: false,
     nullable: nullable(link.from.table, [link.from.column]),
   }));
   return [...keys, ...links];
+};
+
+/** Casting the referred side to text leaves an index on the referring text column usable. */
+const comparison = (catalog: Catalog, from: ColumnName, to: ColumnName): Edge["asText"] => {
+  const columnOf = ({ table, column }: ColumnName) =>
+    catalog.tables.get(table)?.columns.find((candidate) => candidate.name === column);
+  const [a, b] = [columnOf(from), columnOf(to)];
+  if (a === undefined || b === undefined || a.type === b.type) return undefined;
+  return a.type === "text" || a.type.startsWith("character") ? "to" : "both";
 };

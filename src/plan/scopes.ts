@@ -1,6 +1,6 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
-import type { Edge, Scope } from "#records/plan.ts";
+import { parentOf, type Edge, type Scope } from "#records/plan.ts";
 import type { Reach } from "#plan/reach.ts";
 
 /**
@@ -12,7 +12,7 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
   const need = (table: string): void => {
     if (needed.has(table) && table !== policy.subject.table) return;
     needed.add(table);
-    for (const via of found.vias.get(table) ?? []) need(parentOf(via.edge, via.direction));
+    for (const via of found.vias.get(table) ?? []) need(parentOf(via));
   };
   for (const table of found.levels.keys()) {
     if (policy.tables[table]?.treatment !== "keep") need(table);
@@ -35,9 +35,6 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
       };
     });
 };
-
-export const parentOf = (edge: Edge, direction: "refers" | "referred"): string =>
-  direction === "refers" ? edge.to.table : edge.table;
 
 /**
  * A reference uses a row when it is not how the referring row is owned: a payment that belongs to an invoice does not

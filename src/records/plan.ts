@@ -8,6 +8,8 @@ export type Edge = {
   readonly table: string;
   readonly columns: readonly string[];
   readonly to: { readonly table: string; readonly columns: readonly string[] };
+  /** The two sides have different types (links only): compared as text. */
+  readonly asText: "to" | "both" | undefined;
   /** Links only: the rows of `table` that the link speaks of. */
   readonly where: Readonly<Record<string, string>>;
   readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default" | "nothing";
@@ -18,6 +20,9 @@ export type Edge = {
 
 /** How rows come into a subject's scope: they refer to rows in it, or rows in it refer to them. */
 export type Via = { readonly edge: Edge; readonly direction: "refers" | "referred" };
+
+/** The table whose rows in scope bring rows in by this way. */
+export const parentOf = ({ edge, direction }: Via): string => (direction === "refers" ? edge.to.table : edge.table);
 
 /** The rows of one table that belong to the subjects of a batch. */
 export type Scope = {

@@ -1,0 +1,30 @@
+import { sql, type Kysely } from "kysely";
+import type { MigrationProvider } from "kysely/migration";
+
+/**
+ * The journal: schema `lethe` inside every subject store. What a batch did commits there in the same transaction as
+ * the changes themselves, so that after a crash there is one place to ask what happened (I3). It holds references,
+ * names of tables and counts, no identifiers and no keys.
+ */
+export const journalMigrations: MigrationProvider = {
+  getMigrations: () => Promise.resolve({ "0001-journal": { up: journal } }),
+};
+
+async function journal(db: Kysely<unknown>): Promise<void> {
+  const statements = [
+    sql`create table lethe.journal_batch (
+      id uuid primary key, plan text not null, committed_at timestamptz not null, requests integer not null)`,
+    // A request is executed at most once in a store, whoever runs it (I14): the second runner violates this key.
+    sql`create table lethe.journal_request (ref text primary key, batch uuid not null references lethe.journal_batch)`,
+    sql`create table lethe.journal_step (
+      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null,
+      treatment text not null, rows bigint not null, clock_first date, clock_last date)`,
+    sql`create index journal_step_batch on lethe.journal_step (batch)`,
+    sql`create table lethe.journal_spared (
+      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,
+    sql`create table lethe.journal_total (
+      batch uuid not null references lethe.journal_batch, table_name text not null, measure text not null,
+      period date not null, before numeric not null, after numeric not null)`,
+  ];
+  for (const statement of statements) await statement.execute(db);
+}

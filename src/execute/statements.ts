@@ -1,0 +1,197 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Conserve } from "#policy/policy.ts";
+import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
+import { transformSql } from "#execute/transforms.ts";
+import {
+  column,
+  keyNames,
+  refers,
+  refersIntoScope,
+  sameRow,
+  scopeOf,
+  scopeTable,
+  subjects,
+  tableName,
+} from "#scope/sql.ts";
+
+export type BatchFacts = { readonly batch: string; readonly seed: string };
+
+/**
+ * The one statement of a step, for all subjects of the batch. It changes the rows and writes what it did, per request, into the journal, in
+ * the same statement: what is recorded is what PostgreSQL returned, not what was asked for (I12).
+ */
+export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBuilder<unknown> => {
+  switch (step.kind) {
+    case "cut":
+      return cut(shape, step);
+    case "erase":
+      return record(
+        shape,
+        step,
+        facts,
+        sql`delete from ${tableName(step.table)} t using ${scopeTable(shape, step.table)} s
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared returning s.request`,
+      );
+    case "anonymise":
+      return step.analysis === undefined
+        ? record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
+        : conserving(shape, step, step.analysis, facts);
+    case "retain": {
+      const clock = sql`${column("t", step.clock)}::date as clock`;
+      if (step.changes.length > 0)
+        return record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
+      return record(
+        shape,
+        step,
+        facts,
+        sql`select s.request, ${clock} from ${scopeTable(shape, step.table)} s
+        join ${tableName(step.table)} t on ${sameRow(scopeFor(shape, step.table), "t", "s")} where not s.spared`,
+      );
+    }
+  }
+};
+
+/** Spared rows per request and table, for all scopes of treated tables. */
+export const recordSpared = (shape: Shape, facts: BatchFacts): RawBuilder<unknown> => {
+  const treated = shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table);
+  const parts = treated.map(
+    (table) => sql`select ${facts.batch}::uuid, request, ${table}::text, count(*)
+      from ${scopeTable(shape, table)} where spared group by request`,
+  );
+  return sql`insert into lethe.journal_spared (batch, request, table_name, rows) ${sql.join(parts, sql` union all `)}`;
+};
+
+const scopeFor = (shape: Shape, table: string): Scope => {
+  const scope = scopeOf(shape, table);
+  if (scope === undefined) throw new TypeError(`no scope for ${table}`);
+  return scope;
+};
+
+const record = (
+  shape: Shape,
+  step: Exclude<Step, { kind: "cut" }>,
+  facts: BatchFacts,
+  change: RawBuilder<unknown>,
+): RawBuilder<unknown> => {
+  const clocks = step.kind === "retain" ? sql`min(clock), max(clock)` : sql`null, null`;
+  const reading = step.kind === "retain" && step.changes.length === 0;
+  return sql`with changed as ${reading ? sql`materialized` : sql``} (${change})
+    insert into lethe.journal_step (batch, request, table_name, treatment, rows, clock_first, clock_last)
+    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request`;
+};
+
+/**
+ * The rows to change. Where a row can be reached in several ways, two subjects of one batch can share it: it is changed once, with both
+ * their patterns, and counted for the first.
+ */
+const targets = (shape: Shape, table: string): RawBuilder<unknown> => {
+  const scope = scopeFor(shape, table);
+  const keys = sql.join(keyNames(scope).map((name) => sql.ref(`s.${name}`)));
+  const single = scope.via.length <= 1 && scope.via[0]?.direction !== "referred";
+  return single
+    ? sql`select s.request, ${keys}, j.pattern, j.json_pattern
+        from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared`
+    : sql`select min(s.request) as request, ${keys},
+        '(?:' || string_agg(j.pattern, '|') || ')' as pattern, '(?:' || string_agg(j.json_pattern, '|') || ')' as json_pattern
+        from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared group by ${keys}`;
+};
+
+const keyText = (scope: Scope, alias: string): RawBuilder<unknown> =>
+  sql`concat_ws('/', ${sql.join(scope.key.map((_, index) => sql.ref(`${alias}.k${index + 1}`)))})`;
+
+const assignments = (
+  shape: Shape,
+  table: string,
+  changes: readonly ColumnChange[],
+  facts: BatchFacts,
+): RawBuilder<unknown> => {
+  const key = keyText(scopeFor(shape, table), "s");
+  return sql.join(
+    changes.map(
+      (change) =>
+        sql`${sql.ref(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed })}`,
+    ),
+  );
+};
+
+const update = (
+  shape: Shape,
+  table: string,
+  changes: readonly ColumnChange[],
+  facts: BatchFacts,
+  returning: RawBuilder<unknown>,
+): RawBuilder<unknown> =>
+  sql`update ${tableName(table)} t set ${assignments(shape, table, changes, facts)}
+    from (${targets(shape, table)}) s where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning}`;
+
+const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
+
+/**
+ * An update that also proves its totals: the old values are joined in from the same snapshot, the new ones are what the update returned, and both
+ * are summed per period in this one statement. Rows outside the batch are not touched, so their share of a total cannot change.
+ */
+const conserving = (
+  shape: Shape,
+  step: Extract<Step, { kind: "anonymise" }>,
+  analysis: Analysis,
+  facts: BatchFacts,
+): RawBuilder<unknown> => {
+  const scope = scopeFor(shape, step.table);
+  const period = (alias: string): RawBuilder<unknown> =>
+    analysis.clock === undefined
+      ? sql`date '0001-01-01'`
+      : sql`date_trunc(${sql.lit(analysis.per)}, ${column(alias, analysis.clock)})::date`;
+  const value = (alias: string, total: Conserve): RawBuilder<unknown> =>
+    total.measure === "count" ? sql`1` : sql`${column(alias, total.column)}::numeric`;
+  const olds = analysis.conserve.map((total, index) => sql`${value("o", total)} as ${sql.id(`old${index}`)}`);
+  const news = analysis.conserve.map((total, index) => sql`${value("t", total)} as ${sql.id(`new${index}`)}`);
+  const keys = sql.join(["request", ...keyNames(scope), "pattern", "json_pattern"].map((name) => sql.ref(`x.${name}`)));
+  const before = sql`select ${keys}, ${period("o")} as old_period${olds.length > 0 ? sql`, ` : sql``}${sql.join(olds)}
+    from (${targets(shape, step.table)}) x join ${tableName(step.table)} o on ${sameRow(scope, "o", "x")}`;
+  const returned = sql.join([
+    sql`s.request`,
+    sql`s.old_period`,
+    sql`${period("t")} as new_period`,
+    ...analysis.conserve.map((_, index) => sql.ref(`s.old${index}`)),
+    ...news,
+  ]);
+  const totals = analysis.conserve.flatMap((total, index) => [
+    sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.ref(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
+    sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.ref(`new${index}`)}) from changed group by 2`,
+  ]);
+  const journal =
+    totals.length === 0
+      ? sql``
+      : sql`, totals as (
+    insert into lethe.journal_total (batch, table_name, measure, period, before, after)
+    select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0)
+    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'))`;
+  return sql`with changed as (
+      update ${tableName(step.table)} t set ${assignments(shape, step.table, step.changes, facts)}
+      from (${before}) s where ${sameRow(scope, "t", "s")} returning ${returned})
+    ${journal}
+    insert into lethe.journal_step (batch, request, table_name, treatment, rows)
+    select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request`;
+};
+
+const cut = (shape: Shape, step: Extract<Step, { kind: "cut" }>): RawBuilder<unknown> => {
+  const { edge } = step;
+  const nulls = sql.join(edge.columns.map((name) => sql`${sql.ref(name)} = null`));
+  const t = tableName(step.table);
+  switch (step.why) {
+    case "spared":
+      return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and s.spared and ${refersIntoScope(shape, edge, "t")}`;
+    case "cycle":
+      return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared and ${sql.join(
+          edge.columns.map((name) => sql`${column("t", name)} is not null`),
+          sql` and `,
+        )}`;
+    case "mention": {
+      const root = scopeFor(shape, edge.to.table);
+      return sql`update ${t} t set ${nulls} from ${tableName(edge.to.table)} q, ${scopeTable(shape, edge.to.table)} p
+        where ${sameRow(root, "q", "p")} and ${refers(edge, "t", "q")}`;
+    }
+  }
+};

@@ -1,0 +1,90 @@
+import { domainToUnicode } from "node:url";
+import parsePhone from "libphonenumber-js/max";
+import type { IdentifierKind } from "#records/request.ts";
+
+/** One way in which an identifier may stand in a column; compared with `comparable` of the column. */
+export type SearchForm = string;
+
+const distinct = <T>(values: readonly T[]): readonly T[] => [...new Set(values)];
+
+const digitsOf = (text: string): string => text.replaceAll(/\D/g, "");
+
+/** The shortest phone number worth looking for: shorter ones are found in every number. */
+const shortestPhone = 7;
+
+/**
+ * How a value may be written where it makes up a whole column, in lower case NFC; phone numbers as digits only: international, with
+ * the `00` prefix, national. E-mail domains in ASCII and in Unicode.
+ */
+export const equalForms = (kind: IdentifierKind, value: string): readonly SearchForm[] => {
+  const lower = value.normalize("NFC").toLowerCase();
+  switch (kind) {
+    case "email":
+      return distinct([lower, ...unicodeDomain(lower)]);
+    case "phone": {
+      const digits = digitsOf(value);
+      if (digits.length < shortestPhone) return [];
+      const parsed = parsePhone(value.startsWith("+") ? value : `+${digits}`);
+      const national = parsed === undefined ? [] : [digitsOf(parsed.formatNational()), `0${parsed.nationalNumber}`];
+      return distinct([digits, `00${digits}`, ...national.filter((form) => form.length >= shortestPhone)]);
+    }
+    case "key":
+    case "external_id":
+    case "device_id":
+      return [lower];
+  }
+};
+
+const unicodeDomain = (email: string): string[] => {
+  const at = email.lastIndexOf("@");
+  const domain = domainToUnicode(email.slice(at + 1));
+  return domain === "" ? [] : [`${email.slice(0, at)}@${domain}`.normalize("NFC")];
+};
+
+const quote = (text: string): string => text.replaceAll(/[\\^$.|?*+()[\]{}-]/g, String.raw`\$&`);
+
+/** Digits with any of the separators that people put between them, not inside a longer run of digits. */
+const phonePattern = (digits: string): string =>
+  String.raw`(?<!\d)\+?${digits.split("").join(String.raw`[\s()./-]*`)}(?!\d)`;
+
+/** As a word of its own, so that redacting "Ann" leaves "annual" alone. */
+const wordPattern = (text: string): string => {
+  const before = /^[\p{L}\p{N}_]/u.test(text) ? String.raw`\m` : "";
+  const after = /[\p{L}\p{N}_]$/u.test(text) ? String.raw`\M` : "";
+  return `${before}${quote(text)}${after}`;
+};
+
+export type NamedValue = { readonly kind: IdentifierKind | "name"; readonly value: string };
+
+const patternsOf = ({ kind, value }: NamedValue): readonly string[] => {
+  switch (kind) {
+    case "email":
+      return distinct([value, ...equalForms("email", value)]).map(quote);
+    case "phone":
+      return [quote(value), ...equalForms("phone", value).map(phonePattern)];
+    case "name":
+      // One letter is no name to look for: it would redact every "A".
+      return [...value].length < 2 ? [] : [wordPattern(value)];
+    case "key":
+      // A bare "17" says nothing in free text.
+      return /^\d+$/.test(value) ? [] : [wordPattern(value)];
+    case "external_id":
+    case "device_id":
+      return [wordPattern(value)];
+  }
+};
+
+/**
+ * One PostgreSQL regular expression (ARE, to be used with `gi`) that matches every identifier and name of a subject inside
+ * text; null when there is nothing to look for. Longer ones first, so that a name inside an e-mail address does not split it.
+ */
+export const redactionPattern = (values: readonly NamedValue[]): string | null => {
+  const patterns = distinct(values.filter(({ value }) => value.trim() !== "").flatMap(patternsOf)).toSorted(
+    (a, b) => b.length - a.length,
+  );
+  return patterns.length === 0 ? null : `(?:${patterns.join("|")})`;
+};
+
+/** The same for the text form of `jsonb`, in which quotation marks and backslashes are escaped. */
+export const jsonRedactionPattern = (values: readonly NamedValue[]): string | null =>
+  redactionPattern(values.map(({ kind, value }) => ({ kind, value: JSON.stringify(value).slice(1, -1) })));

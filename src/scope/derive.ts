@@ -1,0 +1,177 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import type pg from "pg";
+import { copyInto, type CopyValue } from "#db/copy.ts";
+import { parentOf } from "#records/plan.ts";
+import type { Scope, Shape, Via } from "#records/plan.ts";
+import {
+  and,
+  applies,
+  column,
+  inScope,
+  keyNames,
+  refers,
+  refersIntoScope,
+  sameRow,
+  scopeOf,
+  scopeTable,
+  subjects,
+  tableName,
+} from "#scope/sql.ts";
+
+/** A subject of the batch: its root row by key, and what to redact inside its own rows (POSIX patterns, or null). */
+export type ScopeSubject = {
+  readonly request: number;
+  readonly ref: string;
+  readonly key: string;
+  readonly pattern: string | null;
+  readonly jsonPattern: string | null;
+};
+
+/**
+ * Makes the session's temporary tables, once; they empty themselves at every commit. Made outside the transactions, because a
+ * read-only one may fill a temporary table but not create it. They are never analysed: statistics would carry keys and
+ * identifiers into `pg_statistic`, and the planner counts pages anyway.
+ */
+export const createScopeTables = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
+  await sql`create temporary table if not exists lethe_subject (
+    request bigint not null, ref text not null, key text not null, pattern text, json_pattern text) on commit delete rows`.execute(
+    db,
+  );
+  for (const [position, scope] of shape.scopes.entries()) {
+    const keys = scope.key.map((name, index) => sql`${column("t", name)} as ${sql.id(`k${index + 1}`)}`);
+    await sql`create temporary table if not exists ${sql.id(`lethe_scope_${position}`)} on commit delete rows as
+      select 0::bigint as request, ${sql.join(keys)}, false as spared from ${tableName(scope.table)} t where false`.execute(
+      db,
+    );
+  }
+};
+
+/**
+ * Fills the scope tables for the batch, one statement a table and way in: which rows belong to whom. The caller's transaction
+ * gives the snapshot. Rows that a live subject also uses come out `spared`; rows reached only through spared rows are not in scope.
+ */
+export const deriveScopes = async (
+  client: pg.PoolClient,
+  db: Kysely<unknown>,
+  shape: Shape,
+  batch: readonly ScopeSubject[],
+): Promise<void> => {
+  await copyInto(
+    client,
+    "pg_temp.lethe_subject (request, ref, key, pattern, json_pattern)",
+    batch.map((subject): CopyValue[] => [
+      subject.request,
+      subject.ref,
+      subject.key,
+      subject.pattern,
+      subject.jsonPattern,
+    ]),
+  );
+  for (const scope of shape.scopes) {
+    await fill(shape, scope).execute(db);
+    if (scope.self !== undefined) await fillChildren(shape, scope).execute(db);
+  }
+  await spare(db, shape);
+};
+
+const fill = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
+  const target = scopeTable(shape, scope.table);
+  const keys = sql.join(scope.key.map((name) => column("t", name)));
+  if (scope.table === shape.root.table) {
+    return sql`insert into ${target}
+      select s.request, ${keys}, false from ${subjects} s
+      join ${tableName(scope.table)} t on ${column("t", shape.root.key)} = s.key::${sql.raw(shape.root.keyType)}`;
+  }
+  const ways = scope.via.map((via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)}`);
+  const single = scope.via.length === 1 && scope.via[0]?.direction === "refers";
+  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  // UNION also removes duplicates: a row that is reached in two ways is in scope once.
+  return single
+    ? sql`insert into ${target} select p.request, ${keys}, false from ${wayIn(shape, scope, scope.via[0] as Via)}`
+    : sql`insert into ${target} select request, ${names}, false
+        from (${sql.join(ways, sql` union `)}) w (request, ${names})`;
+};
+
+const wayIn = (shape: Shape, scope: Scope, via: Via): RawBuilder<unknown> => {
+  const parent = parentOf(via);
+  const parentScope = scopeOf(shape, parent);
+  if (parentScope === undefined) throw new TypeError(`${scope.table} is reached through ${parent}, which has no scope`);
+  const [t, q, p] = [tableName(scope.table), tableName(parent), scopeTable(shape, parent)];
+  if (via.direction === "referred") {
+    return sql`${p} p join ${q} q on ${sameRow(parentScope, "q", "p")} join ${t} t on ${refers(via.edge, "q", "t")}`;
+  }
+  const direct =
+    via.edge.asText === undefined &&
+    parentScope.key.length === via.edge.to.columns.length &&
+    parentScope.key.every((name, index) => via.edge.to.columns[index] === name);
+  if (!direct)
+    return sql`${p} p join ${q} q on ${sameRow(parentScope, "q", "p")} join ${t} t on ${refers(via.edge, "t", "q")}`;
+  const joined = via.edge.columns.map((name, index) => sql`${column("t", name)} = ${column("p", `k${index + 1}`)}`);
+  return sql`${p} p join ${t} t on ${and([...joined, ...applies(via.edge, "t")])}`;
+};
+
+const fillChildren = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
+  const target = scopeTable(shape, scope.table);
+  const t = tableName(scope.table);
+  const edge = scope.self;
+  if (edge === undefined) throw new TypeError("no self reference");
+  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  const keys = sql.join(scope.key.map((name) => column("t", name)));
+  return sql`with recursive family (request, ${names}) as (
+      select request, ${names} from ${target}
+      union
+      select f.request, ${keys} from family f
+      join ${t} q on ${sameRow(scope, "q", "f")} join ${t} t on ${refers(edge, "t", "q")})
+    insert into ${target} select request, ${names}, false from family
+    except select request, ${names}, false from ${target}`;
+};
+
+/**
+ * Marks rows that somebody outside the batch also owns or uses, then drops rows that are reached only through marked ones; again until
+ * nothing changes, because a dropped row may be what still used another.
+ */
+const spare = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
+  const contested = shape.scopes.filter((scope) => scope.contested || scope.uses.length > 0);
+  if (contested.length === 0) return;
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const scope of contested) {
+      const result = await markSpared(shape, scope).execute(db);
+      changed ||= (result.numAffectedRows ?? 0n) > 0n;
+    }
+    if (!changed) return;
+    for (const scope of shape.scopes.filter((candidate) => candidate.via.length > 0)) {
+      await dropOrphans(shape, scope).execute(db);
+    }
+  }
+};
+
+const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
+  const owners = scope.contested ? scope.via.filter((via) => via.direction === "refers") : [];
+  const conditions = [
+    // An owner that exists and is not in scope is alive. A foreign key that is null, or a link that leads nowhere, names nobody.
+    ...owners.map(
+      ({ edge }) => sql`(exists (select from ${tableName(edge.to.table)} o where ${refers(edge, "t", "o")})
+        and not ${refersIntoScope(shape, edge, "t")})`,
+    ),
+    ...scope.uses.map(
+      (edge) => sql`exists (select from ${tableName(edge.table)} u where ${refers(edge, "u", "t")}
+        and not ${inScope(shape, edge.table, "u")})`,
+    ),
+  ];
+  return sql`update ${scopeTable(shape, scope.table)} s set spared = true from ${tableName(scope.table)} t
+    where not s.spared and ${sameRow(scope, "t", "s")} and (${sql.join(conditions, sql` or `)})`;
+};
+
+const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
+  const ways = scope.via.map((via) => {
+    const parent = parentOf(via);
+    const parentScope = scopeOf(shape, parent) as Scope;
+    const reference = via.direction === "refers" ? refers(via.edge, "t", "q") : refers(via.edge, "q", "t");
+    return sql`exists (select from ${tableName(parent)} q join ${scopeTable(shape, parent)} p
+      on ${sameRow(parentScope, "q", "p")} and p.request = s.request and not p.spared where ${reference})`;
+  });
+  const family = scope.self === undefined ? [] : [sql`${column("t", scope.self.columns[0] ?? "")} is not null`];
+  return sql`delete from ${scopeTable(shape, scope.table)} s using ${tableName(scope.table)} t
+    where ${sameRow(scope, "t", "s")} and not (${sql.join([...ways, ...family], sql` or `)})`;
+};

@@ -1,0 +1,62 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Edge, Scope, Shape } from "#records/plan.ts";
+
+/** `customers` or `billing.customers`, quoted. */
+export const tableName = (name: string): RawBuilder<unknown> => {
+  const [first, second] = name.split(".", 2);
+  return second === undefined ? sql.id("public", first ?? name) : sql.id(first ?? name, second);
+};
+
+export const column = (alias: string, name: string): RawBuilder<unknown> => sql.ref(`${alias}.${name}`);
+
+export const and = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
+  conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` and `);
+
+/** The temporary table of the batch's subjects: request, reference, key of the root row as text, patterns to redact. */
+export const subjects = sql.id("pg_temp", "lethe_subject");
+
+export const scopeTable = (shape: Shape, table: string): RawBuilder<unknown> => {
+  const position = shape.scopes.findIndex((scope) => scope.table === table);
+  if (position < 0) throw new TypeError(`no scope for ${table}`);
+  return sql.id("pg_temp", `lethe_scope_${position}`);
+};
+
+export const scopeOf = (shape: Shape, table: string): Scope | undefined =>
+  shape.scopes.find((scope) => scope.table === table);
+
+/** `k1, k2, …`: the scope table's columns for the row key. */
+export const keyNames = (scope: Scope): readonly string[] => scope.key.map((_, index) => `k${index + 1}`);
+
+/** `t.id = s.k1 and …` */
+export const sameRow = (scope: Scope, table: string, entry: string): RawBuilder<unknown> =>
+  and(scope.key.map((name, index) => sql`${column(table, name)} = ${column(entry, `k${index + 1}`)}`));
+
+/** `child.customer_id = parent.id` under the edge, and the link's own condition. */
+export const refers = (edge: Edge, child: string, parent: string): RawBuilder<unknown> =>
+  and([
+    ...edge.columns.map((name, index) => {
+      const to = column(parent, edge.to.columns[index] ?? "");
+      const from = column(child, name);
+      if (edge.asText === "to") return sql`${from} = ${to}::text`;
+      return edge.asText === "both" ? sql`${from}::text = ${to}::text` : sql`${from} = ${to}`;
+    }),
+    ...applies(edge, child),
+  ]);
+
+export const applies = (edge: Edge, child: string): RawBuilder<unknown>[] =>
+  Object.entries(edge.where).map(([name, value]) => sql`${column(child, name)}::text = ${value}`);
+
+/** Rows of `edge.to.table` that are in scope for good, as a join partner for `child`: `exists (…)`. */
+export const refersIntoScope = (shape: Shape, edge: Edge, child: string): RawBuilder<unknown> => {
+  const scope = scopeOf(shape, edge.to.table);
+  if (scope === undefined) return sql`false`;
+  return sql`exists (select from ${tableName(edge.to.table)} q join ${scopeTable(shape, edge.to.table)} p
+    on ${sameRow(scope, "q", "p")} and not p.spared where ${refers(edge, child, "q")})`;
+};
+
+/** The row `alias` of `table` is in scope and not spared. */
+export const inScope = (shape: Shape, table: string, alias: string): RawBuilder<unknown> => {
+  const scope = scopeOf(shape, table);
+  if (scope === undefined) return sql`false`;
+  return sql`exists (select from ${scopeTable(shape, table)} z where ${sameRow(scope, alias, "z")} and not z.spared)`;
+};
