@@ -1,0 +1,194 @@
+import type { ReportDefinition } from "#report/workbook-definition.ts";
+import { table } from "#report/workbook-definition.ts";
+import { summarySheet } from "#reports/summary-sheet.ts";
+
+/** What one run did: the workbook that lies beside `report.json` in every bundle. */
+export const runReport: ReportDefinition = {
+  title: "Erasure report",
+  summary: summarySheet,
+  sheets: [
+    {
+      name: "Requests",
+      about: "Every request that is open, that this run worked on, or that changed since the run before.",
+      tab: "accent",
+      blocks: [
+        table("requests", {
+          empty: "No request is open, and none has changed.",
+          columns: [
+            { header: "Reference", width: 18, format: "code", of: (row) => row.ref },
+            { header: "State", width: 12, format: "state", of: (row) => row.state },
+            { header: "Received", width: 12, format: "date", of: (row) => row.received },
+            { header: "Due", width: 12, format: "date", of: (row) => row.due },
+            { header: "Days", width: 11, format: "days", of: (row) => row.daysLeft },
+            { header: "Decided", width: 17, format: "instant", of: (row) => row.decided },
+            { header: "Erased", width: 17, format: "instant", of: (row) => row.erased },
+            { header: "Backups clear on", width: 12, format: "date", of: (row) => row.backupsClearOn },
+            { header: "Completed", width: 17, format: "instant", of: (row) => row.completed },
+            { header: "Ground Art. 17(1)", width: 10, format: "state", of: (row) => row.ground },
+            { header: "Code", width: 36, format: "code", of: (row) => row.code },
+            { header: "What to do", width: 58, format: "wrapped", of: (row) => row.hint },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Dispositions",
+      about: "What became of the records, per table: rows that changed or stay, and rows spared because a live person uses them too.",
+      tab: "good",
+      blocks: [
+        table("dispositions", {
+          empty: "This run changed no records.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 32, format: "text", of: (row) => row.table },
+            { header: "Treatment", width: 13, format: "treatment", of: (row) => row.treatment },
+            { header: "Rows", width: 11, format: "count", of: (row) => row.rows },
+            { header: "Spared", width: 10, format: "count", of: (row) => row.spared },
+            { header: "Requests", width: 11, format: "count", of: (row) => row.requests },
+            { header: "Legal basis", width: 34, format: "text", of: (row) => row.basis },
+            { header: "First erasable", width: 13, format: "date", of: (row) => row.until?.first ?? null },
+            { header: "Last erasable", width: 13, format: "date", of: (row) => row.until?.last ?? null },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Retained",
+      about: "What stays although the person asked, why the law says so, and from when it can go.",
+      tab: "warn",
+      blocks: [
+        table("retained", {
+          empty: "This run retained nothing.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 32, format: "text", of: (row) => row.table },
+            { header: "Rows", width: 11, format: "count", of: (row) => row.rows },
+            { header: "Requests", width: 11, format: "count", of: (row) => row.requests },
+            { header: "Legal basis", width: 44, format: "wrapped", of: (row) => row.basis },
+            { header: "First erasable", width: 14, format: "date", of: (row) => row.until?.first ?? null },
+            { header: "Last erasable", width: 14, format: "date", of: (row) => row.until?.last ?? null },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Analytics",
+      about: "De-identified, not anonymous. Totals read before and after in the changing transaction; k on the whole table after commit.",
+      tab: "accent",
+      blocks: [
+        table("anonymity", {
+          title: "How many people share the same values (k)",
+          empty: "This run measured no table.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 28, format: "text", of: (row) => row.table },
+            { header: "Quasi-identifiers", width: 30, format: "wrapped", of: (row) => row.quasi.join(", ") },
+            { header: "k", width: 14, format: "count", of: (row) => row.k },
+            { header: "Wanted", width: 16, format: "count", of: (row) => row.threshold },
+            { header: "Met", width: 16, format: "check", of: (row) => row.met },
+            { header: "Classes", width: 10, format: "count", of: (row) => row.classes },
+            { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
+            { header: "Rows below", width: 12, format: "count", of: (row) => row.below },
+            { header: "Measured", width: 17, format: "instant", of: (row) => row.measuredAt },
+          ],
+        }),
+        table("conserved", {
+          title: "Totals before and after",
+          empty: "This run changed no analytics.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 28, format: "text", of: (row) => row.table },
+            { header: "Measure", width: 30, format: "text", of: (row) => row.measure },
+            { header: "Period from", width: 14, format: "date", of: (row) => row.period },
+            { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
+            { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
+            { header: "Equal", width: 10, format: "check", of: (row) => row.equal },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Backups",
+      about: "Every backup that is still there, and those that this run purged: absent when the repository was listed again.",
+      tab: "good",
+      blocks: [
+        table("backupSets", {
+          empty: "No backup repository is configured, or it is empty.",
+          columns: [
+            { header: "Repository", width: 20, format: "text", of: (row) => row.repository },
+            { header: "Name", width: 44, format: "text", of: (row) => row.name },
+            { header: "Taken", width: 17, format: "instant", of: (row) => row.taken },
+            { header: "Bytes", width: 16, format: "bytes", of: (row) => row.bytes },
+            { header: "SHA-256", width: 20, format: "code", of: (row) => `${row.sha256.slice(0, 16)}…` },
+            { header: "State", width: 13, format: "state", of: (row) => row.state },
+            { header: "Gone since", width: 17, format: "instant", of: (row) => row.purgedAt },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Exceptions",
+      about: "What a person has to do, the urgent first.",
+      tab: "bad",
+      blocks: [
+        table("exceptions", {
+          empty: "Nothing: everything went as it should.",
+          columns: [
+            { header: "What", width: 22, format: "kind", of: (row) => row.what },
+            { header: "Name", width: 28, format: "code", of: (row) => row.name },
+            { header: "Due", width: 12, format: "date", of: (row) => row.due },
+            { header: "Code", width: 36, format: "code", of: (row) => row.code },
+            { header: "Since", width: 12, format: "date", of: (row) => row.since?.slice(0, 10) ?? null },
+            { header: "Where", width: 38, format: "wrapped", of: (row) => row.place },
+            { header: "What to do", width: 58, format: "wrapped", of: (row) => row.todo },
+          ],
+        }),
+      ],
+    },
+    {
+      name: "Policy & ledger",
+      about: "What this report rests on, and what it does not claim.",
+      tab: "muted",
+      blocks: [
+        table("evidence", {
+          title: "Evidence",
+          empty: "",
+          columns: [
+            { header: "What", width: 34, format: "text", of: (row) => row.name },
+            { header: "Value", width: 110, format: "wrapped", of: (row) => row.value },
+          ],
+        }),
+        table("policies", {
+          title: "Policies",
+          empty: "The run recorded no policy.",
+          columns: [
+            { header: "Store", width: 34, format: "text", of: (row) => row.store },
+            { header: "Digest (SHA-256)", width: 110, format: "code", of: (row) => row.digest },
+            { header: "Policy", width: 24, format: "text", of: (row) => row.name },
+            { header: "Version", width: 10, format: "count", of: (row) => row.version },
+          ],
+        }),
+        table("runs", {
+          title: "Runs",
+          empty: "",
+          columns: [
+            { header: "Run", width: 34, format: "code", of: (row) => row.id },
+            { header: "Program", width: 110, format: "text", of: (row) => row.tool },
+            { header: "Job", width: 24, format: "text", of: (row) => row.job },
+            { header: "Outcome", width: 12, format: "state", of: (row) => row.outcome },
+            { header: "Started", width: 17, format: "instant", of: (row) => row.started },
+            { header: "Ended", width: 17, format: "instant", of: (row) => row.ended },
+          ],
+        }),
+        table("limits", {
+          title: "Limits",
+          empty: "",
+          columns: [
+            { header: "Code", width: 34, format: "code", of: (row) => row.code },
+            { header: "What this report does not say", width: 110, format: "wrapped", of: (row) => row.text },
+          ],
+        }),
+      ],
+    },
+  ],
+};

@@ -1,0 +1,88 @@
+import type { Bar, SummarySheet, Tone } from "#report/workbook-definition.ts";
+
+const always =
+  (tone: Tone) =>
+  (value: number): Tone =>
+    value === 0 ? "muted" : tone;
+const none =
+  (tone: Tone) =>
+  (value: number): Tone =>
+    value === 0 ? "good" : tone;
+
+/** The first sheet: figures that stand for the whole, and where to look on. */
+export const summarySheet: SummarySheet = {
+  name: "Summary",
+  cards: [
+    [
+      { label: "requests received", of: ({ requests }) => requests.counts.received, tone: () => "plain" },
+      { label: "done", of: ({ requests }) => requests.counts.done, tone: always("good") },
+      { label: "pending", of: ({ requests }) => requests.counts.pending, tone: always("accent") },
+      { label: "blocked", of: ({ requests }) => requests.counts.blocked, tone: always("warn") },
+      { label: "failed", of: ({ requests }) => requests.counts.failed, tone: none("bad") },
+      { label: "overdue", of: ({ requests }) => requests.counts.overdue, tone: none("bad") },
+    ],
+    [
+      { label: "records erased", of: ({ totals }) => totals.erased, tone: always("good") },
+      { label: "records anonymised", of: ({ totals }) => totals.anonymised, tone: always("accent") },
+      { label: "records retained by law", of: ({ totals }) => totals.retained, tone: always("warn") },
+      { label: "spared, shared with others", of: ({ totals }) => totals.spared, tone: always("plain") },
+      { label: "backups purged", of: ({ backups }) => backups.reduce((sum, { purged }) => sum + purged.length, 0), tone: always("good") },
+      { label: "places with residuals", of: ({ totals }) => totals.residuals, tone: none("bad") },
+    ],
+  ],
+  panels: [
+    [
+      {
+        title: "Where the requests stand",
+        bars: ({ requests: { counts } }): Bar[] => [
+          { label: "Done", value: counts.done, tone: "good" },
+          { label: "Pending", value: counts.pending - counts.blocked, tone: "accent" },
+          { label: "Blocked", value: counts.blocked, tone: "warn" },
+          { label: "Failed", value: counts.failed, tone: "bad" },
+          { label: "Refused", value: counts.refused, tone: "muted" },
+          { label: "Withdrawn", value: counts.withdrawn, tone: "muted" },
+        ],
+      },
+      {
+        title: "What became of the records",
+        bars: ({ totals }): Bar[] => [
+          { label: "Erased", value: totals.erased, tone: "good" },
+          { label: "Anonymised", value: totals.anonymised, tone: "accent" },
+          { label: "Retained by law", value: totals.retained, tone: "warn" },
+          { label: "Spared (shared)", value: totals.spared, tone: "muted" },
+        ],
+        note: ({ totals }) =>
+          totals.unequal === 0 ? "Analytics: totals before and after are equal." : `Analytics: ${totals.unequal} totals differ.`,
+      },
+    ],
+    [
+      {
+        title: "Deadlines of pending requests",
+        bars: ({ requests: { deadlines } }): Bar[] => [
+          { label: "Overdue", value: deadlines.overdue, tone: "bad" },
+          { label: "Within 7 days", value: deadlines.within7, tone: "warn" },
+          { label: "Within 14 days", value: deadlines.within14, tone: "accent" },
+          { label: "Within 30 days", value: deadlines.within30, tone: "accent" },
+          { label: "Later", value: deadlines.later, tone: "muted" },
+        ],
+      },
+      {
+        title: "Backups kept",
+        bars: ({ backups }): Bar[] =>
+          backups
+            .slice(0, 5)
+            .map(({ repository, kept, exceptions }) => ({
+              label: repository,
+              value: kept,
+              tone: exceptions.length > 0 ? "bad" : "accent",
+            })),
+        note: ({ backups }) => {
+          const oldest = backups.flatMap((repository) => repository.oldest ?? []).toSorted()[0];
+          const exceptions = backups.reduce((sum, repository) => sum + repository.exceptions.length, 0);
+          const age = oldest === undefined ? "No backup is kept." : `The oldest was taken on ${oldest.slice(0, 10)}.`;
+          return exceptions === 0 ? age : `${age} Kept too long: ${exceptions}, see Exceptions.`;
+        },
+      },
+    ],
+  ],
+};

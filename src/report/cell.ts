@@ -1,0 +1,63 @@
+import { Temporal } from "temporal-polyfill";
+import { toDate } from "#lib/clock.ts";
+import type { CellFormat, CellValue } from "#report/workbook-definition.ts";
+
+/** The only form in which exceljs takes a date. */
+export type ExcelMoment = ReturnType<typeof toDate>;
+
+/** What Excel holds in one cell. */
+const longest = 32_767;
+
+/**
+ * Text that stays text. Names of tables, backups and constraints come from outside: the value is always handed over as
+ * a plain string (never a formula, link or rich-text object), without characters that XML cannot carry.
+ */
+export const textOf = (value: unknown): string => {
+  const text = String(value)
+    .toWellFormed()
+    // oxlint-disable-next-line no-control-regex
+    .replaceAll(/[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]/g, "\uFFFD");
+  return text.length <= longest ? text : `${text.slice(0, longest - 1).toWellFormed()}…`;
+};
+
+/**
+ * The value of a cell: a string, a number or a date, nothing that can act. Instants become the wall clock of the
+ * controller's time zone, because a workbook knows no time zones.
+ */
+export const cellOf = (format: CellFormat, value: CellValue, timeZone: string): string | number | ExcelMoment | null => {
+  if (value === null) return null;
+  switch (format) {
+    case "date":
+      return typeof value === "string" ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime()) : null;
+    case "instant":
+      return typeof value === "string"
+        ? wallClock(Temporal.Instant.from(value).toZonedDateTimeISO(timeZone).toPlainDateTime())
+        : null;
+    case "count":
+    case "bytes":
+    case "days":
+      return typeof value === "number" ? value : textOf(value);
+    case "total":
+      return exactNumber(value);
+    case "check":
+      return value === true ? "✓" : "✗";
+    case "text":
+    case "wrapped":
+    case "code":
+    case "state":
+    case "treatment":
+    case "kind":
+      return textOf(value);
+  }
+};
+
+/** Excel counts days since 1900 and reads the fields that exceljs writes as UTC. */
+const wallClock = (moment: Temporal.PlainDateTime): ExcelMoment => toDate(moment.toZonedDateTime("UTC").toInstant());
+
+/** A decimal of the database as a number, or as text where a double would round it. */
+const exactNumber = (value: string | number | boolean): string | number => {
+  const text = String(value);
+  if (!/^-?\d+(\.\d+)?$/.test(text)) return textOf(value);
+  const digits = text.replaceAll(/^-?0*|\.|0+$/g, "");
+  return digits.length <= 15 ? Number(text) : textOf(text);
+};

@@ -1,0 +1,80 @@
+import { Temporal } from "temporal-polyfill";
+import type { StoppedItem } from "#report/report-document.ts";
+import type { ReportSource } from "#report/report-source.ts";
+
+/** Something that a person has to look at. `urgent`: a promise of the law or of the policy is not kept. */
+export type ExceptionRow = {
+  readonly what:
+    | "overdue request"
+    | "failed request"
+    | "blocked request"
+    | "held request"
+    | "personal data found"
+    | "totals differ"
+    | "k below threshold"
+    | "backup kept too long"
+    | "backup vanished";
+  readonly urgent: boolean;
+  /** A request's reference, or a place. */
+  readonly name: string;
+  readonly since: string | null;
+  readonly due: string | null;
+  readonly code: string | null;
+  readonly place: string | null;
+  readonly todo: string;
+};
+
+const overdueTodo = "Answer the person today and record why it is late; a request that is blocked needs its cause removed.";
+const residualTodo = "Cover the column in the policy (or correct the row), then run again.";
+const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
+const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
+const backupTodo = "Make a newer backup that can be restored; the old set goes in the night after.";
+const vanishedTodo = "Find out who removed it: Lethe did not.";
+
+/** The work that a report leaves to people, the urgent first. */
+export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerator<ExceptionRow> {
+  for await (const { ref, due, code } of rows.overdue()) {
+    const since = Temporal.PlainDate.from(due).add({ days: 1 }).toString();
+    yield { what: "overdue request", urgent: true, name: ref, since, due, code, place: null, todo: overdueTodo };
+  }
+  for await (const item of rows.residuals()) {
+    const place = `${item.store}: ${item.table}.${item.column} (${item.rows} ${item.rows === 1 ? "row" : "rows"})`;
+    const facts = { urgent: true, name: item.ref, since: null, due: null, code: "RESIDUAL", place };
+    yield { what: "personal data found", ...facts, todo: residualTodo };
+  }
+  for await (const item of rows.failures()) yield stopped("failed request", true, item);
+  for await (const { store, table, measure, period, equal } of rows.conserved()) {
+    if (equal) continue;
+    const facts = { name: `${table} ${measure}`, since: null, due: null, code: "TOTALS_CHANGED" };
+    yield { what: "totals differ", urgent: true, ...facts, place: `${store}: ${table}, ${period}`, todo: totalsTodo };
+  }
+  yield* backupRows(head.backups);
+  for await (const { store, table, k, threshold, met, measuredAt } of rows.anonymity()) {
+    if (met) continue;
+    const facts = { name: `k = ${k}, wanted ${threshold}`, since: measuredAt, due: null, code: null };
+    yield { what: "k below threshold", urgent: false, ...facts, place: `${store}: ${table}`, todo: anonymityTodo };
+  }
+  for await (const item of rows.blocks()) {
+    yield stopped(item.state === "held" ? "held request" : "blocked request", false, item);
+  }
+}
+
+function* backupRows(repositories: ReportSource["head"]["backups"]): Generator<ExceptionRow> {
+  for (const { repository, exceptions, vanished } of repositories) {
+    for (const { name, code, breach } of exceptions) {
+      const facts = { name, since: breach, due: null, code, place: repository };
+      yield { what: "backup kept too long", urgent: true, ...facts, todo: backupTodo };
+    }
+    for (const { name, purgedAt } of vanished) {
+      const facts = { name, since: purgedAt, due: null, code: null, place: repository };
+      yield { what: "backup vanished", urgent: false, ...facts, todo: vanishedTodo };
+    }
+  }
+}
+
+const stopped = (what: ExceptionRow["what"], urgent: boolean, item: StoppedItem): ExceptionRow => {
+  const { store, table, column, constraint, matter, hint } = item.detail;
+  const place = [store, [table, column].filter(Boolean).join("."), constraint, matter].filter(Boolean).join(": ");
+  const { ref: name, since, due, code } = item;
+  return { what, urgent, name, since, due, code, place: place === "" ? null : place, todo: hint ?? "Look at the request." };
+};

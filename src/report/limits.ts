@@ -1,0 +1,54 @@
+import type { StoreConfig } from "#config.ts";
+import type { Limit, RepositoryItem } from "#report/report-document.ts";
+
+/** What the report does not claim, in the words an auditor would ask for (I12). */
+export const limitsOf = (
+  readAt: string,
+  stores: readonly Pick<StoreConfig, "name" | "schemas">[],
+  repositories: readonly RepositoryItem[],
+): Limit[] => [
+  {
+    code: "READ_AT",
+    text: `Requests, deadlines and backups stand as Lethe's own records showed them at ${readAt}.`,
+  },
+  ...stores.map(({ name, schemas }) => ({
+    code: "SEARCHED",
+    text:
+      `Store ${name}: "erased" means that a search of the text, JSON and array columns of all tables in ` +
+      `${schemas.length === 1 ? "schema" : "schemas"} ${schemas.join(", ")} after the change found none of the ` +
+      `person's identifiers. Names alone are searched for in the person's own rows only.`,
+  })),
+  {
+    code: "NOT_SEARCHED",
+    text:
+      "Not searched: binary columns, other databases of the server, files beside it, the server's logs and write-ahead " +
+      "log, row versions that no vacuum has removed yet, and every system that is not configured as a store.",
+  },
+  ...repositories.map(absence),
+  {
+    code: "OTHER_COPIES",
+    text: "Copies of backups outside the configured repositories are unknown to Lethe.",
+  },
+  {
+    code: "DE_IDENTIFIED",
+    text:
+      "Analytics are de-identified, not anonymous: retained transactions could be joined to them. k is measured on " +
+      "the whole table after the change, over the quasi-identifiers that the policy names and no others. Totals that " +
+      "would describe fewer people or events than the threshold are withheld; whether they are equal is still stated.",
+  },
+  {
+    code: "LEGAL_BASIS",
+    text: "Legal bases and periods are those of the policy named by its digest. Lethe does not judge whether they are right.",
+  },
+];
+
+const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit => {
+  const read = purged.flatMap((set) => (set.purgedAt === null ? [] : [set.purgedAt])).toSorted().at(-1);
+  const gone =
+    read === undefined
+      ? "this run purged nothing from it"
+      : `the ${purged.length} purged ${purged.length === 1 ? "set was" : "sets were"} absent from it when it was listed again at ${read}`;
+  const rest =
+    oldest === null ? "It holds no backup." : `It holds ${kept} ${kept === 1 ? "set" : "sets"}, the oldest of ${oldest}.`;
+  return { code: "BACKUP_ABSENCE", text: `Backups ${repository}: ${gone}. ${rest}` };
+};

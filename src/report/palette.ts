@@ -1,0 +1,140 @@
+import type { Style } from "exceljs";
+import type { CellFormat, CellValue, Tone } from "#report/workbook-definition.ts";
+
+export const ink = "FF1B2A41";
+export const paper = "FFFFFFFF";
+export const mist = "FFF3F6F9";
+const line = "FFDCE3EA";
+
+const inks: Readonly<Record<Tone, string>> = {
+  plain: ink,
+  good: "FF1C7C54",
+  warn: "FFB26A00",
+  bad: "FFB3261E",
+  muted: "FF7A8797",
+  accent: "FF0B6E8A",
+};
+
+const washes: Readonly<Record<Tone, string>> = {
+  plain: paper,
+  good: "FFE4F3EC",
+  warn: "FFFFF1DB",
+  bad: "FFFBE4E2",
+  muted: "FFF0F2F5",
+  accent: "FFE1F1F5",
+};
+
+export const inkOf = (tone: Tone): string => inks[tone];
+export const washOf = (tone: Tone): string => washes[tone];
+
+export const solid = (argb: string): Style["fill"] => ({ type: "pattern", pattern: "solid", fgColor: { argb } });
+
+/** `@` makes a cell text even when somebody edits it: what looks like a formula is never run. */
+const numberFormats: Readonly<Record<CellFormat, string>> = {
+  text: "@",
+  wrapped: "@",
+  code: "@",
+  state: "@",
+  treatment: "@",
+  kind: "@",
+  check: "@",
+  date: "yyyy-mm-dd",
+  instant: "yyyy-mm-dd hh:mm",
+  count: "#,##0",
+  bytes: "#,##0",
+  total: "#,##0.##",
+  days: '0" left";[Red]0" late";"today"',
+};
+
+const words: Readonly<Record<string, Tone>> = {
+  done: "good",
+  erased: "good",
+  completed: "good",
+  approved: "accent",
+  scheduled: "accent",
+  erasing: "accent",
+  blocked: "warn",
+  held: "warn",
+  failed: "bad",
+  refused: "muted",
+  withdrawn: "muted",
+  erase: "good",
+  anonymise: "accent",
+  retain: "warn",
+  keep: "muted",
+  listed: "accent",
+  condemned: "warn",
+  purged: "good",
+  vanished: "bad",
+  attention: "warn",
+  stopped: "warn",
+  yes: "good",
+  no: "bad",
+  "overdue request": "bad",
+  "failed request": "bad",
+  "personal data found": "bad",
+  "totals differ": "bad",
+  "backup kept too long": "bad",
+  "backup vanished": "warn",
+  "blocked request": "warn",
+  "held request": "warn",
+  "k below threshold": "warn",
+};
+
+const toneOf = (format: CellFormat, value: CellValue): Tone => {
+  if (format === "check") return value === true ? "good" : value === false ? "bad" : "muted";
+  if (format === "days" && typeof value === "number") return value < 0 ? "bad" : value <= 7 ? "warn" : "plain";
+  if (format !== "state" && format !== "treatment" && format !== "kind") return value === null ? "muted" : "plain";
+  return typeof value === "string" && Object.hasOwn(words, value) ? (words[value] ?? "plain") : "plain";
+};
+
+const coloured: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "days"]);
+const right: ReadonlySet<CellFormat> = new Set(["count", "bytes", "total", "days"]);
+const centred: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "date", "instant"]);
+
+const styles = new Map<string, Partial<Style>>();
+
+/** One shared object per look: the writer keeps a workbook's styles by identity. */
+export const bodyStyle = (format: CellFormat, value: CellValue): Partial<Style> => {
+  const tone = toneOf(format, value);
+  const key = `${format} ${tone}`;
+  const known = styles.get(key);
+  if (known !== undefined) return known;
+  const pill = coloured.has(format) && tone !== "plain";
+  const style: Partial<Style> = {
+    numFmt: numberFormats[format],
+    font: {
+      name: format === "code" ? "Consolas" : "Calibri",
+      size: format === "code" ? 9 : 10,
+      bold: pill && tone !== "muted",
+      color: { argb: inks[tone] },
+    },
+    fill: solid(pill ? washes[tone] : paper),
+    alignment: {
+      vertical: "top",
+      horizontal: right.has(format) ? "right" : centred.has(format) ? "center" : "left",
+      wrapText: format === "wrapped",
+    },
+    border: { bottom: { style: "thin", color: { argb: line } } },
+  };
+  styles.set(key, style);
+  return style;
+};
+
+export const headerStyle = (format: CellFormat): Partial<Style> => ({
+  numFmt: "@",
+  font: { name: "Calibri", size: 10, bold: true, color: { argb: paper } },
+  fill: solid(ink),
+  alignment: {
+    vertical: "middle",
+    horizontal: right.has(format) ? "right" : centred.has(format) ? "center" : "left",
+    wrapText: true,
+  },
+});
+
+/** Words on the white of a sheet. */
+export const wordStyle = (size: number, tone: Tone, options: { readonly bold?: boolean; readonly wrap?: boolean } = {}): Partial<Style> => ({
+  numFmt: "@",
+  font: { name: "Calibri", size, bold: options.bold ?? false, color: { argb: inks[tone] } },
+  alignment: { vertical: "middle", horizontal: "left", wrapText: options.wrap ?? false },
+});

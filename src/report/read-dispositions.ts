@@ -1,0 +1,54 @@
+import { sql } from "kysely";
+import { all, stream, type Snapshot } from "#report/cursor.ts";
+import type { DispositionItem, ResidualItem, RetainedItem } from "#report/report-document.ts";
+import type { ReportTotals } from "#report/report-source.ts";
+import type { Scope } from "#report/scope.ts";
+
+type Row = Omit<DispositionItem, "until"> & { first: string | null; last: string | null };
+
+const untilOf = (first: string | null, last: string | null): DispositionItem["until"] =>
+  first === null || last === null ? null : { first, last };
+
+/** What became of the records, per store, table, treatment and legal basis; exactly once a subject by the table's key. */
+export async function* readDispositions(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<DispositionItem> {
+  const query = sql<Row>`
+    select store, table_name as table, treatment, sum(rows)::bigint as rows, sum(spared)::bigint as spared,
+      count(*) as requests, basis, min(until_first) as first, max(until_last) as last
+    from lethe.disposition where run_id = any(${ids}::text[])
+    group by store, table_name, treatment, basis order by store, table_name, treatment, basis`;
+  for await (const { first, last, ...row } of stream(snapshot, query)) yield { ...row, until: untilOf(first, last) };
+}
+
+/** What stays, under which legal basis, until when. */
+export async function* readRetained(snapshot: Snapshot, scope: Scope): AsyncGenerator<RetainedItem> {
+  for await (const { treatment, spared: _, ...row } of readDispositions(snapshot, scope)) {
+    if (treatment === "retain" && row.rows > 0) yield row;
+  }
+}
+
+export async function* readResiduals(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<ResidualItem> {
+  yield* stream(
+    snapshot,
+    sql<ResidualItem>`select request.ref, residual.store, residual.table_name as table, residual.column_name as column,
+        max(residual.rows)::bigint as rows
+      from lethe.residual join lethe.request on request.id = residual.request_id
+      where residual.run_id = any(${ids}::text[]) group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
+  );
+}
+
+export const readTotals = async (snapshot: Snapshot, { ids }: Scope): Promise<ReportTotals> => {
+  const [totals] = await all(
+    snapshot,
+    sql<ReportTotals>`
+      select coalesce(sum(rows) filter (where treatment = 'erase'), 0)::bigint as erased,
+        coalesce(sum(rows) filter (where treatment = 'anonymise'), 0)::bigint as anonymised,
+        coalesce(sum(rows) filter (where treatment = 'retain'), 0)::bigint as retained,
+        coalesce(sum(spared), 0)::bigint as spared,
+        (select count(*) from (select distinct request_id, store, table_name, column_name from lethe.residual
+          where run_id = any(${ids}::text[])) as place) as residuals,
+        (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal,
+        (select count(*) from lethe.anonymity where run_id = any(${ids}::text[]) and k < threshold and rows > 0) as "belowThreshold"
+      from lethe.disposition where run_id = any(${ids}::text[])`,
+  );
+  return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0, unequal: 0, belowThreshold: 0 };
+};

@@ -1,0 +1,27 @@
+import { jsonChunks } from "#report/json-chunks.ts";
+import { reportType } from "#report/report-document.ts";
+import type { ReportSource } from "#report/report-source.ts";
+
+/** `report.json` as text chunks, in the order of `reportDocument`; ends with a line feed. */
+export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<string> {
+  yield* jsonChunks({
+    type: reportType,
+    readAt: head.readAt,
+    controller: head.controller,
+    run: head.run,
+    period: head.period,
+    runs: head.runs,
+    policies: head.policies,
+    requests: { ...head.requests, overdue: rows.overdue(), items: rows.requests() },
+    dispositions: rows.dispositions(),
+    retained: rows.retained(),
+    analytics: { conserved: rows.conserved(), anonymity: rows.anonymity() },
+    backups: head.backups,
+    failures: rows.failures(),
+    blocks: rows.blocks(),
+    residuals: rows.residuals(),
+    ledger: head.ledger,
+    limits: head.limits,
+  });
+  yield "\n";
+}

@@ -1,0 +1,144 @@
+import type { Worksheet } from "exceljs";
+import { cellOf, textOf } from "#report/cell.ts";
+import { bodyStyle, headerStyle, inkOf, wordStyle } from "#report/palette.ts";
+import type { ReportSource } from "#report/report-source.ts";
+import type { Block, CellValue, ColumnShape, TableSheet } from "#report/workbook-definition.ts";
+import type { SheetOptions, Writer } from "#report/workbook-stream.ts";
+
+const rowsBetweenWaits = 500;
+const headerRow = 4;
+
+export type SheetLimits = {
+  /** Rows on one sheet before it continues on the next: Excel ends at 1,048,576. */
+  readonly rowsPerSheet: number;
+};
+
+/** One sheet, or several where the rows do not fit: a title, a sentence, then a table (or tables) with fixed headers. */
+export const renderSheet = async (
+  writer: Writer,
+  definition: TableSheet,
+  source: ReportSource,
+  footer: string,
+  limits: SheetLimits,
+): Promise<void> => {
+  const { blocks } = definition;
+  let part = 1;
+  let sheet = openSheet(writer, definition, part, footer);
+  let row = headerRow;
+  for (const [index, block] of blocks.entries()) {
+    if (index > 0) row += 1;
+    if (block.title !== undefined) row = writeTitle(sheet, row, block.title);
+    let first = row;
+    row = writeHeader(sheet, row, block.columns);
+    let empty = true;
+    for await (const cells of block.cells(source)) {
+      empty = false;
+      if (row > limits.rowsPerSheet) {
+        closeSheet(sheet, block, first, row);
+        sheet = openSheet(writer, definition, ++part, footer);
+        first = headerRow;
+        row = writeHeader(sheet, first, block.columns);
+      }
+      row = writeCells(sheet, row, block.columns, cells, source.head.controller.timeZone);
+      if (row % rowsBetweenWaits === 0) await writer.drained(sheet);
+    }
+    if (empty) row = writeEmpty(sheet, row, block.empty);
+    if (index === blocks.length - 1) closeSheet(sheet, block, first, row, !empty);
+  }
+};
+
+const openSheet = (writer: Writer, definition: TableSheet, part: number, footer: string): Worksheet => {
+  const single = definition.blocks.length === 1;
+  const sheet = writer.addSheet(part === 1 ? definition.name : `${definition.name} (${part})`, {
+    ...page(footer),
+    views: [{ showGridLines: false, ...(single ? { state: "frozen", ySplit: headerRow, xSplit: 0 } : { state: "normal" }) }],
+    properties: { tabColor: { argb: inkOf(definition.tab) } },
+  } as SheetOptions);
+  sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
+  sheet.columns = widthsOf(definition.blocks).map((width) => ({ width }));
+  const title = sheet.getRow(1);
+  title.height = 26;
+  title.getCell(1).value = textOf(definition.name);
+  title.getCell(1).style = wordStyle(16, "plain", { bold: true });
+  title.commit();
+  const about = sheet.getRow(2);
+  about.getCell(1).value = textOf(definition.about);
+  about.getCell(1).style = wordStyle(10, "muted");
+  about.commit();
+  return sheet;
+};
+
+/** Landscape A4, as wide as the paper, as many pages as it takes. */
+export const page = (footer: string): SheetOptions => ({
+  pageSetup: {
+    paperSize: 9,
+    orientation: "landscape",
+    fitToPage: true,
+    fitToWidth: 1,
+    fitToHeight: 0,
+    margins: { left: 0.4, right: 0.4, top: 0.5, bottom: 0.6, header: 0.2, footer: 0.3 },
+  },
+  headerFooter: { oddFooter: footer },
+});
+
+const widthsOf = (blocks: readonly Block[]): number[] => {
+  const widths: number[] = [];
+  for (const { columns } of blocks) {
+    for (const [index, { width }] of columns.entries()) widths[index] = Math.max(widths[index] ?? 0, width);
+  }
+  return widths;
+};
+
+const writeTitle = (sheet: Worksheet, number: number, title: string): number => {
+  const row = sheet.getRow(number);
+  row.height = 22;
+  row.getCell(1).value = textOf(title);
+  row.getCell(1).style = wordStyle(12, "accent", { bold: true });
+  row.commit();
+  return number + 1;
+};
+
+const writeHeader = (sheet: Worksheet, number: number, columns: readonly ColumnShape[]): number => {
+  const row = sheet.getRow(number);
+  row.height = 30;
+  for (const [index, { header, format }] of columns.entries()) {
+    const cell = row.getCell(index + 1);
+    cell.value = textOf(header);
+    cell.style = headerStyle(format);
+  }
+  row.commit();
+  return number + 1;
+};
+
+const writeCells = (
+  sheet: Worksheet,
+  number: number,
+  columns: readonly ColumnShape[],
+  values: readonly CellValue[],
+  timeZone: string,
+): number => {
+  const row = sheet.getRow(number);
+  for (const [index, { format }] of columns.entries()) {
+    const value = values[index] ?? null;
+    const cell = row.getCell(index + 1);
+    cell.value = cellOf(format, value, timeZone);
+    cell.style = bodyStyle(format, value);
+  }
+  row.commit();
+  return number + 1;
+};
+
+const writeEmpty = (sheet: Worksheet, number: number, words: string): number => {
+  const row = sheet.getRow(number);
+  row.getCell(1).value = textOf(words);
+  row.getCell(1).style = wordStyle(10, "muted");
+  row.commit();
+  return number + 1;
+};
+
+const closeSheet = (sheet: Worksheet, block: Block, header: number, next: number, filtered = true): void => {
+  if (filtered) {
+    sheet.autoFilter = { from: { row: header, column: 1 }, to: { row: next - 1, column: block.columns.length } };
+  }
+  (sheet as Worksheet & { commit(): void }).commit();
+};

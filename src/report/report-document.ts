@@ -1,0 +1,229 @@
+import { z } from "zod";
+import { grounds, requestStates } from "#records/request.ts";
+import { treatments } from "#records/treatment.ts";
+
+/** The `type` of `report.json`; a reader refuses what it does not know. */
+export const reportType = "urn:lethe:report:v1";
+
+const count = z.int().nonnegative();
+const day = z.iso.date();
+const instant = z.iso.datetime();
+const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const until = z.strictObject({ first: day, last: day }).nullable();
+
+const detail = z.strictObject({
+  store: z.string().optional(),
+  table: z.string().optional(),
+  column: z.string().optional(),
+  constraint: z.string().optional(),
+  sqlstate: z.string().optional(),
+  rows: count.optional(),
+  hint: z.string().optional(),
+  matter: z.string().optional(),
+});
+
+const runFacts = z.strictObject({
+  id: z.string(),
+  job: z.string(),
+  started: instant,
+  ended: instant,
+  outcome: z.enum(["done", "attention", "failed", "stopped"]),
+  /** Name and version of the program, from the ledger; null when the run began before that was recorded. */
+  tool: z.string().nullable(),
+});
+
+const policyFacts = z.strictObject({
+  store: z.string(),
+  /** Null when the policy has changed since the run: then only its digest is known. */
+  name: z.string().nullable(),
+  version: z.int().nullable(),
+  digest: z.string(),
+});
+
+/** A request as it stood when the report was read; `daysLeft` is negative when it is late, null once it is closed. */
+const requestItem = z.strictObject({
+  ref: z.string(),
+  state: z.enum(requestStates),
+  outcome: z.enum(["done", "refused", "withdrawn", "pending", "failed"]),
+  received: day,
+  due: day,
+  basis: z.string(),
+  ground: z.enum(grounds).nullable(),
+  daysLeft: z.int().nullable(),
+  decided: instant.nullable(),
+  erased: instant.nullable(),
+  completed: instant.nullable(),
+  backupsClearOn: day.nullable(),
+  code: z.string().nullable(),
+  hint: z.string().nullable(),
+  repeats: count,
+});
+
+const overdueItem = z.strictObject({
+  ref: z.string(),
+  state: z.enum(requestStates),
+  due: day,
+  daysLate: count,
+  code: z.string().nullable(),
+});
+
+/** A request that a person must look at: why, since when, and where. */
+const stoppedItem = z.strictObject({
+  ref: z.string(),
+  state: z.enum(["failed", "blocked", "held"]),
+  code: z.string(),
+  since: instant.nullable(),
+  due: day,
+  daysLeft: z.int(),
+  detail,
+});
+
+const disposition = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  treatment: z.enum(treatments),
+  rows: count,
+  spared: count,
+  requests: count,
+  basis: z.string().nullable(),
+  until,
+});
+
+const retained = disposition.omit({ treatment: true, spared: true });
+
+/**
+ * Totals before and after. Withheld (null) where fewer subjects than the table's threshold contributed: the totals of
+ * one night would then describe a person (law-and-evidence D5, D6). Whether they are equal is published all the same.
+ */
+const conserved = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  measure: z.string(),
+  period: day,
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+  equal: z.boolean(),
+});
+
+const anonymity = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  quasi: z.array(z.string()),
+  threshold: count,
+  k: count,
+  classes: count,
+  rows: count,
+  below: count,
+  met: z.boolean(),
+  /** Never `anonymous` while raw data or joinable invoices remain (D7). */
+  label: z.literal("de-identified"),
+  measuredAt: instant,
+});
+
+const residual = z.strictObject({
+  ref: z.string(),
+  store: z.string(),
+  table: z.string(),
+  column: z.string(),
+  rows: count,
+});
+
+const backupSet = z.strictObject({
+  repository: z.string(),
+  name: z.string(),
+  sha256: digest,
+  bytes: count,
+  taken: instant,
+  state: z.enum(["listed", "condemned", "purged", "vanished"]),
+  purgedAt: instant.nullable(),
+});
+
+const backupException = z.strictObject({
+  repository: z.string(),
+  name: z.string(),
+  code: z.string(),
+  /** The day from which keeping it breaches the retention period. */
+  breach: z.string().nullable(),
+});
+
+const repository = z.strictObject({
+  repository: z.string(),
+  store: z.string().nullable(),
+  keepDays: z.int().nullable(),
+  kept: count,
+  bytes: count,
+  oldest: instant.nullable(),
+  newest: instant.nullable(),
+  purged: z.array(backupSet.omit({ repository: true, state: true })),
+  vanished: z.array(backupSet.omit({ repository: true, state: true })),
+  exceptions: z.array(backupException.omit({ repository: true })),
+});
+
+const requestCounts = z
+  .strictObject({
+    received: count,
+    done: count,
+    refused: count,
+    withdrawn: count,
+    pending: count,
+    failed: count,
+    blocked: count,
+    overdue: count,
+  })
+  .refine((n) => n.received === n.done + n.refused + n.withdrawn + n.pending + n.failed, "the register must reconcile")
+  .refine((n) => n.blocked <= n.pending && n.overdue <= n.pending, "blocked and overdue are part of pending");
+
+const deadlines = z.strictObject({ overdue: count, within7: count, within14: count, within30: count, later: count });
+
+const controller = z.strictObject({ name: z.string(), country: z.string(), dpo: z.string(), timeZone: z.string() });
+const ledger = z.strictObject({ from: count, size: count, root: digest });
+const limit = z.strictObject({ code: z.string(), text: z.string() });
+
+/**
+ * `report.json`: what one run (`run`), or all runs of a period (`period`, `runs`), did, as read back from Lethe's own
+ * records at `readAt`. It holds no personal data: requests are named by their random reference (I8).
+ */
+export const reportDocument = z
+  .strictObject({
+    type: z.literal(reportType),
+    readAt: instant,
+    controller,
+    run: runFacts.optional(),
+    period: z.strictObject({ from: day, to: day }).optional(),
+    runs: z.array(runFacts).optional(),
+    policies: z.array(policyFacts),
+    requests: z.strictObject({
+      counts: requestCounts,
+      deadlines,
+      /** `items` are the open ones and those that changed since the run before; the others are in earlier reports. */
+      listed: count,
+      closedEarlier: count,
+      overdue: z.array(overdueItem),
+      items: z.array(requestItem),
+    }),
+    dispositions: z.array(disposition),
+    retained: z.array(retained),
+    analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymity) }),
+    backups: z.array(repository),
+    failures: z.array(stoppedItem),
+    blocks: z.array(stoppedItem),
+    residuals: z.array(residual),
+    ledger,
+    limits: z.array(limit),
+  })
+  .refine((document) => (document.run === undefined) !== (document.period === undefined), "one run or one period");
+
+export type ReportDocument = z.infer<typeof reportDocument>;
+export type RunFacts = z.infer<typeof runFacts>;
+export type PolicyFacts = z.infer<typeof policyFacts>;
+export type RequestItem = z.infer<typeof requestItem>;
+export type OverdueItem = z.infer<typeof overdueItem>;
+export type StoppedItem = z.infer<typeof stoppedItem>;
+export type DispositionItem = z.infer<typeof disposition>;
+export type RetainedItem = z.infer<typeof retained>;
+export type ConservedItem = z.infer<typeof conserved>;
+export type AnonymityItem = z.infer<typeof anonymity>;
+export type ResidualItem = z.infer<typeof residual>;
+export type BackupSetItem = z.infer<typeof backupSet>;
+export type RepositoryItem = z.infer<typeof repository>;
+export type Limit = z.infer<typeof limit>;

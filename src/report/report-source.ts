@@ -1,0 +1,51 @@
+import type {
+  AnonymityItem,
+  BackupSetItem,
+  ConservedItem,
+  DispositionItem,
+  OverdueItem,
+  ReportDocument,
+  RequestItem,
+  ResidualItem,
+  RetainedItem,
+  StoppedItem,
+} from "#report/report-document.ts";
+
+/** The parts of a report that do not grow with the number of requests. */
+export type ReportHead = Omit<
+  ReportDocument,
+  "type" | "requests" | "dispositions" | "retained" | "analytics" | "failures" | "blocks" | "residuals"
+> & {
+  readonly requests: Omit<ReportDocument["requests"], "overdue" | "items">;
+  /** Day of `readAt` in the controller's time zone: what deadlines are compared with. */
+  readonly today: string;
+  /** Sums for the summary. */
+  readonly totals: ReportTotals;
+};
+
+export type ReportTotals = {
+  readonly erased: number;
+  readonly anonymised: number;
+  readonly retained: number;
+  readonly spared: number;
+  readonly residuals: number;
+  readonly unequal: number;
+  readonly belowThreshold: number;
+};
+
+/** The parts that do: each call reads them again from the start, in the same order and from the same snapshot. */
+export type ReportRows = {
+  readonly requests: () => AsyncIterable<RequestItem>;
+  readonly overdue: () => AsyncIterable<OverdueItem>;
+  readonly failures: () => AsyncIterable<StoppedItem>;
+  readonly blocks: () => AsyncIterable<StoppedItem>;
+  readonly dispositions: () => AsyncIterable<DispositionItem>;
+  readonly retained: () => AsyncIterable<RetainedItem>;
+  readonly conserved: () => AsyncIterable<ConservedItem>;
+  readonly anonymity: () => AsyncIterable<AnonymityItem>;
+  readonly residuals: () => AsyncIterable<ResidualItem>;
+  readonly backupSets: () => AsyncIterable<BackupSetItem>;
+};
+
+/** What the renderers get: facts read back once, rows as often as needed. No database behind it is known to them. */
+export type ReportSource = { readonly head: ReportHead; readonly rows: ReportRows };

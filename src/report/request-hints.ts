@@ -1,0 +1,23 @@
+import { requestCodes, type RequestDetail } from "#records/request.ts";
+
+/** What a person does about a request that stopped with one of Lethe's own codes. */
+const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
+  SUBJECT_NOT_FOUND: "Check the identifiers with the person; refuse the request if nothing is held about them.",
+  SUBJECT_AMBIGUOUS: "Several people match. Add an identifier that names only one of them.",
+  PLAN_CHANGED: "The plan is no longer the one that was approved. Look at the new plan and approve again.",
+  PLAN_MOVED: "The data moved past the plan. The next night plans again; look at it if this repeats.",
+  CONSTRAINT_VIOLATED: "The database forbids the change. Correct the policy or the row; the next night tries again.",
+  ROW_LOCKED: "Another session holds the rows. The next night tries again; end that session if this repeats.",
+  STATEMENT_TIMEOUT: "The change took too long. Add an index on the path or raise the timeout of the store.",
+  STORE_REFUSED: "The database refused the work. Check the role's privileges and the state of the server.",
+  SHARED_ROW: "A live person uses the row as well. Decide with the application's owner who it belongs to.",
+  RESIDUAL: "Personal data was found after erasure. Cover the column in the policy, then run again.",
+  LEGAL_HOLD: "Held for a legal matter. Release it when the matter has ended.",
+  TOTALS_CHANGED: "The totals would not stay equal. Correct the policy's transform of the column.",
+};
+
+const isOwn = (code: string): code is keyof typeof hints => Object.hasOwn(hints, code);
+
+/** The hint that came with the request, else the one for its code, else none. */
+export const hintFor = (code: string | null, detail: RequestDetail | null): string | null =>
+  detail?.hint ?? (code !== null && isOwn(code) ? hints[code] : null);

@@ -1,0 +1,117 @@
+import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
+import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
+import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
+
+export type CellValue = string | number | boolean | null;
+
+/**
+ * How a column shows its values:
+ * - `text`, `wrapped`, `code`: words; `code` in a fixed-width font;
+ * - `state`, `treatment`, `kind`: words with a colour by their meaning;
+ * - `date` takes an ISO date; `instant` an ISO instant, shown in the controller's time zone;
+ * - `count`, `bytes`, `total` (a decimal as text); `days` (negative is late); `check` (true is well).
+ */
+export type CellFormat =
+  | "text"
+  | "wrapped"
+  | "code"
+  | "state"
+  | "treatment"
+  | "kind"
+  | "date"
+  | "instant"
+  | "count"
+  | "bytes"
+  | "total"
+  | "days"
+  | "check";
+
+export type Tone = "plain" | "good" | "warn" | "bad" | "muted" | "accent";
+
+/** `width` in characters. */
+export type ColumnShape = { readonly header: string; readonly width: number; readonly format: CellFormat };
+export type Column<Row> = ColumnShape & { readonly of: (row: Row) => CellValue };
+
+export type Fact = { readonly name: string; readonly value: string };
+
+/** Everything that a table of the workbook can be made of. */
+type Sources = { [Name in keyof ReportRows]: ReturnType<ReportRows[Name]> extends AsyncIterable<infer Row> ? Row : never } & {
+  readonly exceptions: ExceptionRow;
+  readonly policies: PolicyFacts;
+  readonly runs: RunFacts;
+  readonly limits: Limit;
+  readonly evidence: Fact;
+};
+
+/** A table of a sheet: its columns, and how a report becomes its rows. */
+export type Block = {
+  readonly title: string | undefined;
+  /** Stands in for the rows when there are none. */
+  readonly empty: string;
+  readonly columns: readonly ColumnShape[];
+  readonly cells: (source: ReportSource) => AsyncIterable<readonly CellValue[]>;
+};
+
+export const table = <Name extends keyof Sources>(
+  name: Name,
+  options: { readonly title?: string; readonly empty: string; readonly columns: readonly Column<Sources[Name]>[] },
+): Block => ({
+  title: options.title,
+  empty: options.empty,
+  columns: options.columns,
+  async *cells(source) {
+    for await (const row of rowsNamed(source)[name]()) yield options.columns.map((column) => column.of(row));
+  },
+});
+
+type Readers = { readonly [Name in keyof Sources]: () => AsyncIterable<Sources[Name]> | Iterable<Sources[Name]> };
+
+const rowsNamed = (source: ReportSource): Readers => ({
+  ...source.rows,
+  exceptions: () => exceptionRows(source),
+  policies: () => source.head.policies,
+  runs: () => source.head.runs ?? (source.head.run === undefined ? [] : [source.head.run]),
+  limits: () => source.head.limits,
+  evidence: () => evidenceOf(source.head),
+});
+
+const evidenceOf = ({ ledger, readAt, controller }: ReportHead): Fact[] => [
+  { name: "Controller", value: controller.name },
+  { name: "Data protection officer", value: controller.dpo },
+  { name: "Read back at", value: readAt },
+  { name: "Ledger entries", value: `${ledger.from} to ${ledger.size - 1} (${ledger.size} in all)` },
+  { name: "Ledger root (SHA-256, RFC 6962)", value: ledger.root },
+  { name: "Signature and key id", value: "statement.dsse.json beside this file; the ledger's head: checkpoint" },
+  { name: "To check", value: "lethe verify <this directory> --key <public key>.pem" },
+];
+
+export type Card = { readonly label: string; readonly of: (head: ReportHead) => number; readonly tone: (value: number) => Tone };
+export type Bar = { readonly label: string; readonly value: number; readonly tone: Tone; readonly note?: string };
+export type Panel = {
+  readonly title: string;
+  readonly bars: (head: ReportHead) => readonly Bar[];
+  /** A sentence below the bars. */
+  readonly note?: (head: ReportHead) => string;
+};
+
+/** The first sheet: rows of big figures, then panels of bars side by side, then sentences. */
+export type SummarySheet = {
+  readonly name: string;
+  readonly cards: readonly (readonly Card[])[];
+  readonly panels: readonly (readonly [Panel, Panel])[];
+};
+
+export type TableSheet = {
+  readonly name: string;
+  /** One sentence: what the sheet states. */
+  readonly about: string;
+  readonly tab: Tone;
+  readonly blocks: readonly Block[];
+};
+
+/** A report as data: its title and its sheets in order. */
+export type ReportDefinition = {
+  readonly title: string;
+  readonly summary: SummarySheet;
+  readonly sheets: readonly TableSheet[];
+};

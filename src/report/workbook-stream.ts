@@ -1,0 +1,59 @@
+import { once } from "node:events";
+import type { Writable } from "node:stream";
+import exceljs, { type Worksheet, type stream as exceljsStream } from "exceljs";
+import type { ExcelMoment } from "#report/cell.ts";
+
+export type Writer = {
+  readonly addSheet: (name: string, options: SheetOptions) => Worksheet;
+  /** Waits until the rows that were committed so far have left the process's memory. Throws when the output failed. */
+  readonly drained: (sheet: Worksheet) => Promise<void>;
+  /** Writes the rest; resolves when the output has taken everything. */
+  readonly finish: () => Promise<void>;
+};
+
+export type SheetOptions = Parameters<exceljsStream.xlsx.WorkbookWriter["addWorksheet"]>[1];
+
+/** What exceljs does not declare: the zip it feeds, and the pipe between a sheet and the zip. */
+type Hidden = { readonly zip?: { _module?: { append(source: unknown, data: { date?: ExcelMoment }, done: unknown): void } } };
+type HiddenSheet = { readonly stream?: { readonly pipes?: readonly Writable[] } };
+
+/**
+ * An XLSX file written straight to `output`: a row leaves memory when it is committed. The same input gives the same
+ * bytes, as `created` also stands for the moment at which the parts of the archive were made.
+ */
+export const workbookWriter = (output: Writable, created: ExcelMoment): Writer => {
+  const writer = new exceljs.stream.xlsx.WorkbookWriter({
+    stream: output,
+    useStyles: true,
+    useSharedStrings: false,
+    zip: { forceLocalTime: false, zlib: { level: 6 } },
+  });
+  writer.creator = "Lethe";
+  writer.lastModifiedBy = "Lethe";
+  writer.created = created;
+  writer.modified = created;
+  writer.views = [{ x: 0, y: 0, width: 24_000, height: 14_000, firstSheet: 0, activeTab: 0, visibility: "visible" }];
+  datePartsAt(writer as unknown as Hidden, created);
+  // exceljs knows of no failing output: without this, waiting for it would never end.
+  const failure = new Promise<never>((_, reject) => output.once("error", reject));
+  failure.catch(() => undefined);
+  return {
+    addSheet: (name, options) => writer.addWorksheet(name, options),
+    drained: async (sheet) => {
+      const pipes = (sheet as unknown as HiddenSheet).stream?.pipes ?? [];
+      for (const pipe of pipes) {
+        if (pipe.writableNeedDrain) await Promise.race([once(pipe, "drain"), failure]);
+      }
+    },
+    finish: async () => {
+      await Promise.race([writer.commit(), failure]);
+    },
+  };
+};
+
+const datePartsAt = ({ zip }: Hidden, created: ExcelMoment): void => {
+  const parts = zip?._module;
+  if (parts === undefined) return;
+  const append = parts.append.bind(parts);
+  parts.append = (source, data, done) => append(source, { ...data, date: created }, done);
+};
