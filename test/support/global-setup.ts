@@ -21,7 +21,9 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   // A run that dies without its teardown (its output went to a pipe that closed) must not leave a server behind.
   const pid = Number(readFileSync(join(directory, "postgres/postmaster.pid"), "utf8").split("\n")[0]);
   const clear = (): void => {
-    process.kill(pid, "SIGQUIT");
+    signal(pid, "SIGQUIT");
+    const pause = new Int32Array(new SharedArrayBuffer(4));
+    for (let tries = 0; tries < 100 && signal(pid, 0); tries += 1) Atomics.wait(pause, 0, 0, 20);
     rmSync(directory, { recursive: true, force: true });
   };
   process.once("exit", clear);
@@ -30,4 +32,12 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     await server.stop();
     await rm(directory, { recursive: true, force: true });
   };
+};
+
+const signal = (pid: number, name: NodeJS.Signals | 0): boolean => {
+  try {
+    return process.kill(pid, name);
+  } catch {
+    return false;
+  }
 };
