@@ -1,0 +1,37 @@
+import type { BackupSet, Inventory } from "#backups/repository.ts";
+import type { HeldSet } from "#backups/set-records.ts";
+
+/** `purged`: we deleted it and it was read back as gone; `vanished`: gone, and it was not us or we cannot know. */
+export type Departures = { readonly purged: readonly HeldSet[]; readonly vanished: readonly HeldSet[] };
+
+/**
+ * What became of the sets that the state database holds. `deleted` are those that we deleted and that a second look did
+ * not find.
+ *
+ * A repository in which nothing is left proves nothing: so does a disk that is not mounted look. Then no set counts as gone.
+ */
+export const departures = (
+  held: readonly HeldSet[],
+  before: Inventory,
+  after: Inventory,
+  deleted: ReadonlySet<BackupSet>,
+): Departures => {
+  if (before.sets.length === 0 || after.sets.length === 0) return { purged: [], vanished: [] };
+  const ours = new Set([...deleted].map(identity));
+  const purged: HeldSet[] = [];
+  const vanished: HeldSet[] = [];
+  for (const set of missingFrom(held, after)) {
+    // Condemned by an earlier run that died before it could tell, and gone when this one began.
+    const unfinished = set.state === "condemned" && !before.names.has(set.name);
+    (ours.has(identity(set)) || unfinished ? purged : vanished).push(set);
+  }
+  return { purged, vanished };
+};
+
+const identity = ({ name, sha256 }: Pick<BackupSet, "name" | "sha256">): string => `${sha256} ${name}`;
+
+/** Sets that the repository no longer has, or has with other bytes. A name that is there but is no readable set proves nothing. */
+const missingFrom = (held: readonly HeldSet[], { sets, names }: Inventory): readonly HeldSet[] => {
+  const present = new Map(sets.map((set) => [set.name, set.sha256]));
+  return held.filter(({ name, sha256 }) => (present.has(name) ? present.get(name) !== sha256 : !names.has(name)));
+};

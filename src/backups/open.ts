@@ -1,0 +1,11 @@
+import type { BackupConfig } from "#config.ts";
+import { directoryRepository } from "#backups/directory.ts";
+import type { Repository } from "#backups/repository.ts";
+
+/** The repository of a configured kind. */
+export const openRepository = (config: BackupConfig, timeZone: string): Repository => {
+  switch (config.kind) {
+    case "directory":
+      return directoryRepository(config, timeZone);
+  }
+};

@@ -1,0 +1,46 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import type { Config } from "#config.ts";
+import type { StateDb } from "#db/state-schema.ts";
+
+/**
+ * How far the backups of a store go back: an instant as PostgreSQL reads it. Subjects erased before it are in none of them.
+ * `infinity`: the configuration keeps no backups of the store; `-infinity`: nobody knows what they hold.
+ */
+export type Reach = { readonly store: string; readonly oldest: string };
+
+/** The moment since which a row of `lethe.backup_set held` may hold data: the earlier of its two dates. */
+export const heldFrom: RawBuilder<string> = sql`least(held.taken_at, held.modified_at)`;
+
+/** The moment from which its retention counts, as `dueAt` has it: of dates that are too far apart the later. */
+export const purgedFrom: RawBuilder<string> = sql`case
+  when held.modified_at > held.taken_at + interval '48 hours' then held.modified_at else held.taken_at end`;
+
+/**
+ * The reach of every configured store, from the inventories that the run `runId` has recorded. A repository without one, or with
+ * one that lists nothing (a disk that is not mounted looks like that), makes its store's reach unknown.
+ */
+export const reaches = async (
+  db: Kysely<StateDb>,
+  { stores, backups }: Pick<Config, "stores" | "backups">,
+  runId: string,
+): Promise<readonly Reach[]> => {
+  const { rows } = await sql<Reach>`
+    with repository as (
+      select repository.name, repository.store,
+        exists (select from lethe.ledger_entry
+          where index >= coalesce((select ledger_from from lethe.run where id = ${runId}), 0)
+            and kind = 'backup.inventory' and run_id = ${runId}
+            and body::jsonb ->> 'repository' = repository.name and (body::jsonb ->> 'sets')::bigint > 0) as listed
+      from unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[])
+        as repository (name, store))
+    select store.name as store, min(case
+        when repository.name is null then 'infinity'
+        when not repository.listed then '-infinity'
+        else coalesce((select min(${heldFrom}) from lethe.backup_set held
+          where held.repository = repository.name and held.state in ('listed', 'condemned')), '-infinity')
+      end::timestamptz)::text as oldest
+    from unnest(${stores.map(({ name }) => name)}::text[]) as store (name)
+    left join repository on repository.store = store.name
+    group by store.name order by store.name`.execute(db);
+  return rows;
+};

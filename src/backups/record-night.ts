@@ -1,0 +1,99 @@
+import { Temporal } from "temporal-polyfill";
+import type { BackupConfig } from "#config.ts";
+import type { Context } from "#context.ts";
+import type { BackupException } from "#backups/decide.ts";
+import { departures } from "#backups/departures.ts";
+import type { BackupSet, Inventory } from "#backups/repository.ts";
+import { dueAt, heldSince } from "#backups/set-date.ts";
+import { heldSets, recordGone, saveInventory } from "#backups/set-records.ts";
+import { inState } from "#backups/state-transaction.ts";
+import { digestOf } from "#lib/canonical.ts";
+import { appendEntries } from "#ledger/append.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { Run } from "#records/run.ts";
+
+/** What a night found and left in one repository; `oldest` is the ISO instant that its oldest set goes back to. */
+export type RepositoryResult = {
+  readonly repository: string;
+  readonly store: string;
+  readonly purged: number;
+  readonly kept: number;
+  readonly oldest: string | null;
+  readonly exceptions: readonly BackupException[];
+};
+
+export type Night = {
+  readonly exceptions: readonly BackupException[];
+  /** Undefined when the repository could not be listed to the end: then nothing is claimed of it. */
+  readonly seen?: {
+    readonly before: Inventory;
+    readonly after: Inventory;
+    /** Deleted by us and not found again. */
+    readonly gone: ReadonlySet<BackupSet>;
+  };
+};
+
+/** Writes what was read back into state and ledger, in one transaction: what is claimed here was observed (I12). */
+export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night: Night): Promise<RepositoryResult> =>
+  inState(ctx.state, async (tx) => {
+    const meta = { at: ctx.clock.now(), run: run.id };
+    const { seen } = night;
+    const after = seen?.after.sets ?? [];
+    await saveInventory(tx, config.name, after, meta);
+    const left =
+      seen === undefined
+        ? { purged: [], vanished: [] }
+        : departures(await heldSets({ db: tx }, config.name), seen.before, seen.after, seen.gone);
+    const purged = await recordGone(tx, config.name, left.purged, { ...meta, as: "purged" });
+    await recordGone(tx, config.name, left.vanished, { ...meta, as: "vanished" });
+    // A file that is replaced every night, or that somebody purged when it was due, is nobody's loss.
+    const missed = left.vanished.filter(
+      (set) =>
+        seen?.after.names.has(set.name) !== true && Temporal.Instant.compare(dueAt(set, config.keepDays), meta.at) >= 0,
+    );
+    const exceptions = [
+      ...night.exceptions,
+      ...missed.map(({ name }): BackupException => ({ name, code: "BACKUP_VANISHED", breach: null })),
+    ];
+    const events: LedgerEvent[] = purged.map(({ name, sha256, bytes, taken_at }) => ({
+      kind: "backup.purged",
+      repository: config.name,
+      name,
+      sha256,
+      bytes,
+      taken: Temporal.Instant.from(taken_at).toString(),
+    }));
+    events.push(
+      ...exceptions.map((exception): LedgerEvent => ({
+        kind: "backup.exception",
+        repository: config.name,
+        ...exception,
+      })),
+    );
+    if (seen !== undefined) events.push(inventoryEvent(config.name, after));
+    await appendEntries(tx, events, meta);
+    return {
+      repository: config.name,
+      store: config.store,
+      purged: purged.length,
+      kept: after.length,
+      oldest: oldestOf(after),
+      exceptions,
+    };
+  });
+
+/** `digest`: SHA-256 over the canonical JSON of `[{name, sha256, bytes}]` sorted by name, as listed after the purge. */
+const inventoryEvent = (repository: string, sets: readonly BackupSet[]): LedgerEvent => ({
+  kind: "backup.inventory",
+  repository,
+  digest: digestOf(sets.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+  sets: sets.length,
+  bytes: sets.reduce((sum, set) => sum + set.bytes, 0),
+  oldest: oldestOf(sets),
+});
+
+const oldestOf = (sets: readonly BackupSet[]): string | null =>
+  sets
+    .map(heldSince)
+    .toSorted((a, b) => Temporal.Instant.compare(a, b))[0]
+    ?.toString() ?? null;

@@ -1,0 +1,76 @@
+import type { Temporal } from "temporal-polyfill";
+
+/** Why a set, a file or a repository is not as it should be: named in the ledger and in the report. */
+export type BackupCode =
+  /** The directory or the listing cannot be read: nothing is known of the repository tonight. */
+  | "BACKUPS_UNREADABLE"
+  /** Nothing is there: never a backup, or a disk that is not mounted. */
+  | "BACKUP_NONE"
+  /** Not finished, or changing while it was read. */
+  | "BACKUP_PARTIAL"
+  /** Neither a regular file nor named in UTF-8: ignored, never followed, never deleted. */
+  | "BACKUP_FOREIGN"
+  | "BACKUP_UNREADABLE"
+  /** The side-car names another SHA-256, or the bytes changed since they were hashed. */
+  | "BACKUP_CHECKSUM"
+  | "BACKUP_DATE_DISPUTED"
+  /** Empty, cut off, or of an unknown format without a side-car to vouch for it. */
+  | "BACKUP_NOT_RESTORABLE"
+  /** No good set would be left: nothing was purged (I11). */
+  | "BACKUP_LAST_GOOD"
+  /** The storage refused the deletion. */
+  | "BACKUP_NOT_DELETED"
+  /** Somebody else removed a set before its time. */
+  | "BACKUP_VANISHED";
+
+/** One backup as it was found in its repository. */
+export type BackupSet = {
+  /** Unique in its repository. */
+  readonly name: string;
+  /** Of the bytes, lower-case hexadecimal. */
+  readonly sha256: string;
+  readonly bytes: number;
+  /** What its name says, else when it was begun as far as the storage knows. */
+  readonly taken: Temporal.Instant;
+  /** In milliseconds: what the state database keeps. */
+  readonly modified: Temporal.Instant;
+  /** `mismatch`: a side-car contradicts the bytes; `none`: nobody vouches for them. */
+  readonly sideCar: "match" | "mismatch" | "none";
+};
+
+/** What was found that is not a set; `modified` when it can hold personal data from that time on. */
+export type Oddity = {
+  readonly name: string;
+  readonly code: BackupCode;
+  readonly modified: Temporal.Instant | undefined;
+};
+
+export type Inventory = {
+  readonly sets: readonly BackupSet[];
+  /** Every name in the listing, whatever it is: what is not here is gone. */
+  readonly names: ReadonlySet<string>;
+  readonly oddities: readonly Oddity[];
+};
+
+/** A set that was hashed before. `rehash` when its bytes must be read again even if nothing seems changed. */
+export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "modified"> & {
+  readonly rehash: boolean;
+};
+
+/** `changed`: other bytes under the same name, left alone; `refused`: the storage said no. */
+export type Removal = "removed" | "vanished" | "changed" | "refused";
+
+/** One place that keeps backups, whatever its kind: a directory now, pgBackRest, S3 and restic later. */
+export type Repository = {
+  /**
+   * Lists and hashes what is there, reading again only what changed since `known`.
+   * @throws LetheError `BACKUPS_UNREADABLE`
+   */
+  readonly inventory: (known: readonly KnownSet[]) => Promise<Inventory>;
+  /** Reads the whole set; undefined when it can be restored from, else why not. Never throws for the set's sake. */
+  readonly verifyRestorable: (set: BackupSet) => Promise<BackupCode | undefined>;
+  /** Deletes exactly the bytes that were inventoried. */
+  readonly remove: (set: BackupSet) => Promise<Removal>;
+  /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */
+  readonly present: (set: BackupSet) => Promise<boolean>;
+};

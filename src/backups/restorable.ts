@@ -1,0 +1,70 @@
+import { createHash } from "node:crypto";
+import type { FileHandle } from "node:fs/promises";
+import { PassThrough, Writable, type Duplex } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip, createZstdDecompress } from "node:zlib";
+
+export type Verdict =
+  /** `unknown`: the format has no end that we could know, so that only a side-car can vouch for it. */
+  { readonly content: "complete" | "unknown"; readonly sha256: string } | { readonly content: "broken" };
+
+/**
+ * Reads a dump to its end, in constant memory, and says whether it ends as its format demands:
+ * - gzip and Zstandard decompress without error; what comes out is judged by the next two lines;
+ * - plain SQL of pg_dump and pg_dumpall ends with its completion line: a dump killed in front of a living gzip has none;
+ * - the custom format begins with `PGDMP`; it has no end mark, so a cut shows only against a checksum;
+ * - anything else: unknown.
+ */
+export const readDump = async (file: FileHandle): Promise<Verdict> => {
+  const hash = createHash("sha256");
+  const { sink, first, last } = edges();
+  const head = Buffer.alloc(4);
+  await file.read(head, 0, head.length, 0);
+  const unpack = decompressorFor(head);
+  const hashed = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      yield chunk;
+    }
+  };
+  try {
+    await pipeline(file.createReadStream({ start: 0, autoClose: false }), hashed, unpack ?? new PassThrough(), sink);
+  } catch {
+    return { content: "broken" };
+  }
+  const content = contentOf(first(), last(), unpack !== undefined);
+  return content === "broken" ? { content } : { content, sha256: hash.digest("hex") };
+};
+
+const contentOf = (first: Buffer, last: Buffer, unpacked: boolean): Verdict["content"] => {
+  if (first.length === 0) return "broken";
+  if (first.subarray(0, 5).toString("latin1") === "PGDMP") return "complete";
+  if (/^-- PostgreSQL database (?:cluster )?dump\s*$/m.test(first.toString("latin1"))) {
+    return /^-- PostgreSQL database (?:cluster )?dump complete\s*$/m.test(last.toString("latin1"))
+      ? "complete"
+      : "broken";
+  }
+  return unpacked ? "complete" : "unknown";
+};
+
+const decompressorFor = (head: Buffer): Duplex | undefined => {
+  if (head.readUInt16BE() === 0x1f8b) return createGunzip();
+  if (head.readUInt32BE() === 0x28b52ffd) return createZstdDecompress();
+  return undefined;
+};
+
+const edgeBytes = 4_096;
+
+/** Keeps the first and the last four kilobytes of what flows through. */
+const edges = (): { readonly sink: Writable; readonly first: () => Buffer; readonly last: () => Buffer } => {
+  let first = Buffer.alloc(0);
+  let last = Buffer.alloc(0);
+  const sink = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      if (first.length < edgeBytes) first = Buffer.concat([first, chunk.subarray(0, edgeBytes - first.length)]);
+      last = Buffer.concat([last, chunk.subarray(-edgeBytes)]).subarray(-edgeBytes);
+      done();
+    },
+  });
+  return { sink, first: () => first, last: () => last };
+};

@@ -1,0 +1,88 @@
+import { sql, type Kysely } from "kysely";
+import { Temporal } from "temporal-polyfill";
+import type { BackupSet, KnownSet } from "#backups/repository.ts";
+import type { StateDb } from "#db/state-schema.ts";
+
+/** A set that the state database believes to be in its repository. */
+export type HeldSet = KnownSet & { readonly state: "listed" | "condemned" };
+
+/** The sets of a repository that are not known to be gone, by name. Condemned ones are hashed again before they are deleted. */
+export const heldSets = async ({ db }: { readonly db: Kysely<StateDb> }, repository: string): Promise<HeldSet[]> => {
+  const rows = await db
+    .selectFrom("lethe.backup_set")
+    .select(["name", "sha256", "bytes", "taken_at", "modified_at", "state"])
+    .where("repository", "=", repository)
+    .where("state", "in", ["listed", "condemned"])
+    .orderBy("name")
+    .execute();
+  return rows.map((row) => ({
+    name: row.name,
+    sha256: row.sha256,
+    bytes: row.bytes,
+    taken: Temporal.Instant.from(row.taken_at),
+    modified: Temporal.Instant.from(row.modified_at),
+    rehash: row.state === "condemned",
+    state: row.state === "condemned" ? "condemned" : "listed",
+  }));
+};
+
+/** Records what is in the repository now. A set that came back after it was purged or had vanished is listed again. */
+export const saveInventory = async (
+  db: Kysely<StateDb>,
+  repository: string,
+  sets: readonly BackupSet[],
+  meta: { readonly at: Temporal.Instant; readonly run: string },
+): Promise<void> => {
+  await sql`insert into lethe.backup_set as held
+      (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, state, run_id)
+    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, 'listed', ${meta.run}
+    from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[],
+      ${sets.map((set) => set.bytes)}::bigint[], ${sets.map((set) => set.taken.toString())}::timestamptz[],
+      ${sets.map((set) => set.modified.toString())}::timestamptz[]) as found (name, sha256, bytes, taken, modified)
+    on conflict (repository, name, sha256) do update
+    set taken_at = excluded.taken_at, modified_at = excluded.modified_at, purged_at = null,
+      state = case held.state when 'condemned' then 'condemned' else 'listed' end,
+      run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end`.execute(db);
+};
+
+/** Marks sets before the first of them is deleted; to be committed before that. */
+export const condemn = async (
+  db: Kysely<StateDb>,
+  repository: string,
+  sets: readonly BackupSet[],
+  run: string,
+): Promise<void> => {
+  await sql`update lethe.backup_set held set state = 'condemned', run_id = ${run}
+    from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[]) as due (name, sha256)
+    where held.repository = ${repository} and held.name = due.name and held.sha256 = due.sha256
+      and held.state = 'listed'`.execute(db);
+};
+
+export type Departed = {
+  readonly name: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly taken_at: string;
+};
+
+/**
+ * Records sets as gone and returns those that this call recorded: when another runner was faster, nothing.
+ * `purged`: we deleted them and they were read back as gone; `vanished`: gone without us.
+ */
+export const recordGone = async (
+  db: Kysely<StateDb>,
+  repository: string,
+  sets: readonly Pick<BackupSet, "name" | "sha256">[],
+  gone: { readonly as: "purged" | "vanished"; readonly at: Temporal.Instant; readonly run: string },
+): Promise<readonly Departed[]> => {
+  const { rows } = await sql<Departed>`update lethe.backup_set held
+    set state = ${gone.as}, purged_at = case when ${gone.as} = 'purged' then ${gone.at.toString()}::timestamptz end,
+      run_id = ${gone.run}
+    from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[]) as left_ (name, sha256)
+    where held.repository = ${repository} and held.name = left_.name and held.sha256 = left_.sha256
+      and held.state in ('listed', 'condemned')
+    returning held.name, held.sha256, held.bytes, least(held.taken_at, held.modified_at) as taken_at`.execute(db);
+  return rows.toSorted((a, b) =>
+    a.taken_at < b.taken_at ? -1 : a.taken_at > b.taken_at ? 1 : a.name < b.name ? -1 : 1,
+  );
+};

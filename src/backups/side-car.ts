@@ -1,0 +1,18 @@
+import { readFile } from "node:fs/promises";
+import type { BackupSet } from "#backups/repository.ts";
+
+/**
+ * Compares a set's digest with `NAME.sha256` beside it, as `sha256sum` writes it: digest first, the rest is its name. A
+ * side-car that cannot be read or holds no digest contradicts: whoever put it there meant something by it.
+ */
+export const readSideCar = async (path: string, sha256: string): Promise<BackupSet["sideCar"]> => {
+  let text: string;
+  try {
+    text = await readFile(`${path}.sha256`, "latin1");
+  } catch (error) {
+    return error instanceof Error && "code" in error && error.code === "ENOENT" ? "none" : "mismatch";
+  }
+  // sha256sum puts a backslash in front when it had to escape the name.
+  const digest = /^\\?([0-9a-f]{64})(?=\s|$)/i.exec(text)?.[1];
+  return digest?.toLowerCase() === sha256 ? "match" : "mismatch";
+};
