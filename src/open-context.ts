@@ -40,23 +40,30 @@ export const openContext = async ({ configFile, env, ...surroundings }: OpenOpti
 /** The same for a configuration that has been read already. */
 export const contextFor = async (config: Config, surroundings: Surroundings): Promise<OpenContext> => {
   const keys = await loadKeys(config.keys);
-  const policies = await Promise.all(config.stores.map((store) => loadPolicy(store.policy)));
-  await using opened = new AsyncDisposableStack();
-  const server = await embeddedFor(config);
-  if (server !== undefined) opened.defer(() => server.stop());
-  const state = await openState(await urlOf(config.state, server));
-  opened.defer(() => closePool(state.pool));
-  const stores: Store[] = [];
-  for (const [index, store] of config.stores.entries()) {
-    const policy = policies[index];
-    if (policy === undefined) continue;
-    const url = await urlOf(store.location, server);
-    const pool = openPool({ url, applicationName: "lethe", label: store.name });
-    opened.defer(() => closePool(pool));
-    stores.push({ name: store.name, pool, policy, config: store });
+  const policies = await Promise.all(
+    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy) })),
+  );
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer();
+  };
+  try {
+    const server = await embeddedFor(config);
+    if (server !== undefined) closers.push(() => server.stop());
+    const state = await openState(await urlOf(config.state, server));
+    closers.push(() => closePool(state.pool));
+    const stores: Store[] = [];
+    for (const { store, policy } of policies) {
+      const url = await urlOf(store.location, server);
+      const pool = openPool({ url, applicationName: "lethe", label: store.name });
+      closers.push(() => closePool(pool));
+      stores.push({ name: store.name, pool, policy, config: store });
+    }
+    return { ...surroundings, config, keys, state, stores, [Symbol.asyncDispose]: close };
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const closing = opened.move();
-  return { ...surroundings, config, keys, state, stores, [Symbol.asyncDispose]: () => closing.disposeAsync() };
 };
 
 /** Where the embedded PostgreSQL of a configuration keeps its data. */
