@@ -1,7 +1,6 @@
 import { CsvError, parse } from "csv-parse";
-import { pipeline } from "node:stream";
-import { Readable } from "node:stream";
-import { LetheError } from "#lib/errors.ts";
+import { pipeline, Readable } from "node:stream";
+import { LetheError, type Place } from "#lib/errors.ts";
 import { longestRecord, refusedWidth, type ImportRecord } from "#intake/import-record.ts";
 import { utf8Text } from "#intake/utf8-text.ts";
 
@@ -16,10 +15,16 @@ export async function* csvRecords(file: string): AsyncGenerator<ImportRecord> {
   const text = utf8Text(file);
   const first = await text.next();
   if (first.done === true) return;
+  let last = 0;
   const parser = parse({
     delimiter: delimiterOf(first.value),
     info: true,
     max_record_size: longestRecord,
+    // The parser runs ahead of what it hands out: only here is it known how far it came before a mistake.
+    on_record: (record: unknown, { lines }) => {
+      last = lines;
+      return record as string[];
+    },
     relax_column_count: true,
     skip_empty_lines: true,
   });
@@ -29,7 +34,7 @@ export async function* csvRecords(file: string): AsyncGenerator<ImportRecord> {
       yield { line: info.lines - breaksIn(record), cells: record };
     }
   } catch (error) {
-    throw error instanceof CsvError ? refusedSyntax(error, file) : error;
+    throw error instanceof CsvError ? refusedSyntax(error, { file, line: last + 1 }) : error;
   }
 }
 
@@ -50,12 +55,12 @@ const delimiterOf = (head: string): string => {
 const breaksIn = (cells: readonly string[]): number =>
   cells.reduce((sum, cell) => (cell.includes("\n") ? sum + cell.split("\n").length - 1 : sum), 0);
 
-const refusedSyntax = (error: CsvError, file: string): LetheError => {
-  const line = "lines" in error && typeof error["lines"] === "number" ? { line: error["lines"] } : {};
+// An open quotation mark swallows line after line: the parser notices far below, people look where the record begins.
+const refusedSyntax = (error: CsvError, place: Place): LetheError => {
   const quoting = "quoting" in error && error["quoting"] === true;
-  if (error.code === "CSV_MAX_RECORD_SIZE" && !quoting) return refusedWidth({ file, ...line });
+  if (error.code === "CSV_MAX_RECORD_SIZE" && !quoting) return refusedWidth(place);
   return new LetheError("IMPORT_MALFORMED", "a quotation mark is not where CSV allows one, or is never closed", {
-    place: { file, ...line },
+    place,
     hint: "put the whole cell into quotation marks and double those inside it (RFC 4180); nothing was imported",
   });
 };
