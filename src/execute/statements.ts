@@ -26,7 +26,6 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
       return cut(shape, step);
     case "erase":
       return record(
-        shape,
         step,
         facts,
         sql`delete from ${tableName(step.table)} t using ${scopeTable(shape, step.table)} s
@@ -34,14 +33,13 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
       );
     case "anonymise":
       return step.analysis === undefined
-        ? record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
+        ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
     case "retain": {
       const clock = sql`${column("t", step.clock)}::date as clock`;
       if (step.changes.length > 0)
-        return record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
+        return record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
       return record(
-        shape,
         step,
         facts,
         sql`select s.request, ${clock} from ${scopeTable(shape, step.table)} s
@@ -68,7 +66,6 @@ const scopeFor = (shape: Shape, table: string): Scope => {
 };
 
 const record = (
-  shape: Shape,
   step: Exclude<Step, { kind: "cut" }>,
   facts: BatchFacts,
   change: RawBuilder<unknown>,

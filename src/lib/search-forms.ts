@@ -1,5 +1,5 @@
-import { domainToUnicode } from "node:url";
-import parsePhone from "libphonenumber-js/max";
+import { domainToASCII, domainToUnicode } from "node:url";
+import parsePhone, { type CountryCode } from "libphonenumber-js/max";
 import type { IdentifierKind } from "#records/request.ts";
 
 /** One way in which an identifier may stand in a column; compared with `comparable` of the column. */
@@ -39,6 +39,25 @@ const unicodeDomain = (email: string): string[] => {
   const at = email.lastIndexOf("@");
   const domain = domainToUnicode(email.slice(at + 1));
   return domain === "" ? [] : [`${email.slice(0, at)}@${domain}`.normalize("NFC")];
+};
+
+/** An identifier as it stands in a store's own column, in the normal form that requests use. */
+export const normaliseFound = (kind: IdentifierKind, value: string, country: string): string => {
+  const text = value.normalize("NFC").trim();
+  switch (kind) {
+    case "email": {
+      const lower = text.toLowerCase();
+      const at = lower.lastIndexOf("@");
+      const domain = domainToASCII(lower.slice(at + 1));
+      return domain === "" ? lower : `${lower.slice(0, at)}@${domain}`;
+    }
+    case "phone":
+      return parsePhone(text, country as CountryCode)?.number ?? text;
+    case "key":
+    case "external_id":
+    case "device_id":
+      return text;
+  }
 };
 
 const quote = (text: string): string => text.replaceAll(/[\\^$.|?*+()[\]{}-]/g, String.raw`\$&`);

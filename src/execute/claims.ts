@@ -1,0 +1,169 @@
+import { sql, type Kysely } from "kysely";
+import type { Context } from "#context.ts";
+import { streamRows } from "#db/chunks.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { appendEntries } from "#ledger/append.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { RequestDetail, RequestState } from "#records/request.ts";
+import type { Run } from "#records/run.ts";
+import type { Located, Wanted } from "#scope/locate.ts";
+
+/** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
+const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
+
+/** Requests that are to be executed in a store and have not been. */
+const due = (store: string) => sql`
+  (r.state in ('approved', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
+  and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state in ('executed', 'verified'))`;
+
+/** The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. */
+export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
+  const query = sql<Wanted>`
+    select r.id as request, i.kind, i.value from lethe.request r join lethe.request_identifier i on i.request_id = r.id
+    where ${due(store)}
+    union
+    select r.id, i.kind, i.value from lethe.request r
+    join lethe.subject_identifier i on i.request_id = r.id and i.store <> ${store} and i.kind not in ('name', 'key')
+    where ${due(store)}`;
+  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
+}
+
+/** Forgets where subjects were found in earlier nights: rows move, and identifiers may have been corrected since. */
+export const forgetLocations = async (db: Kysely<StateDb>, store: string): Promise<void> => {
+  await sql`delete from lethe.subject_identifier i using lethe.request r
+    where i.request_id = r.id and i.store = ${store} and ${due(store)}`.execute(db);
+  await sql`delete from lethe.subject s using lethe.request r
+    where s.request_id = r.id and s.store = ${store} and ${due(store)}`.execute(db);
+};
+
+/** Saves where subjects were found before anything changes: afterwards the root row names nobody any more. */
+export const saveLocations = async (
+  ctx: Context,
+  store: string,
+  located: readonly Located[],
+  normalise: (kind: Wanted["kind"], value: string) => string,
+): Promise<void> => {
+  const identifiers = located.flatMap(({ request, values }) =>
+    values.map(({ kind, value }) => ({
+      request,
+      kind,
+      value: kind === "name" ? value.normalize("NFC").trim() : normalise(kind, value),
+    })),
+  );
+  await ctx.state.db.transaction().execute(async (tx) => {
+    await sql`insert into lethe.subject (request_id, store, key, state)
+      select request, ${store}, key, 'located' from jsonb_to_recordset(${JSON.stringify(located.map(({ request, key }) => ({ request, key })))}::jsonb)
+        as x (request bigint, key text)
+      on conflict (request_id, store) do nothing`.execute(tx);
+    await sql`insert into lethe.subject_identifier (request_id, store, kind, value)
+      select request, ${store}, kind, value from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
+        as x (request bigint, kind text, value text)
+      on conflict do nothing`.execute(tx);
+  });
+};
+
+/** Notes that a store holds no root row for the requests that were looked for and not found. */
+export const saveAbsences = async (db: Kysely<StateDb>, store: string): Promise<void> => {
+  await sql`insert into lethe.subject (request_id, store, key, state)
+    select r.id, ${store}, null, 'absent' from lethe.request r where ${due(store)}
+      and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(db);
+};
+
+/** Requests whose subject is in none of the stores: a person has to look at the identifiers. */
+export const requestsNotFound = async (db: Kysely<StateDb>, stores: number): Promise<readonly number[]> => {
+  const result = await sql<{ id: number }>`
+    select r.id from lethe.request r join lethe.subject s on s.request_id = r.id
+    where r.state in ('approved', 'blocked', 'erasing', 'failed')
+    group by r.id having count(*) = ${stores} and bool_and(s.state = 'absent')`.execute(db);
+  return result.rows.map(({ id }) => id);
+};
+
+export type Claimed = {
+  readonly request: number;
+  readonly ref: string;
+  readonly state: RequestState;
+  readonly key: string;
+};
+
+/** The next requests to execute in a store, by id, after `after`. */
+export const nextClaims = async (
+  ctx: Context,
+  store: string,
+  after: number,
+  limit: number,
+): Promise<readonly Claimed[]> => {
+  const result = await sql<Claimed>`
+    select r.id as request, r.ref, r.state, s.key from lethe.request r
+    join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
+    where ${due(store)} and r.id > ${after} order by r.id limit ${limit}`.execute(ctx.state.db);
+  return result.rows;
+};
+
+export const countClaims = async (ctx: Context, store: string): Promise<number> => {
+  const result = await sql<{ count: number }>`
+    select count(*) from lethe.request r join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
+    where ${due(store)}`.execute(ctx.state.db);
+  return result.rows[0]?.count ?? 0;
+};
+
+/** What names the subjects, as requested and as found: for redaction and for nothing else. */
+export const valuesOf = async (
+  ctx: Context,
+  requests: readonly number[],
+): Promise<ReadonlyMap<number, Located["values"]>> => {
+  const result = await sql<{ request: number; kind: Wanted["kind"] | "name"; value: string }>`
+    select request_id as request, kind, value from lethe.subject_identifier where request_id = any (${[...requests]}::bigint[])
+    union select request_id, kind, value from lethe.request_identifier where request_id = any (${[...requests]}::bigint[])`.execute(
+    ctx.state.db,
+  );
+  return Map.groupBy(result.rows, (row) => row.request);
+};
+
+export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
+
+/** Moves requests to `blocked` or `failed` with code and place; an unchanged reason is not written again, so `code_since` says since when. */
+export const stopRequests = async (
+  ctx: Context,
+  run: Run,
+  state: "blocked" | "failed",
+  stops: readonly Stop[],
+): Promise<void> => {
+  if (stops.length === 0) return;
+  const at = ctx.clock.now();
+  await ctx.state.db.transaction().execute(async (tx) => {
+    const changed = await sql<{ ref: string; code: string; detail: RequestDetail }>`
+      update lethe.request r set state = ${state}, code = x.code, detail = x.detail, code_since = ${at.toString()},
+        changed_at = ${at.toString()}, run_id = ${run.id}
+      from jsonb_to_recordset(${JSON.stringify(stops)}::jsonb) as x (request bigint, code text, detail jsonb)
+      where r.id = x.request and (r.state, r.code) is distinct from (${state}, x.code)
+        and r.state in ('approved', 'scheduled', 'erasing', 'blocked', 'failed')
+      returning r.ref, x.code, x.detail`.execute(tx);
+    const events = changed.rows.map(({ ref, code, detail }): LedgerEvent => ({
+      kind: state === "blocked" ? "request.blocked" : "request.failed",
+      request: ref,
+      code,
+      detail,
+    }));
+    await appendEntries(tx, events, { at, run: run.id });
+  });
+};
+
+/** I2: approval binds to the rules. Requests that were approved under other ones go back for approval. */
+export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
+  const at = ctx.clock.now();
+  return ctx.state.db.transaction().execute(async (tx) => {
+    const changed = await sql<{ ref: string }>`
+      update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
+        detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
+      where r.state in ('approved', 'blocked') and r.approved_shape is not null
+        and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
+      returning r.ref`.execute(tx);
+    const events = changed.rows.map(({ ref }): LedgerEvent => ({
+      kind: "request.reapproval",
+      request: ref,
+      code: "PLAN_CHANGED",
+    }));
+    await appendEntries(tx, events, { at, run: run.id });
+    return changed.rows.length;
+  });
+};

@@ -1,0 +1,72 @@
+import { sql } from "kysely";
+import type { Temporal } from "temporal-polyfill";
+import { faultPoint } from "#lib/fault.ts";
+import { LetheError } from "#lib/errors.ts";
+import type { Plan, Shape } from "#records/plan.ts";
+import { recordSpared, statementFor } from "#execute/statements.ts";
+import { inTransaction, type StoreSession } from "#execute/store-session.ts";
+import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import { readBlocked, readRowSets, sameRowSets } from "#scope/row-sets.ts";
+
+export type BatchOrder = {
+  readonly id: string;
+  readonly planHash: string;
+  readonly seed: string;
+  readonly at: Temporal.Instant;
+  readonly subjects: readonly ScopeSubject[];
+};
+
+/**
+ * Runs one frozen plan in one transaction: the changes, and the journal that says so, commit together or not at all (I3, I4).
+ * Throws PLAN_MOVED, with nothing changed, when the rows are no longer those of the plan (I2); other failures come out as the
+ * database's.
+ */
+export const executeBatch = async (
+  session: StoreSession,
+  shape: Shape,
+  plan: Plan,
+  order: BatchOrder,
+): Promise<void> => {
+  const { client, db, store } = session;
+  await inTransaction(session, "read-write", async () => {
+    await enterJournal(session, order);
+    await deriveScopes(client, db, shape, order.subjects);
+    const moved = !sameRowSets(plan.rowSets, await readRowSets(db, shape)) || (await readBlocked(db, shape)).size > 0;
+    if (moved) {
+      throw new LetheError("PLAN_MOVED", `store ${store.name}: rows of the batch changed after the plan was frozen`, {
+        hint: "the batch is planned again",
+      });
+    }
+    if (shape.deferred) await client.query("set constraints all deferred");
+    for (const step of shape.steps) await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
+    if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
+      await recordSpared(shape, { batch: order.id, seed: order.seed }).execute(db);
+    }
+    await assertTotals(session, order);
+    faultPoint("before-batch-commit");
+  });
+  faultPoint("after-batch-commit");
+};
+
+const enterJournal = async ({ db }: StoreSession, { id, planHash, at, subjects }: BatchOrder): Promise<void> => {
+  await sql`insert into lethe.journal_batch (id, plan, committed_at, requests)
+    values (${id}, ${planHash}, ${at.toString()}, ${subjects.length})`.execute(db);
+  await sql`insert into lethe.journal_request (ref, batch)
+    select ref, ${id} from unnest(${subjects.map((subject) => subject.ref)}::text[]) ref`.execute(db);
+};
+
+/** A conserved total that is not equal before and after undoes the batch. */
+const assertTotals = async ({ db, store }: StoreSession, { id }: BatchOrder): Promise<void> => {
+  const changed = await sql<{ table_name: string; measure: string }>`
+    select table_name, measure from lethe.journal_total where batch = ${id} and before <> after limit 1`.execute(db);
+  const [total] = changed.rows;
+  if (total !== undefined) {
+    throw new LetheError(
+      "TOTALS_CHANGED",
+      `store ${store.name}: ${total.measure} of ${total.table_name} would change`,
+      {
+        hint: "let the policy keep the columns that the total is made of, and its clock within the period",
+      },
+    );
+  }
+};

@@ -1,0 +1,60 @@
+import type { Kysely } from "kysely";
+import type pg from "pg";
+import { readCatalog } from "#catalog/read.ts";
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Store } from "#context.ts";
+import { databaseError } from "#db/database-error.ts";
+import { journalMigrations } from "#db/journal.ts";
+import { migrate } from "#db/migrate.ts";
+import { kyselyOn, kyselyOver, withClient } from "#db/pool.ts";
+import { LetheError } from "#lib/errors.ts";
+
+/** One connection to a store for as long as a job works on it. */
+export type StoreSession = { readonly store: Store; readonly client: pg.PoolClient; readonly db: Kysely<unknown> };
+
+const oldestServer = 140_000;
+
+/** Opens a session, sees that the journal exists and that the server is one whose behaviour we know. */
+export const withStoreSession = async <T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> => {
+  await withClient(store.pool, () => migrate(kyselyOver(store.pool), store.name, journalMigrations));
+  return withClient(store.pool, async (client) => {
+    // `off` makes PostgreSQL refuse a query whose rows a row-level policy would hide, instead of hiding them.
+    await client.query("set row_security = off");
+    return work({ store, client, db: kyselyOn(client) });
+  });
+};
+
+export const catalogOf = async ({ store, client }: StoreSession): Promise<Catalog> => {
+  const catalog = await readCatalog(client, { store: store.name, schemas: store.config.schemas });
+  if (catalog.serverVersion < oldestServer) {
+    throw new LetheError("STORE_UNSUPPORTED", `store ${store.name} runs a PostgreSQL older than 14`, {
+      hint: "upgrade the server; PostgreSQL 13 and older get no security fixes",
+    });
+  }
+  return catalog;
+};
+
+export type TransactionMode = "read-only" | "read-write";
+
+/**
+ * One transaction on a repeatable snapshot, with the store's timeouts (I15). Rolls back on any error; the error comes out as a
+ * `LetheError` whose cause is the driver's.
+ */
+export const inTransaction = async <T>(
+  { store, client }: StoreSession,
+  mode: TransactionMode,
+  work: () => Promise<T>,
+): Promise<T> => {
+  try {
+    await client.query(`begin isolation level repeatable read ${mode === "read-only" ? "read only" : "read write"}`);
+    await client.query(`set local lock_timeout = ${store.config.lockTimeoutMs}`);
+    await client.query(`set local statement_timeout = ${store.config.statementTimeoutMs}`);
+    const result = await work();
+    await client.query("commit");
+    return result;
+  } catch (error) {
+    // On a broken connection the server rolls back by itself.
+    await client.query("rollback").catch(() => undefined);
+    throw databaseError(error, store.name);
+  }
+};
