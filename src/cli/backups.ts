@@ -1,0 +1,83 @@
+import type { Command } from "commander";
+import type { ListedRepository } from "#backups/list.ts";
+import { findJob, startJob } from "#cli/jobs.ts";
+import { runScreen } from "#cli/run-screen.ts";
+import type { Shell } from "#cli/shell.ts";
+import { table } from "#cli/table.ts";
+
+/** `lethe backups list` and `lethe backups purge`. */
+export const register = (program: Command, shell: Shell): void => {
+  const backups = program
+    .command("backups")
+    .description("the backups that still hold what was erased, and their purge");
+
+  backups
+    .command("list")
+    .description("what the repositories hold now, and when each backup will be purged")
+    .option("--check", "read every backup to its end, not only the newest", false)
+    .action(async ({ check }: { check: boolean }) => {
+      const { listBackups } = await import("#backups/list.ts");
+      const repositories = await shell.withContext((context) => listBackups(context, check ? "all" : "newest"));
+      shell.answer({ repositories }, () => listScreen(repositories));
+      const unreadable = repositories.some(({ exceptions }) =>
+        exceptions.some(({ code }) => code === "BACKUPS_UNREADABLE"),
+      );
+      if (unreadable) shell.exitWith(1);
+    });
+
+  backups
+    .command("purge")
+    .description("purge what is past its retention, as the job `backups` does")
+    .action(async () => {
+      const job = await findJob("backups");
+      const summary = await shell.withContext((context) => startJob(context, job));
+      shell.answer(summary, () => runScreen(summary));
+      if (summary.outcome === "attention") shell.exitWith(5);
+      if (summary.outcome === "stopped") shell.exitWith(1);
+    });
+};
+
+/** The inventory as people read it. */
+export const listScreen = (repositories: readonly ListedRepository[], width?: number): string => {
+  if (repositories.length === 0) return "The configuration names no backups.";
+  const rows = repositories.flatMap(({ repository, sets }) =>
+    sets.map((set) => [
+      repository,
+      set.name,
+      set.taken,
+      set.ageDays,
+      size(set.bytes),
+      set.state,
+      good(set.good),
+      set.purgeOn,
+    ]),
+  );
+  const columns = [
+    { title: "repository" },
+    { title: "name" },
+    { title: "taken" },
+    { title: "days", align: "right" as const },
+    { title: "size", align: "right" as const },
+    { title: "state" },
+    { title: "good" },
+    { title: "purge on" },
+  ];
+  const exceptions = repositories.flatMap(({ repository, exceptions: found }) =>
+    found.map(({ name, code, breach }) => {
+      const place = name === "*" ? repository : `${repository}: ${name}`;
+      return `! ${code}  ${place}${breach === null ? "" : `  (breach from ${breach})`}`;
+    }),
+  );
+  const listed = width === undefined ? table(rows, columns) : table(rows, columns, width);
+  return exceptions.length === 0 ? listed : `${listed}\n\n${exceptions.join("\n")}`;
+};
+
+const good = (value: boolean | null): string => (value === null ? "" : value ? "yes" : "no");
+
+const units = ["B", "kB", "MB", "GB", "TB"] as const;
+
+const size = (bytes: number): string => {
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  const value = bytes / 1000 ** power;
+  return `${power === 0 ? value : value.toFixed(1)} ${units[power]}`;
+};
