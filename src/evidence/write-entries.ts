@@ -8,38 +8,42 @@ import type { StateDb } from "#db/state-schema.ts";
 import { checkpointFile, entriesFile, type EntriesHeader } from "#evidence/entries-file.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { LetheError } from "#lib/errors.ts";
-import { previousCheckpoint, readEntries, type Anchor } from "#ledger/read-entries.ts";
+import { checkpointAt, previousCheckpoint, readEntries, type Anchor } from "#ledger/read-entries.ts";
 import { appendLeaves, leafHash, rootOf, type CompactRange } from "#ledger/tree.ts";
 import type { SignedCheckpoint } from "#ledger/write-checkpoint.ts";
 import type { LedgerEntry } from "#records/entry.ts";
 
-/** The ledger's part of `report.json`: the bundle holds the entries `from` (inclusive) to `size` (exclusive). */
-export type LedgerSection = { readonly from: number; readonly size: number; readonly root: string };
-
 export type LedgerPart = {
-  readonly checkpoint: SignedCheckpoint;
+  readonly checkpoint: Pick<SignedCheckpoint, "size" | "root" | "note">;
   /** Where the entries start: the head that an earlier bundle ended at, or the beginning. */
   readonly from: Anchor;
   readonly entries: AsyncIterable<LedgerEntry> | Iterable<LedgerEntry>;
 };
 
 /**
- * Writes `entries.jsonl` and `checkpoint` for a checkpoint of the ledger, with the entries since the last published
- * bundle. Memory does not grow with them.
+ * Writes `entries.jsonl` and `checkpoint` for a report about the entries `from` (inclusive) to `size` (exclusive), which is
+ * the size of a checkpoint: these entries and all before them that no published bundle holds. Memory does not grow with
+ * them. Again for the same report it writes the same bytes.
  *
- * @throws LetheError `LEDGER_CORRUPT` when the entries do not lead to the signed root.
+ * @throws LetheError `LEDGER_CORRUPT` when there is no checkpoint at that size or the entries do not lead to its root.
  */
 export const writeLedgerFiles = async (
   db: Kysely<StateDb>,
   directory: string,
-  checkpoint: SignedCheckpoint,
-): Promise<LedgerSection> => {
-  const from = await previousCheckpoint(db, checkpoint.size);
-  return writeEntries(directory, { checkpoint, from, entries: readEntries(db, from.size, checkpoint.size) });
+  { from, size }: { readonly from: number; readonly size: number },
+): Promise<void> => {
+  const checkpoint = await checkpointAt(db, size);
+  if (checkpoint === undefined) {
+    throw new LetheError("LEDGER_CORRUPT", `no checkpoint was signed at ${size} entries`, {
+      hint: "restore Lethe's own database from the last backup before somebody deleted its checkpoints",
+    });
+  }
+  const start = await previousCheckpoint(db, from, size);
+  await writeEntries(directory, { checkpoint, from: start, entries: readEntries(db, start.size, size) });
 };
 
 /** As `writeLedgerFiles`, for entries from anywhere. */
-export const writeEntries = async (directory: string, part: LedgerPart): Promise<LedgerSection> => {
+export const writeEntries = async (directory: string, part: LedgerPart): Promise<void> => {
   const { checkpoint, from } = part;
   let range: CompactRange = from;
   const lines = async function* (): AsyncGenerator<string> {
@@ -61,7 +65,6 @@ export const writeEntries = async (directory: string, part: LedgerPart): Promise
     );
   }
   await writeFile(join(directory, checkpointFile), checkpoint.note, { flush: true });
-  return { from: from.size, size: checkpoint.size, root: checkpoint.root.toString("hex") };
 };
 
 const headerOf = ({ size, frontier, root }: Anchor): EntriesHeader => ({

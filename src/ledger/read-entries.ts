@@ -31,15 +31,16 @@ export type Anchor = CompactRange & { readonly root: Buffer };
 const beginning: Anchor = { ...emptyRange, root: emptyRoot };
 
 /**
- * Where the bundle that ends at `size` begins: the newest earlier checkpoint that a published bundle ended at, or the
- * beginning. A checkpoint whose run died before its bundle was in place does not count: bundles may overlap, but no
- * entry is in none.
+ * Where the bundle with the entries `from` to `size` begins: the newest checkpoint at or before `from` that a published
+ * bundle ended at, or the beginning. A checkpoint whose run died before its bundle was in place does not count: bundles
+ * may overlap, but no entry is in none.
  */
-export const previousCheckpoint = async (db: Kysely<StateDb>, size: number): Promise<Anchor> => {
+export const previousCheckpoint = async (db: Kysely<StateDb>, from: number, size: number): Promise<Anchor> => {
   const row = await db
     .selectFrom("lethe.checkpoint as checkpoint")
     .innerJoin("lethe.run as run", "run.id", "checkpoint.run_id")
     .select(["checkpoint.size", "checkpoint.root", "checkpoint.frontier"])
+    .where("checkpoint.size", "<=", from)
     .where("checkpoint.size", "<", size)
     .where("run.bundle", "is not", null)
     .orderBy("checkpoint.size", "desc")
@@ -47,6 +48,13 @@ export const previousCheckpoint = async (db: Kysely<StateDb>, size: number): Pro
     .executeTakeFirst();
   return row ?? beginning;
 };
+
+/** The note that was signed at a size. */
+export const checkpointAt = async (
+  db: Kysely<StateDb>,
+  size: number,
+): Promise<{ size: number; root: Buffer; note: string } | undefined> =>
+  db.selectFrom("lethe.checkpoint").select(["size", "root", "note"]).where("size", "=", size).executeTakeFirst();
 
 /** The compact range at the size of a checkpoint; undefined when none was signed there. */
 export const frontierAt = async (db: Kysely<StateDb>, size: number): Promise<Anchor | undefined> => {

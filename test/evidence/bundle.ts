@@ -24,6 +24,8 @@ export type BundleChanges = {
   readonly report?: { readonly [key: string]: Json };
   /** Further files, signed like the others. */
   readonly files?: Readonly<Record<string, string>>;
+  /** Index of the first entry that the report is about; the first in the bundle unless given. */
+  readonly from?: number;
   /** Entries in the bundle, and in the ledger before it. */
   readonly entries?: number;
   readonly before?: number;
@@ -50,7 +52,7 @@ export const makeBundle = async (changes: BundleChanges = {}): Promise<TestBundl
     controller: { name: "Shop GmbH" },
     policies: [{ store: "shop", digest: policy }],
     requests: { counts },
-    ledger,
+    ledger: { ...ledger, from: changes.from ?? ledger.from },
     ...changes.report,
   };
   const files = { "report.json": canonicalJson(report), "report.xlsx": "PK\u0003\u0004 a workbook", ...changes.files };
@@ -77,17 +79,18 @@ export const makeBundle = async (changes: BundleChanges = {}): Promise<TestBundl
   };
 };
 
-const writeLedger = (directory: string, signing: KeyObject, { before = 5, entries = 12 }: BundleChanges) => {
+const writeLedger = async (directory: string, signing: KeyObject, { before = 5, entries = 12 }: BundleChanges) => {
   const bodies = Array.from({ length: before + entries }, (_, index) => bodyOf(index));
   const leaves = bodies.map(leafHash);
   const from = appendLeaves(emptyRange, leaves.slice(0, before));
   const all = appendLeaves(emptyRange, leaves);
   const head = { origin: "lethe/shop-gmbh", size: all.size, root: rootOf(all) };
-  return writeEntries(directory, {
+  await writeEntries(directory, {
     checkpoint: { ...head, note: signCheckpoint(head, signing) },
     from: { ...from, root: rootOf(from) },
     entries: bodies.slice(before).map((body, index) => ({ index: before + index, body })),
   });
+  return { from: before, size: head.size, root: head.root.toString("hex") };
 };
 
 /** Changes a file of a bundle. */

@@ -86,12 +86,20 @@ test("a bundle starts where the last published one ended, not at a checkpoint wh
   await append(3);
   await writeCheckpoint(ctx, "died");
   await append(3);
-  expect(await previousCheckpoint(ctx.state.db, 9)).toMatchObject({ size: 3 });
-  expect(await previousCheckpoint(ctx.state.db, 3)).toMatchObject({ size: 0, frontier: [] });
+  expect(await previousCheckpoint(ctx.state.db, 6, 9)).toMatchObject({ size: 3 });
+  expect(await previousCheckpoint(ctx.state.db, 2, 9)).toMatchObject({ size: 0, frontier: [] });
 });
 
 test("there is no frontier where no checkpoint was signed", async () => {
   await append(3);
   expect(await frontierAt(ctx.state.db, 2)).toBeUndefined();
   expect(await frontierAt(ctx.state.db, 0)).toEqual({ size: 0, frontier: [], root: emptyRoot });
+});
+
+test("a bundle never starts at its own end", async () => {
+  await run("published", "a directory");
+  await append(3);
+  await writeCheckpoint(ctx, "published");
+  expect(await previousCheckpoint(ctx.state.db, 3, 3)).toMatchObject({ size: 0 });
+  expect(await previousCheckpoint(ctx.state.db, 3, 4)).toMatchObject({ size: 3 });
 });

@@ -1,0 +1,54 @@
+import { spawnSync } from "node:child_process";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { makeBundle, type TestBundle } from "#test/evidence/bundle.ts";
+import { flipBit } from "#test/evidence/tamper.ts";
+import { repository } from "#test/support/cli.ts";
+
+const tools = ["bash", "openssl", "jq", "sha256sum", "base64"];
+const absent = tools.filter((tool) => spawnSync("sh", ["-c", `command -v ${tool}`]).status !== 0);
+
+const recipe = async (): Promise<string> => {
+  const readme = await readFile(join(repository, "reports/README.md"), "utf8");
+  const blocks = [...readme.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
+  const [only] = blocks.filter((block) => block.includes("openssl pkeyutl -verify"));
+  if (only === undefined) throw new Error("reports/README.md has lost its recipe");
+  return only;
+};
+
+const follow = async (bundle: TestBundle, publicKeyPem = bundle.publicKeyPem) => {
+  const key = join(bundle.directory, "..", "public.pem");
+  await writeFile(key, publicKeyPem);
+  const env = { ...process.env, BUNDLE: bundle.directory, KEY: key };
+  return spawnSync("bash", ["-c", await recipe()], { env, encoding: "utf8" });
+};
+
+const needs = absent.length === 0 ? "" : ` (skipped: this machine has no ${absent.join(", ")})`;
+
+test.skipIf(needs !== "")(`the recipe in reports/README.md verifies a bundle${needs}`, async () => {
+  const { status, stdout, stderr } = await follow(await makeBundle());
+  expect(stderr).toBe("");
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("the bundle verifies");
+  expect(status).toBe(0);
+});
+
+test.skipIf(needs !== "").each(["statement.dsse.json", "report.json", "report.xlsx", "entries.jsonl", "checkpoint"])(
+  `the recipe fails when a bit of %s changed${needs}`,
+  async (name) => {
+    const bundle = await makeBundle();
+    const path = join(bundle.directory, name);
+    const bytes = await readFile(path);
+    await writeFile(path, flipBit(bytes, bytes.length * 4));
+    const { status, stdout } = await follow(bundle);
+    expect(stdout).not.toContain("the bundle verifies");
+    expect(status).not.toBe(0);
+  },
+);
+
+test.skipIf(needs !== "")(`the recipe fails with another key and with a file that nobody signed${needs}`, async () => {
+  const bundle = await makeBundle();
+  expect((await follow(bundle, (await makeBundle()).publicKeyPem)).status).not.toBe(0);
+  await writeFile(join(bundle.directory, "extra"), "");
+  expect((await follow(bundle)).status).not.toBe(0);
+});
