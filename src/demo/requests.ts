@@ -31,6 +31,7 @@ export const writeLetters = (seed: number, company: Company, days: Calendar): Le
     ...headsOfBranches(company, former).slice(0, 1),
     ...former.filter(({ parent }) => parent !== undefined).slice(0, 2),
     ...giversOfGifts(company, former).slice(0, 2),
+    ...settlesOthers(company, former).slice(0, 1),
   ];
   const chosen = new Set(special);
   while (chosen.size < Math.min(44, former.length)) chosen.add(random.pick(former));
@@ -97,6 +98,19 @@ const headsOfBranches = (company: Company, former: readonly Person[]): readonly 
 const giversOfGifts = (company: Company, former: readonly Person[]): readonly Person[] => {
   const givers = new Set(company.tables.get("gifts")?.map((gift) => gift["gifter_id"]));
   return former.filter(({ id }) => givers.has(id));
+};
+
+/** A credit note of theirs was allocated to somebody else's invoice. */
+const settlesOthers = (company: Company, former: readonly Person[]): readonly Person[] => {
+  const customerOf = (table: string): Map<unknown, unknown> =>
+    new Map(company.tables.get(table)?.map((row) => [row["id"], row["customer_id"]]));
+  const [notes, invoices] = [customerOf("credit_notes"), customerOf("invoices")];
+  const crossed = company.tables
+    .get("credit_note_allocations")
+    ?.map((row) => [notes.get(row["credit_note_id"]), invoices.get(row["invoice_id"])])
+    .filter(([owner, debtor]) => owner !== debtor);
+  const owners = new Set(crossed?.map(([owner]) => owner));
+  return former.filter(({ id }) => owners.has(id));
 };
 
 const isActive = (company: Company, id: number): boolean =>
