@@ -22,16 +22,16 @@ export type RelationRow = {
 
 export const relations = `
   with scope as (${scope})
-  select s.oid::int8 as oid, nspname as schema, relname as relation,
-    case relkind when 'r' then 'table' when 'p' then 'partitioned' when 'v' then 'view' else 'materialised-view' end as kind,
-    relrowsecurity and row_security_active(s.oid) as row_security,
+  select s.oid::int8 as oid, s.nspname as schema, s.relname as relation,
+    case s.relkind when 'r' then 'table' when 'p' then 'partitioned' when 'v' then 'view' else 'materialised-view' end as kind,
+    s.relrowsecurity and row_security_active(s.oid) as row_security,
     -- PostgreSQL 17 lets a role with MAINTAIN refresh; before, only the owner can
-    relkind = 'm' and (pg_has_role(c.relowner, 'usage')
+    s.relkind = 'm' and (pg_has_role(c.relowner, 'usage')
       or case when current_setting('server_version_num')::int >= 170000
               then has_table_privilege(s.oid, 'maintain') else false end) as refreshable,
     s.reltuples::float8 as estimated_rows
   from scope s join pg_class c on c.oid = s.oid
-  order by nspname, relname`;
+  order by s.nspname, s.relname`;
 
 export type ColumnRow = {
   table_oid: number;

@@ -23,7 +23,6 @@ export const mistakesError = (
   code: ErrorCode,
   mistakes: readonly [Mistake, ...Mistake[]],
   fallbackHint: string,
-  cause?: unknown,
 ): LetheError => {
   const sorted = mistakes.toSorted(inFileOrder);
   const first = sorted[0] ?? mistakes[0];
@@ -32,13 +31,13 @@ export const mistakesError = (
     return `${formatPlace(place)} ${what}${hint === undefined ? "" : ` (${hint})`}`;
   });
   const message = more === 0 ? first.what : [`${first.what} (and ${more} more)`, ...lines].join("\n");
-  return new LetheError(code, message, { place: first.place, hint: first.hint ?? fallbackHint, cause });
+  return new LetheError(code, message, { place: first.place, hint: first.hint ?? fallbackHint });
 };
 
 /** Throws when there is any mistake. */
-export const refuseMistakes = (code: ErrorCode, mistakes: readonly Mistake[], hint: string, cause?: unknown): void => {
+export const refuseMistakes = (code: ErrorCode, mistakes: readonly Mistake[], hint: string): void => {
   const [first, ...others] = mistakes;
-  if (first !== undefined) throw mistakesError(code, [first, ...others], hint, cause);
+  if (first !== undefined) throw mistakesError(code, [first, ...others], hint);
 };
 
 const inFileOrder = ({ place: a }: Mistake, { place: b }: Mistake): number =>

@@ -4,7 +4,7 @@ import { nearest } from "#lib/nearest.ts";
 
 export type Validated<T> =
   | { readonly success: true; readonly value: T }
-  | { readonly success: false; readonly mistakes: readonly Mistake[]; readonly cause: unknown };
+  | { readonly success: false; readonly mistakes: readonly Mistake[] };
 
 /**
  * Validates a plain document and puts each issue where a person looks for it: an unknown key at the key, with the nearest
@@ -51,7 +51,7 @@ export const schemaMistakes = <S extends z.ZodType>(
       }
       return [{ place: places.valuePlaceOf(path), what: `${at}${issue.message}` }];
     });
-  return { success: false, mistakes, cause: result.error };
+  return { success: false, mistakes };
 };
 
 const isMisspelt = ({ issue }: Located): boolean => issue.code === "unrecognized_keys";

@@ -53,7 +53,7 @@ export const readYaml = <S extends z.ZodType>(options: YamlOptions<S>): YamlDocu
   };
   const result = schemaMistakes(schema, plain, places, options.explainKey);
   if (!result.success) {
-    refuseMistakes(code, result.mistakes, hint, result.cause);
+    refuseMistakes(code, result.mistakes, hint);
     throw new TypeError("validation failed without a mistake");
   }
   return { value: result.value, plain, ...places };

@@ -5,7 +5,7 @@ const text = z.string().min(1);
 
 const table = z
   .string()
-  .regex(/^[^\s.]+(\.[^\s.]+)?$/, "a table is named `table` or `schema.table`")
+  .regex(/^[^\s.]([^.]*[^\s.])?(\.[^\s.]([^.]*[^\s.])?)?$/, "a table is named `table` or `schema.table`")
   .refine((name) => !name.startsWith("public."), "tables of schema public are named without `public.`")
   .describe("A table: `table` in schema public, `schema.table` elsewhere.");
 const column = text.describe("A column of the table.");
