@@ -1,5 +1,5 @@
-import pino, { type DestinationStream, type Logger } from "pino";
-import pretty from "pino-pretty";
+import pino, { type DestinationStream, type LogFn, type Logger } from "pino";
+import { prettyFactory } from "pino-pretty";
 import { LetheError } from "#lib/errors.ts";
 
 export type LogOptions = {
@@ -23,7 +23,6 @@ const secret = [
   "key",
   "keys",
   "row",
-  "rows_data",
   "parameters",
   "url",
   "connectionString",
@@ -38,14 +37,9 @@ const secret = [
  * lists above are a net below the rule that nobody logs personal data; errors are written without foreign texts.
  */
 export const createLogger = ({ level, pretty: forPeople, destination }: LogOptions): Logger => {
-  const stream: DestinationStream = forPeople
-    ? pretty({
-        destination,
-        sync: true,
-        colorize: "isTTY" in destination && destination.isTTY === true,
-        ignore: "pid,hostname",
-      })
-    : { write: (line) => void destination.write(line) };
+  const colorize = "isTTY" in destination && destination.isTTY === true;
+  const format = forPeople ? prettyFactory({ colorize, ignore: "pid,hostname" }) : (line: string) => line;
+  const stream: DestinationStream = { write: (line) => void destination.write(format(line)) };
   return pino(
     {
       level,
@@ -55,10 +49,19 @@ export const createLogger = ({ level, pretty: forPeople, destination }: LogOptio
         censor: "[redacted]",
       },
       serializers: { err: describeError, error: describeError },
+      hooks: { logMethod: withoutForeignText },
       timestamp: pino.stdTimeFunctions.isoTime,
     },
     stream,
   );
+};
+
+// Where a line comes with an error and no text of ours, pino would take the error's own message for the text.
+const withoutForeignText = function (this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, second, ...rest]: readonly unknown[] = args;
+  const fields = first instanceof Error ? { err: first } : first;
+  const bare = second === undefined && typeof fields === "object" && fields !== null && "err" in fields;
+  Reflect.apply(method, this, second === undefined && !bare ? [fields] : [fields, bare ? "error" : second, ...rest]);
 };
 
 export type ErrorDescription =
