@@ -19,7 +19,7 @@ export const runReport: ReportDefinition = {
             { header: "State", width: 12, format: "state", of: (row) => row.state },
             { header: "Received", width: 12, format: "date", of: (row) => row.received },
             { header: "Due", width: 12, format: "date", of: (row) => row.due },
-            { header: "Days", width: 11, format: "days", of: (row) => row.daysLeft },
+            { header: "Days", width: 12, format: "days", of: (row) => row.daysLeft },
             { header: "Decided", width: 17, format: "instant", of: (row) => row.decided },
             { header: "Erased", width: 17, format: "instant", of: (row) => row.erased },
             { header: "Backups clear on", width: 12, format: "date", of: (row) => row.backupsClearOn },
@@ -33,7 +33,8 @@ export const runReport: ReportDefinition = {
     },
     {
       name: "Dispositions",
-      about: "What became of the records, per table: rows that changed or stay, and rows spared because a live person uses them too.",
+      about:
+        "What became of the records, per table: rows that changed or stay, and rows spared because a live person uses them too.",
       tab: "good",
       blocks: [
         table("dispositions", {
@@ -73,7 +74,8 @@ export const runReport: ReportDefinition = {
     },
     {
       name: "Analytics",
-      about: "De-identified, not anonymous. Totals read before and after in the changing transaction; k on the whole table after commit.",
+      about:
+        "De-identified, not anonymous. Totals read before and after in the changing transaction; k on the whole table after commit.",
       tab: "accent",
       blocks: [
         table("anonymity", {
@@ -109,7 +111,8 @@ export const runReport: ReportDefinition = {
     },
     {
       name: "Backups",
-      about: "Every backup that is still there, and those that this run purged: absent when the repository was listed again.",
+      about:
+        "Every backup that is still there, and those that this run purged: absent when the repository was listed again.",
       tab: "good",
       blocks: [
         table("backupSets", {
@@ -155,7 +158,7 @@ export const runReport: ReportDefinition = {
           empty: "",
           columns: [
             { header: "What", width: 34, format: "text", of: (row) => row.name },
-            { header: "Value", width: 110, format: "wrapped", of: (row) => row.value },
+            { header: "Value", width: 72, format: "wrapped", of: (row) => row.value },
           ],
         }),
         table("policies", {
@@ -163,8 +166,8 @@ export const runReport: ReportDefinition = {
           empty: "The run recorded no policy.",
           columns: [
             { header: "Store", width: 34, format: "text", of: (row) => row.store },
-            { header: "Digest (SHA-256)", width: 110, format: "code", of: (row) => row.digest },
-            { header: "Policy", width: 24, format: "text", of: (row) => row.name },
+            { header: "Digest (SHA-256)", width: 72, format: "code", of: (row) => row.digest },
+            { header: "Policy", width: 18, format: "text", of: (row) => row.name },
             { header: "Version", width: 10, format: "count", of: (row) => row.version },
           ],
         }),
@@ -173,8 +176,8 @@ export const runReport: ReportDefinition = {
           empty: "",
           columns: [
             { header: "Run", width: 34, format: "code", of: (row) => row.id },
-            { header: "Program", width: 110, format: "text", of: (row) => row.tool },
-            { header: "Job", width: 24, format: "text", of: (row) => row.job },
+            { header: "Program", width: 72, format: "text", of: (row) => row.tool },
+            { header: "Job", width: 18, format: "text", of: (row) => row.job },
             { header: "Outcome", width: 12, format: "state", of: (row) => row.outcome },
             { header: "Started", width: 17, format: "instant", of: (row) => row.started },
             { header: "Ended", width: 17, format: "instant", of: (row) => row.ended },
@@ -185,7 +188,7 @@ export const runReport: ReportDefinition = {
           empty: "",
           columns: [
             { header: "Code", width: 34, format: "code", of: (row) => row.code },
-            { header: "What this report does not say", width: 110, format: "wrapped", of: (row) => row.text },
+            { header: "What this report does not say", width: 72, format: "wrapped", of: (row) => row.text },
           ],
         }),
       ],

@@ -26,7 +26,11 @@ export const summarySheet: SummarySheet = {
       { label: "records anonymised", of: ({ totals }) => totals.anonymised, tone: always("accent") },
       { label: "records retained by law", of: ({ totals }) => totals.retained, tone: always("warn") },
       { label: "spared, shared with others", of: ({ totals }) => totals.spared, tone: always("plain") },
-      { label: "backups purged", of: ({ backups }) => backups.reduce((sum, { purged }) => sum + purged.length, 0), tone: always("good") },
+      {
+        label: "backups purged",
+        of: ({ backups }) => backups.reduce((sum, { purged }) => sum + purged.length, 0),
+        tone: always("good"),
+      },
       { label: "places with residuals", of: ({ totals }) => totals.residuals, tone: none("bad") },
     ],
   ],
@@ -52,7 +56,9 @@ export const summarySheet: SummarySheet = {
           { label: "Spared (shared)", value: totals.spared, tone: "muted" },
         ],
         note: ({ totals }) =>
-          totals.unequal === 0 ? "Analytics: totals before and after are equal." : `Analytics: ${totals.unequal} totals differ.`,
+          totals.unequal === 0
+            ? "Analytics: totals before and after are equal."
+            : `Analytics: ${totals.unequal} totals differ.`,
       },
     ],
     [
@@ -69,13 +75,11 @@ export const summarySheet: SummarySheet = {
       {
         title: "Backups kept",
         bars: ({ backups }): Bar[] =>
-          backups
-            .slice(0, 5)
-            .map(({ repository, kept, exceptions }) => ({
-              label: repository,
-              value: kept,
-              tone: exceptions.length > 0 ? "bad" : "accent",
-            })),
+          backups.slice(0, 5).map(({ repository, kept, exceptions }) => ({
+            label: repository,
+            value: kept,
+            tone: exceptions.length > 0 ? "bad" : "accent",
+          })),
         note: ({ backups }) => {
           const oldest = backups.flatMap((repository) => repository.oldest ?? []).toSorted()[0];
           const exceptions = backups.reduce((sum, repository) => sum + repository.exceptions.length, 0);

@@ -24,7 +24,11 @@ export const textOf = (value: unknown): string => {
  * The value of a cell: a string, a number or a date, nothing that can act. Instants become the wall clock of the
  * controller's time zone, because a workbook knows no time zones.
  */
-export const cellOf = (format: CellFormat, value: CellValue, timeZone: string): string | number | ExcelMoment | null => {
+export const cellOf = (
+  format: CellFormat,
+  value: CellValue,
+  timeZone: string,
+): string | number | ExcelMoment | null => {
   if (value === null) return null;
   switch (format) {
     case "date":

@@ -1,10 +1,10 @@
-import { sql } from "kysely";
+import type pg from "pg";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { kyselyOn, withClient } from "#db/pool.ts";
+import { kyselyOn } from "#db/pool.ts";
 import { dayIn } from "#lib/clock.ts";
-import { all, snapshotOn, type Snapshot } from "#report/cursor.ts";
+import { snapshotOn, type Snapshot } from "#report/cursor.ts";
 import { limitsOf } from "#report/limits.ts";
 import { readAnonymity, readConserved } from "#report/read-analytics.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
@@ -14,30 +14,34 @@ import type { PolicyFacts } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 
-type Parts = Pick<Context, "config" | "clock" | "state" | "stores">;
+type Parts = Pick<Context, "config" | "clock" | "keys" | "stores">;
 
 /**
- * Opens a report: one read-only snapshot of Lethe's own database, so that all its files say the same whatever else
- * goes on. `work` gets the source; its iterables end with it.
+ * Begins a report: one read-only snapshot of Lethe's own database on the caller's connection, so that all files of a
+ * bundle say the same whatever else goes on. The caller ends the transaction.
  */
-export const withReport = <T>(
-  ctx: Parts,
-  scopeOf: (snapshot: Snapshot) => Promise<Scope>,
-  work: (source: ReportSource) => Promise<T>,
-): Promise<T> =>
-  withClient(ctx.state.pool, async (client) => {
-    await client.query("begin transaction isolation level repeatable read read only");
-    const snapshot = snapshotOn(kyselyOn<StateDb>(client));
-    const scope = await scopeOf(snapshot);
-    const head = await readHead(ctx, snapshot, scope);
-    const result = await work({ head, rows: rowsOf(snapshot, scope, head.today) });
-    await client.query("commit");
-    return result;
-  });
+export const beginSnapshot = async (client: pg.PoolClient): Promise<Snapshot> => {
+  await client.query("begin transaction isolation level repeatable read read only");
+  return snapshotOn(kyselyOn<StateDb>(client));
+};
 
-const readHead = async (ctx: Parts, snapshot: Snapshot, scope: Scope): Promise<ReportHead> => {
-  // The snapshot is taken by the first query, and only after that does the clock tell when.
-  await all(snapshot, sql`select 1`);
+/** Reads what does not grow, and hands out the rest as iterables that last as long as the snapshot. */
+export const collect = async (
+  ctx: Parts,
+  snapshot: Snapshot,
+  scope: Scope,
+  ledger: ReportHead["ledger"],
+): Promise<ReportSource> => {
+  const head = await readHead(ctx, snapshot, scope, ledger);
+  return { head, rows: rowsOf(snapshot, scope, head.today) };
+};
+
+const readHead = async (
+  ctx: Parts,
+  snapshot: Snapshot,
+  scope: Scope,
+  ledger: ReportHead["ledger"],
+): Promise<ReportHead> => {
   const now = ctx.clock.now();
   const readAt = now.round({ smallestUnit: "millisecond", roundingMode: "floor" }).toString();
   const { name, country, dpo, timeZone } = ctx.config.controller;
@@ -53,7 +57,8 @@ const readHead = async (ctx: Parts, snapshot: Snapshot, scope: Scope): Promise<R
     requests: await readRegister(snapshot, scope, today),
     totals: await readTotals(snapshot, scope),
     backups,
-    ledger: scope.ledger,
+    ledger,
+    signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(readAt, ctx.config.stores, backups),
   };
 };

@@ -24,7 +24,8 @@ export type ExceptionRow = {
   readonly todo: string;
 };
 
-const overdueTodo = "Answer the person today and record why it is late; a request that is blocked needs its cause removed.";
+const overdueTodo =
+  "Answer the person today and record why it is late; a request that is blocked needs its cause removed.";
 const residualTodo = "Cover the column in the policy (or correct the row), then run again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
@@ -76,5 +77,14 @@ const stopped = (what: ExceptionRow["what"], urgent: boolean, item: StoppedItem)
   const { store, table, column, constraint, matter, hint } = item.detail;
   const place = [store, [table, column].filter(Boolean).join("."), constraint, matter].filter(Boolean).join(": ");
   const { ref: name, since, due, code } = item;
-  return { what, urgent, name, since, due, code, place: place === "" ? null : place, todo: hint ?? "Look at the request." };
+  return {
+    what,
+    urgent,
+    name,
+    since,
+    due,
+    code,
+    place: place === "" ? null : place,
+    todo: hint ?? "Look at the request.",
+  };
 };

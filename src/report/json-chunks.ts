@@ -27,7 +27,10 @@ async function* list(items: AsyncIterable<Json> | Iterable<Json>, indent: string
   yield separator === "\n" ? "[]" : `${chunk}\n${indent}]`;
 }
 
-async function* members(value: { readonly [member: string]: Streamed | undefined }, indent: string): AsyncGenerator<string> {
+async function* members(
+  value: { readonly [member: string]: Streamed | undefined },
+  indent: string,
+): AsyncGenerator<string> {
   let separator = "{\n";
   for (const [name, member] of Object.entries(value)) {
     if (member === undefined) continue;

@@ -43,12 +43,17 @@ export const limitsOf = (
 ];
 
 const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit => {
-  const read = purged.flatMap((set) => (set.purgedAt === null ? [] : [set.purgedAt])).toSorted().at(-1);
+  const read = purged
+    .flatMap((set) => (set.purgedAt === null ? [] : [set.purgedAt]))
+    .toSorted()
+    .at(-1);
   const gone =
     read === undefined
       ? "this run purged nothing from it"
       : `the ${purged.length} purged ${purged.length === 1 ? "set was" : "sets were"} absent from it when it was listed again at ${read}`;
   const rest =
-    oldest === null ? "It holds no backup." : `It holds ${kept} ${kept === 1 ? "set" : "sets"}, the oldest of ${oldest}.`;
+    oldest === null
+      ? "It holds no backup."
+      : `It holds ${kept} ${kept === 1 ? "set" : "sets"}, the oldest of ${oldest}.`;
   return { code: "BACKUP_ABSENCE", text: `Backups ${repository}: ${gone}. ${rest}` };
 };

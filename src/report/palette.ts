@@ -42,7 +42,7 @@ const numberFormats: Readonly<Record<CellFormat, string>> = {
   instant: "yyyy-mm-dd hh:mm",
   count: "#,##0",
   bytes: "#,##0",
-  total: "#,##0.##",
+  total: "#,##0",
   days: '0" left";[Red]0" late";"today"',
 };
 
@@ -82,9 +82,10 @@ const words: Readonly<Record<string, Tone>> = {
 };
 
 const toneOf = (format: CellFormat, value: CellValue): Tone => {
-  if (format === "check") return value === true ? "good" : value === false ? "bad" : "muted";
+  if (value === null) return "plain";
+  if (format === "check") return value === true ? "good" : "bad";
   if (format === "days" && typeof value === "number") return value < 0 ? "bad" : value <= 7 ? "warn" : "plain";
-  if (format !== "state" && format !== "treatment" && format !== "kind") return value === null ? "muted" : "plain";
+  if (format !== "state" && format !== "treatment" && format !== "kind") return "plain";
   return typeof value === "string" && Object.hasOwn(words, value) ? (words[value] ?? "plain") : "plain";
 };
 
@@ -97,12 +98,13 @@ const styles = new Map<string, Partial<Style>>();
 /** One shared object per look: the writer keeps a workbook's styles by identity. */
 export const bodyStyle = (format: CellFormat, value: CellValue): Partial<Style> => {
   const tone = toneOf(format, value);
-  const key = `${format} ${tone}`;
+  const broken = format === "total" && typeof value === "string" && value.includes(".");
+  const key = `${format} ${tone} ${broken}`;
   const known = styles.get(key);
   if (known !== undefined) return known;
   const pill = coloured.has(format) && tone !== "plain";
   const style: Partial<Style> = {
-    numFmt: numberFormats[format],
+    numFmt: broken ? "#,##0.00######" : numberFormats[format],
     font: {
       name: format === "code" ? "Consolas" : "Calibri",
       size: format === "code" ? 9 : 10,
@@ -111,9 +113,10 @@ export const bodyStyle = (format: CellFormat, value: CellValue): Partial<Style> 
     },
     fill: solid(pill ? washes[tone] : paper),
     alignment: {
-      vertical: "top",
+      vertical: "middle",
       horizontal: right.has(format) ? "right" : centred.has(format) ? "center" : "left",
       wrapText: format === "wrapped",
+      indent: centred.has(format) ? 0 : 1,
     },
     border: { bottom: { style: "thin", color: { argb: line } } },
   };
@@ -129,11 +132,16 @@ export const headerStyle = (format: CellFormat): Partial<Style> => ({
     vertical: "middle",
     horizontal: right.has(format) ? "right" : centred.has(format) ? "center" : "left",
     wrapText: true,
+    indent: centred.has(format) ? 0 : 1,
   },
 });
 
 /** Words on the white of a sheet. */
-export const wordStyle = (size: number, tone: Tone, options: { readonly bold?: boolean; readonly wrap?: boolean } = {}): Partial<Style> => ({
+export const wordStyle = (
+  size: number,
+  tone: Tone,
+  options: { readonly bold?: boolean; readonly wrap?: boolean } = {},
+): Partial<Style> => ({
   numFmt: "@",
   font: { name: "Calibri", size, bold: options.bold ?? false, color: { argb: inks[tone] } },
   alignment: { vertical: "middle", horizontal: "left", wrapText: options.wrap ?? false },

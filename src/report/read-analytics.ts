@@ -44,5 +44,6 @@ export async function* readAnonymity(snapshot: Snapshot, { ids }: Scope): AsyncG
     select distinct on (store, table_name) store, table_name as table, quasi, threshold, k, classes, rows, below,
       k >= threshold or rows = 0 as met, measured_at as "measuredAt"
     from lethe.anonymity where run_id = any(${ids}::text[]) order by store, table_name, measured_at desc`;
-  for await (const { measuredAt, ...row } of stream(snapshot, query)) yield { ...row, label: "de-identified", measuredAt };
+  for await (const { measuredAt, ...row } of stream(snapshot, query))
+    yield { ...row, label: "de-identified", measuredAt };
 }

@@ -1,5 +1,11 @@
 import { sql, type RawBuilder } from "kysely";
-import { outcomeOf, requestStates, type RequestCounts, type RequestDetail, type RequestState } from "#records/request.ts";
+import {
+  outcomeOf,
+  requestStates,
+  type RequestCounts,
+  type RequestDetail,
+  type RequestState,
+} from "#records/request.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import { hintFor } from "#report/request-hints.ts";
 import type { OverdueItem, RequestItem, StoppedItem } from "#report/report-document.ts";

@@ -21,6 +21,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     blocks: rows.blocks(),
     residuals: rows.residuals(),
     ledger: head.ledger,
+    signature: head.signature,
     limits: head.limits,
   });
   yield "\n";

@@ -5,7 +5,7 @@ import type { ReportSource } from "#report/report-source.ts";
 import type { Block, CellValue, ColumnShape, TableSheet } from "#report/workbook-definition.ts";
 import type { SheetOptions, Writer } from "#report/workbook-stream.ts";
 
-const rowsBetweenWaits = 500;
+const rowsBetweenWaits = 64;
 const headerRow = 4;
 
 export type SheetLimits = {
@@ -51,7 +51,9 @@ const openSheet = (writer: Writer, definition: TableSheet, part: number, footer:
   const single = definition.blocks.length === 1;
   const sheet = writer.addSheet(part === 1 ? definition.name : `${definition.name} (${part})`, {
     ...page(footer),
-    views: [{ showGridLines: false, ...(single ? { state: "frozen", ySplit: headerRow, xSplit: 0 } : { state: "normal" }) }],
+    views: [
+      { showGridLines: false, ...(single ? { state: "frozen", ySplit: headerRow, xSplit: 0 } : { state: "normal" }) },
+    ],
     properties: { tabColor: { argb: inkOf(definition.tab) } },
   } as SheetOptions);
   sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
@@ -118,6 +120,7 @@ const writeCells = (
   timeZone: string,
 ): number => {
   const row = sheet.getRow(number);
+  row.height = heightOf(columns, values);
   for (const [index, { format }] of columns.entries()) {
     const value = values[index] ?? null;
     const cell = row.getCell(index + 1);
@@ -126,6 +129,15 @@ const writeCells = (
   }
   row.commit();
   return number + 1;
+};
+
+/** Programs do not agree on whether they fit heights to wrapped text, so it is said. Points. */
+const heightOf = (columns: readonly ColumnShape[], values: readonly CellValue[]): number => {
+  const lines = columns.map(({ format, width }, index) => {
+    const value = values[index];
+    return format === "wrapped" && typeof value === "string" ? Math.ceil(value.length / (width - 3)) : 1;
+  });
+  return Math.min(400, 4 + 13 * Math.max(1, ...lines));
 };
 
 const writeEmpty = (sheet: Worksheet, number: number, words: string): number => {

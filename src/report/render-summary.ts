@@ -30,7 +30,14 @@ export const renderSummary = (writer: Writer, definition: ReportDefinition, head
   (sheet as Worksheet & { commit(): void }).commit();
 };
 
-const put = (sheet: Worksheet, row: number, from: number, to: number, value: string | number | null, style: Partial<Style>): void => {
+const put = (
+  sheet: Worksheet,
+  row: number,
+  from: number,
+  to: number,
+  value: string | number | null,
+  style: Partial<Style>,
+): void => {
   // A merged range shows the style of each of its cells at the edges.
   for (let column = from; column <= to; column++) sheet.getCell(row, column).style = style;
   if (to > from) sheet.mergeCells(row, from, row, to);
@@ -60,7 +67,8 @@ const subtitle = ({ run, period, runs, controller }: ReportHead): string => {
       .toZonedDateTimeISO(controller.timeZone)
       .toString({ smallestUnit: "minute", offset: "never", timeZoneName: "never" })
       .replace("T", " ");
-  if (period !== undefined) return `${period.from} to ${period.to}  ·  ${runs?.length ?? 0} runs  ·  ${controller.timeZone}`;
+  if (period !== undefined)
+    return `${period.from} to ${period.to}  ·  ${runs?.length ?? 0} runs  ·  ${controller.timeZone}`;
   if (run === undefined) return controller.timeZone;
   return `Run ${run.id}  ·  ${run.job}  ·  ${at(run.started)} to ${at(run.ended)} ${controller.timeZone}  ·  outcome: ${run.outcome}`;
 };
@@ -120,7 +128,7 @@ const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar, largest: n
     font: { name: "Calibri", size: 10, bold: true, color: { argb: inkOf(tone) } },
     alignment: { vertical: "middle", horizontal: "right" },
   });
-  const drawn = `${blocks(bar.value / largest, 16)}${bar.note === undefined ? "" : `  ${bar.note}`}`;
+  const drawn = `${blocks(bar.value / largest, 20)}${bar.note === undefined ? "" : `  ${bar.note}`}`;
   put(sheet, row, left + 3, left + half - 2, drawn, {
     numFmt: "@",
     font: { name: "Arial", size: 9, color: { argb: inkOf(tone) } },

@@ -176,6 +176,7 @@ const requestCounts = z
 const deadlines = z.strictObject({ overdue: count, within7: count, within14: count, within30: count, later: count });
 
 const controller = z.strictObject({ name: z.string(), country: z.string(), dpo: z.string(), timeZone: z.string() });
+const signature = z.strictObject({ algorithm: z.literal("Ed25519"), keyId: z.string() });
 const ledger = z.strictObject({ from: count, size: count, root: digest });
 const limit = z.strictObject({ code: z.string(), text: z.string() });
 
@@ -209,6 +210,7 @@ export const reportDocument = z
     blocks: z.array(stoppedItem),
     residuals: z.array(residual),
     ledger,
+    signature,
     limits: z.array(limit),
   })
   .refine((document) => (document.run === undefined) !== (document.period === undefined), "one run or one period");

@@ -5,19 +5,25 @@ import type { Json } from "#lib/canonical.ts";
 import { all, type Snapshot } from "#report/cursor.ts";
 import type { RunFacts } from "#report/report-document.ts";
 
-/** Which runs a report is about, in order, and the stretch of the ledger that belongs to them. */
+/** Which runs a report is about, in order. */
 export type Scope = {
   readonly runs: readonly RunFacts[];
   readonly ids: readonly string[];
   readonly period: { readonly from: string; readonly to: string } | undefined;
   /** Requests closed before this instant stand in an earlier report; null: there is none. */
   readonly since: string | null;
-  readonly ledger: { readonly from: number; readonly size: number; readonly root: string };
+  /** Their ledger entries lie between these indexes, the first inclusive, the second exclusive. */
+  readonly from: number;
+  readonly through: number;
   /** Entries of these runs that the tables do not repeat. */
   readonly entries: readonly ScopeEntry[];
 };
 
-export type ScopeEntry = { readonly kind: string; readonly run: string; readonly body: { readonly [member: string]: Json } };
+export type ScopeEntry = {
+  readonly kind: string;
+  readonly run: string;
+  readonly body: { readonly [member: string]: Json };
+};
 
 type RunRow = {
   id: string;
@@ -67,8 +73,12 @@ const scopeOf = async (snapshot: Snapshot, rows: readonly RunRow[], period: Scop
   const ids = rows.map((row) => row.id);
   const from = Math.min(...rows.map((row) => row.ledger_from));
   const started = rows.map((row) => row.started_at).toSorted()[0] ?? null;
-  const ledger = await ledgerHead(snapshot, ids, from);
   const entries = await scopeEntries(snapshot, ids, from);
+  const [last] = await all(
+    snapshot,
+    sql<{ through: number | null }>`select max(index) + 1 as through from lethe.ledger_entry
+      where index >= ${from} and run_id = any(${ids}::text[])`,
+  );
   const [before] = await all(
     snapshot,
     sql<{ since: string | null }>`select max(ended_at) as since from lethe.run where ended_at < ${started}`,
@@ -78,23 +88,7 @@ const scopeOf = async (snapshot: Snapshot, rows: readonly RunRow[], period: Scop
     const { id, job, started_at, ended_at, outcome } = row;
     return { id, job, started: started_at, ended: ended_at, outcome, tool: typeof tool === "string" ? tool : null };
   });
-  return { runs, ids, period, since: before?.since ?? null, ledger, entries };
-};
-
-/** The checkpoint that was signed for the last of the runs: the root that a bundle's reader can check against. */
-const ledgerHead = async (snapshot: Snapshot, ids: readonly string[], from: number): Promise<Scope["ledger"]> => {
-  const [head] = await all(
-    snapshot,
-    sql<{ size: number; root: Buffer }>`select size, root from lethe.checkpoint
-      where run_id = any(${ids}::text[]) or size >= ${from} order by run_id = any(${ids}::text[]) desc nulls last,
-      size desc limit 1`,
-  );
-  if (head === undefined) {
-    throw new LetheError("INTERNAL", "the ledger has no checkpoint that covers the run", {
-      hint: "write the checkpoint before the report",
-    });
-  }
-  return { from, size: head.size, root: head.root.toString("hex") };
+  return { runs, ids, period, since: before?.since ?? null, from, through: last?.through ?? from, entries };
 };
 
 const scopeEntries = async (snapshot: Snapshot, ids: readonly string[], from: number): Promise<ScopeEntry[]> =>

@@ -35,7 +35,9 @@ export type Column<Row> = ColumnShape & { readonly of: (row: Row) => CellValue }
 export type Fact = { readonly name: string; readonly value: string };
 
 /** Everything that a table of the workbook can be made of. */
-type Sources = { [Name in keyof ReportRows]: ReturnType<ReportRows[Name]> extends AsyncIterable<infer Row> ? Row : never } & {
+type Sources = {
+  [Name in keyof ReportRows]: ReturnType<ReportRows[Name]> extends AsyncIterable<infer Row> ? Row : never;
+} & {
   readonly exceptions: ExceptionRow;
   readonly policies: PolicyFacts;
   readonly runs: RunFacts;
@@ -75,17 +77,22 @@ const rowsNamed = (source: ReportSource): Readers => ({
   evidence: () => evidenceOf(source.head),
 });
 
-const evidenceOf = ({ ledger, readAt, controller }: ReportHead): Fact[] => [
+const evidenceOf = ({ ledger, readAt, controller, signature }: ReportHead): Fact[] => [
   { name: "Controller", value: controller.name },
   { name: "Data protection officer", value: controller.dpo },
   { name: "Read back at", value: readAt },
   { name: "Ledger entries", value: `${ledger.from} to ${ledger.size - 1} (${ledger.size} in all)` },
   { name: "Ledger root (SHA-256, RFC 6962)", value: ledger.root },
-  { name: "Signature and key id", value: "statement.dsse.json beside this file; the ledger's head: checkpoint" },
+  { name: "Signature", value: "statement.dsse.json beside this file; over the ledger's head: checkpoint" },
+  { name: "Key id", value: `${signature.keyId} (${signature.algorithm})` },
   { name: "To check", value: "lethe verify <this directory> --key <public key>.pem" },
 ];
 
-export type Card = { readonly label: string; readonly of: (head: ReportHead) => number; readonly tone: (value: number) => Tone };
+export type Card = {
+  readonly label: string;
+  readonly of: (head: ReportHead) => number;
+  readonly tone: (value: number) => Tone;
+};
 export type Bar = { readonly label: string; readonly value: number; readonly tone: Tone; readonly note?: string };
 export type Panel = {
   readonly title: string;

@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import type { Writable } from "node:stream";
 import exceljs, { type Worksheet, type stream as exceljsStream } from "exceljs";
 import type { ExcelMoment } from "#report/cell.ts";
@@ -14,8 +13,12 @@ export type Writer = {
 export type SheetOptions = Parameters<exceljsStream.xlsx.WorkbookWriter["addWorksheet"]>[1];
 
 /** What exceljs does not declare: the zip it feeds, and the pipe between a sheet and the zip. */
-type Hidden = { readonly zip?: { _module?: { append(source: unknown, data: { date?: ExcelMoment }, done: unknown): void } } };
+type Hidden = {
+  readonly zip?: { _module?: { append(source: unknown, data: { date?: ExcelMoment }, done: unknown): void } };
+};
 type HiddenSheet = { readonly stream?: { readonly pipes?: readonly Writable[] } };
+
+const nothing = Buffer.alloc(0);
 
 /**
  * An XLSX file written straight to `output`: a row leaves memory when it is committed. The same input gives the same
@@ -41,9 +44,8 @@ export const workbookWriter = (output: Writable, created: ExcelMoment): Writer =
     addSheet: (name, options) => writer.addWorksheet(name, options),
     drained: async (sheet) => {
       const pipes = (sheet as unknown as HiddenSheet).stream?.pipes ?? [];
-      for (const pipe of pipes) {
-        if (pipe.writableNeedDrain) await Promise.race([once(pipe, "drain"), failure]);
-      }
+      // The pipe is of a stream library too old to say whether it is full; a write is called back after those before it.
+      for (const pipe of pipes) await Promise.race([new Promise((settle) => pipe.write(nothing, settle)), failure]);
     },
     finish: async () => {
       await Promise.race([writer.commit(), failure]);

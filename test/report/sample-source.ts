@@ -12,10 +12,12 @@ export const sampleSource = (requests: number, change: Partial<ReportRows> = {})
     failures: () => stopped(requests, "failed"),
     blocks: () => stopped(requests, "blocked"),
     dispositions: () => each(dispositions),
-    retained: () => each(dispositions.filter((row) => row.treatment === "retain").map(({ treatment: _, spared: __, ...row }) => row)),
+    retained: () =>
+      each(dispositions.filter((row) => row.treatment === "retain").map(({ treatment: _, spared: __, ...row }) => row)),
     conserved: () => each(conserved),
     anonymity: () => each([anonymity]),
-    residuals: () => each([{ ref: "R-AAAA-0000-0003", store: "shop", table: "support_tickets", column: "internal_note", rows: 2 }]),
+    residuals: () =>
+      each([{ ref: "R-AAAA-0000-0003", store: "shop", table: "support_tickets", column: "internal_note", rows: 2 }]),
     backupSets: () => each(backupSets),
     ...change,
   };
@@ -27,7 +29,8 @@ export async function* each<T>(rows: Iterable<T>): AsyncGenerator<T> {
 }
 
 const digest = "4f".repeat(32);
-const stateAt = (index: number): RequestItem["state"] => requestStates[(index * 5 + 6) % requestStates.length] ?? "received";
+const stateAt = (index: number): RequestItem["state"] =>
+  requestStates[(index * 5 + 6) % requestStates.length] ?? "received";
 const pad = (value: number): string => String(value).padStart(2, "0");
 
 const itemAt = (index: number): RequestItem => {
@@ -68,16 +71,36 @@ async function* overdue(count: number): AsyncGenerator<Awaited<ReturnType<typeof
   }
 }
 
-const overdueOf = ({ ref, state, due, daysLeft, code }: RequestItem) => ({ ref, state, due, daysLate: -(daysLeft ?? 0), code });
+const overdueOf = ({ ref, state, due, daysLeft, code }: RequestItem) => ({
+  ref,
+  state,
+  due,
+  daysLate: -(daysLeft ?? 0),
+  code,
+});
 
 async function* stopped(count: number, state: "failed" | "blocked"): AsyncGenerator<StoppedItem> {
   for (const item of range(count)) {
     if (item.state !== state) continue;
     const detail =
       state === "failed"
-        ? { store: "shop", table: "payments", constraint: "payments_amount_check", sqlstate: "23514", hint: "Correct the row." }
+        ? {
+            store: "shop",
+            table: "payments",
+            constraint: "payments_amount_check",
+            sqlstate: "23514",
+            hint: "Correct the row.",
+          }
         : { store: "shop", table: "subscriptions", rows: 1, hint: "Cancel the subscription, or wait until it ends." };
-    yield { ref: item.ref, state, code: item.code ?? "UNKNOWN", since: "2026-11-01T01:00:30.000Z", due: item.due, daysLeft: item.daysLeft ?? 0, detail };
+    yield {
+      ref: item.ref,
+      state,
+      code: item.code ?? "UNKNOWN",
+      since: "2026-11-01T01:00:30.000Z",
+      due: item.due,
+      daysLeft: item.daysLeft ?? 0,
+      detail,
+    };
   }
 }
 
@@ -93,19 +116,45 @@ const dispositions: Awaited<ReturnType<typeof dispositionOf>>[] = [
   ["invoice_lines", "retain", 803, 0],
   ["payments", "retain", 190, 4],
   ["analytics_events", "anonymise", 1204, 0],
-].map(([table, treatment, rows, spared]) => dispositionOf(String(table), String(treatment) as "erase", Number(rows), Number(spared)));
+].map(([table, treatment, rows, spared]) =>
+  dispositionOf(String(table), String(treatment) as "erase", Number(rows), Number(spared)),
+);
 
-function dispositionOf(table: string, treatment: "erase" | "anonymise" | "retain" | "keep", rows: number, spared: number) {
+function dispositionOf(
+  table: string,
+  treatment: "erase" | "anonymise" | "retain" | "keep",
+  rows: number,
+  spared: number,
+) {
   const kept = treatment === "retain";
-  return { store: "shop", table, treatment, rows, spared, requests: 31, basis: kept ? voucher : null, until: kept ? until : null };
+  return {
+    store: "shop",
+    table,
+    treatment,
+    rows,
+    spared,
+    requests: 31,
+    basis: kept ? voucher : null,
+    until: kept ? until : null,
+  };
 }
 
-const conserved = Array.from({ length: 9 }, (_, index) => ["count", "sum(amount)"].map((measure) => {
-  const hidden = index < 2;
-  const total = measure === "count" ? String(90 + index * 17) : `${1200 + index * 31}.50`;
-  const period = `2026-${pad(index + 1)}-01`;
-  return { store: "shop", table: "analytics_events", measure, period, before: hidden ? null : total, after: hidden ? null : total, equal: true };
-})).flat();
+const conserved = Array.from({ length: 9 }, (_, index) =>
+  ["count", "sum(amount)"].map((measure) => {
+    const hidden = index < 2;
+    const total = measure === "count" ? String(90 + index * 17) : `${1200 + index * 31}.50`;
+    const period = `2026-${pad(index + 1)}-01`;
+    return {
+      store: "shop",
+      table: "analytics_events",
+      measure,
+      period,
+      before: hidden ? null : total,
+      after: hidden ? null : total,
+      equal: true,
+    };
+  }),
+).flat();
 
 const anonymity = {
   store: "shop",
@@ -137,7 +186,16 @@ const backupSets = Array.from({ length: 36 }, (_, index) => {
 });
 
 const headFor = (requests: number): ReportHead => {
-  const counts = { received: requests, done: 0, refused: 0, withdrawn: 0, pending: 0, failed: 0, blocked: 0, overdue: 0 };
+  const counts = {
+    received: requests,
+    done: 0,
+    refused: 0,
+    withdrawn: 0,
+    pending: 0,
+    failed: 0,
+    blocked: 0,
+    overdue: 0,
+  };
   const deadlines = { overdue: 0, within7: 0, within14: 0, within30: 0, later: 0 };
   for (const { state, outcome, daysLeft } of range(requests)) {
     counts[outcome] += 1;
@@ -182,6 +240,7 @@ const headFor = (requests: number): ReportHead => {
     totals: { erased: 510, anonymised: 1257, retained: 1180, spared: 7, residuals: 1, unequal: 0, belowThreshold: 0 },
     backups,
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
+    signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
     limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], backups),
   };
 };
