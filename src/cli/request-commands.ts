@@ -1,0 +1,126 @@
+import type { Command } from "commander";
+import { parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
+import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
+import { addedText, importText, listText, showText } from "#cli/request-text.ts";
+import type { Shell } from "#cli/shell.ts";
+import { approveAll, approveRequests, type PlanFor } from "#intake/approve.ts";
+import { holdRequest, refuseRequest, releaseRequest, withdrawRequest, type Decided } from "#intake/decide.ts";
+import { refusalReasons } from "#intake/decision.ts";
+import { importFile } from "#intake/import-file.ts";
+import { addRequest, listRequests, type RequestLine } from "#intake/requests.ts";
+import { showRequest } from "#intake/show.ts";
+import { LetheError } from "#lib/errors.ts";
+
+type By = { readonly by?: string };
+
+/** The commands of intake, with the planning that an approval binds to. */
+export const registerRequests = (program: Command, shell: Shell, planFor: PlanFor): void => {
+  const request = program.command("request").description("erasure requests: enter, look at, decide");
+  const answerDecided = (decided: Decided): void => shell.answer(decided, () => `${decided.ref} is ${decided.state}`);
+
+  request
+    .command("add")
+    .description(
+      "enter one request; joins the person's open one. Prefer --stdin: other users of the machine see arguments",
+    )
+    .option("--email <address>")
+    .option("--phone <number>", "national numbers are read as those of the controller's country")
+    .option("--external-id <id>", "the id under which other systems know the person")
+    .option("--key <key>", "the primary key of the person's row")
+    .option("--device-id <id>")
+    .option("--received <date>", "ISO date, or ISO instant; today unless given")
+    .option("--ground <letter>", "a to f of Art. 17(1) GDPR")
+    .option("--stdin", "read lines like email=… from standard input instead")
+    .action(async (options: FieldOptions & { readonly stdin?: true }) => {
+      const fields = options.stdin === true ? await readFieldLines(process.stdin) : fieldsFrom(options);
+      const added = await shell.withContext((context) => addRequest(context, fields));
+      shell.answer(added, () => addedText(added));
+    });
+
+  request
+    .command("import")
+    .description("enter requests from a CSV or XLSX file; importing it again changes nothing")
+    .argument("<file>", "columns: received, email, phone, external_id, key, device_id, ground")
+    .action(async (file: string) => {
+      const result = await shell.withContext((context) => importFile(context, file));
+      shell.answer(result, () => importText(result));
+    });
+
+  request
+    .command("list")
+    .description("the register, the most urgent first, without identifiers")
+    .option("--state <state>", "only requests in this state")
+    .option("--overdue", "only pending requests that were due before today")
+    .action(async ({ state, overdue }: { readonly state?: string; readonly overdue?: true }) => {
+      const filter = { state: parseState(state), overdue };
+      const requests = await shell.withContext(async (context) => {
+        const lines: RequestLine[] = [];
+        for await (const line of listRequests(context, filter)) lines.push(line);
+        return lines;
+      });
+      shell.answer({ requests }, () => listText(requests));
+    });
+
+  request
+    .command("show")
+    .description("everything on record about a request, except whom it is about")
+    .argument("<id>", "the request's reference")
+    .action(async (id: string) => {
+      const view = await shell.withContext((context) => showRequest(context, id));
+      shell.answer(view, () => showText(view));
+    });
+
+  deciding(request.command("approve"))
+    .description("confirm that requests may run; binds to the plan as it is now")
+    .argument("[id...]", "references")
+    .option("--all", "everything that waits for its first approval")
+    .action(async (ids: string[], options: By & { readonly all?: true }) => {
+      if (ids.length > 0 === (options.all === true)) throw refusedChoice();
+      const approval = { by: whoDecides(options.by), planFor };
+      const approved = await shell.withContext((context) =>
+        options.all === true ? approveAll(context, approval) : approveRequests(context, ids, approval),
+      );
+      const plans = approved.plans.map((hash) => ` by plan ${hash.slice(0, 12)}`).join(",");
+      shell.answer(approved, () => `${approved.approved} approved${plans}`);
+    });
+
+  deciding(request.command("refuse"))
+    .description("turn a request down and forget whom it was about")
+    .argument("<id>", "the request's reference")
+    .requiredOption("--reason <reason>", refusalReasons.join(", "))
+    .action(async (id: string, options: By & { readonly reason: string }) => {
+      const decision = { by: whoDecides(options.by), reason: parseRefusalReason(options.reason) };
+      answerDecided(await shell.withContext((context) => refuseRequest(context, id, decision)));
+    });
+
+  deciding(request.command("withdraw"))
+    .description("the person no longer wants it: end the request and forget whom it was about")
+    .argument("<id>", "the request's reference")
+    .action(async (id: string, options: By) => {
+      answerDecided(await shell.withContext((context) => withdrawRequest(context, id, { by: whoDecides(options.by) })));
+    });
+
+  deciding(request.command("hold"))
+    .description("put a request under a legal hold")
+    .argument("<id>", "the request's reference")
+    .requiredOption("--matter <reference>", "the case's file reference; no names, it goes into the ledger")
+    .action(async (id: string, options: By & { readonly matter: string }) => {
+      const hold = { by: whoDecides(options.by), matter: options.matter };
+      answerDecided(await shell.withContext((context) => holdRequest(context, id, hold)));
+    });
+
+  deciding(request.command("release"))
+    .description("end a legal hold: the request goes back to where it was")
+    .argument("<id>", "the request's reference")
+    .action(async (id: string, options: By) => {
+      answerDecided(await shell.withContext((context) => releaseRequest(context, id, { by: whoDecides(options.by) })));
+    });
+};
+
+const deciding = (command: Command): Command =>
+  command.option("--by <name>", "who decides; LETHE_USER or the operating system's user unless given");
+
+const refusedChoice = (): LetheError =>
+  new LetheError("USAGE", "approve takes references, or --all", {
+    hint: "lethe request approve R-7K3M-2QXA-9DTB, or lethe request approve --all",
+  });

@@ -1,0 +1,124 @@
+import { sql, type Kysely } from "kysely";
+import type { Context } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { approvable, decider, requireDecision } from "#intake/decision.ts";
+import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
+import { inTransaction, reading } from "#intake/transaction.ts";
+import { appendEntries } from "#ledger/append.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+
+/** What would happen to these requests: the hash of the plan and of its shape (rules without row sets). Changes nothing. */
+export type PlanFor = (
+  ctx: Context,
+  requests: readonly { readonly id: number; readonly ref: string }[],
+) => Promise<{ readonly hash: string; readonly shape: string }>;
+
+export type Approval = {
+  /** Who takes the responsibility: recorded in the register, and as a keyed digest in the ledger. */
+  readonly by: string;
+  readonly planFor: PlanFor;
+};
+
+export type Approved = {
+  readonly approved: number;
+  /** The hashes that the approval binds to: one for each page of requests. */
+  readonly plans: readonly string[];
+};
+
+const pageSize = 5_000;
+
+/**
+ * Records a person's confirmation, without which nothing is erased: who, when, and the hash of the plan that was shown
+ * (I2). All of them or none: `REQUEST_UNKNOWN` and `REQUEST_STATE` name the first that cannot be approved.
+ */
+export const approveRequests = async (
+  ctx: Context,
+  references: readonly string[],
+  approval: Approval,
+): Promise<Approved> => {
+  const refs = [...new Set(references.map(parseReference))];
+  const requests = await inTransaction(ctx, async (db) => {
+    const found = await lockRequests(db, refs);
+    for (const request of found) requireDecision("approve", request);
+    return found;
+  });
+  const { hash, shape } = await approval.planFor(
+    ctx,
+    requests.map(({ id, ref }) => ({ id, ref })),
+  );
+  const approved = await inTransaction(ctx, async (db) => {
+    // Planning reads whole stores: somebody may have decided otherwise meanwhile.
+    const locked = await lockRequests(db, refs);
+    for (const request of locked) requireDecision("approve", request);
+    return await record(ctx, db, locked, { by: approval.by, hash, shape });
+  });
+  return { approved, plans: [hash] };
+};
+
+/**
+ * Approves everything that waits for its first approval (`received`, `verified`), page by page: memory does not grow with
+ * the register, and a crash leaves whole pages approved and the rest waiting. What was decided otherwise while its page
+ * was planned is left as it is.
+ */
+export const approveAll = async (ctx: Context, approval: Approval): Promise<Approved> => {
+  const plans: string[] = [];
+  let approved = 0;
+  for (let after = 0; ;) {
+    const page = await waiting(ctx, after);
+    const last = page.at(-1);
+    if (last === undefined) return { approved, plans };
+    const { hash, shape } = await approval.planFor(ctx, page);
+    approved += await inTransaction(ctx, async (db) => {
+      const locked = await lockRequests(
+        db,
+        page.map(({ ref }) => ref),
+      );
+      const still = locked.filter(({ state }) => state === "received" || state === "verified");
+      return await record(ctx, db, still, { by: approval.by, hash, shape });
+    });
+    plans.push(hash);
+    after = last.id;
+  }
+};
+
+const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string }[]> =>
+  reading(ctx, (db) =>
+    db
+      .selectFrom("lethe.request")
+      .select(["id", "ref"])
+      .where("state", "in", ["received", "verified"])
+      .where("id", ">", after)
+      .orderBy("id")
+      .limit(pageSize)
+      .execute(),
+  );
+
+type Confirmation = { readonly by: string; readonly hash: string; readonly shape: string };
+
+const record = async (
+  ctx: Context,
+  db: Kysely<StateDb>,
+  requests: readonly LockedRequest[],
+  { by, hash, shape }: Confirmation,
+): Promise<number> => {
+  if (requests.length === 0) return 0;
+  const now = ctx.clock.now();
+  await sql`update lethe.request set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
+      approved_plan = ${hash}, approved_shape = ${shape}, changed_at = ${now.toString()},
+      code = null, code_since = null, detail = null
+    where id = any(${requests.map(({ id }) => id)}::bigint[]) and state = any(${approvable}::text[])`.execute(db);
+  const name = decider(ctx, by);
+  const events = requests.flatMap(({ ref, state, ground }): LedgerEvent[] => {
+    const approved = {
+      kind: "request.approved",
+      request: ref,
+      by: name,
+      plan: hash,
+      ground: ground ?? undefined,
+    } as const;
+    // Approving vouches for the person's identity too (Art. 12(6)); both steps are on record.
+    return state === "received" ? [{ kind: "request.verified", request: ref, by: name }, approved] : [approved];
+  });
+  await appendEntries(db, events, { at: now, run: null });
+  return requests.length;
+};

@@ -1,0 +1,99 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
+import { forgetSubjects } from "#intake/forget.ts";
+import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
+import { inTransaction } from "#intake/transaction.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { LetheError } from "#lib/errors.ts";
+import { mayBecome, type RequestState } from "#records/request.ts";
+
+export type Decided = { readonly ref: string; readonly state: RequestState };
+
+/** Turns a request down (A4: the caller tells the person why, and of complaint and remedy) and forgets whom it was about. */
+export const refuseRequest = (
+  ctx: Context,
+  ref: string,
+  { by, reason }: { by: string; reason: RefusalReason },
+): Promise<Decided> => end(ctx, ref, { state: "refused", decision: "refuse", by, reason });
+
+/** The person no longer wants it: ends the request and forgets whom it was about. */
+export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
+  end(ctx, ref, { state: "withdrawn", decision: "withdraw", by });
+
+type Ending = { readonly by: string } & (
+  | { readonly state: "refused"; readonly decision: "refuse"; readonly reason: RefusalReason }
+  | { readonly state: "withdrawn"; readonly decision: "withdraw"; readonly reason?: undefined }
+);
+
+const end = (ctx: Context, ref: string, ending: Ending): Promise<Decided> =>
+  inTransaction(ctx, async (db) => {
+    const request = await theRequest(lockRequests(db, [parseReference(ref)]));
+    requireDecision(ending.decision, request);
+    const now = ctx.clock.now();
+    await sql`update lethe.request set state = ${ending.state}, reason = ${ending.reason ?? null}, held_from = null,
+        code = null, code_since = null, detail = null, changed_at = ${now.toString()}
+      where id = ${request.id}`.execute(db);
+    await forgetSubjects(db, [request.id]);
+    const named = { request: request.ref, by: decider(ctx, ending.by) };
+    await appendEntries(
+      db,
+      [
+        ending.state === "refused"
+          ? { kind: "request.refused", ...named, reason: ending.reason }
+          : { kind: "request.withdrawn", ...named },
+      ],
+      { at: now, run: null },
+    );
+    return { ref: request.ref, state: ending.state };
+  });
+
+/** A legal hold: nothing happens to the person's data until it is released. `matter` is a file reference, not text. */
+export const holdRequest = async (
+  ctx: Context,
+  ref: string,
+  { by, matter }: { by: string; matter: string },
+): Promise<Decided> => {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,79}$/.test(matter)) {
+    throw new LetheError("REQUEST_INVALID", "the matter is not a file reference", {
+      hint: "give the reference of the case, up to 80 letters, digits and ._:/#-, and no name: it goes into the ledger",
+    });
+  }
+  return await inTransaction(ctx, async (db) => {
+    const request = await theRequest(lockRequests(db, [parseReference(ref)]));
+    requireDecision("hold", request);
+    const now = ctx.clock.now();
+    await sql`update lethe.request set state = 'held', held_from = state, code = 'LEGAL_HOLD', code_since = ${now.toString()},
+        detail = ${JSON.stringify({ matter })}::jsonb, changed_at = ${now.toString()}
+      where id = ${request.id}`.execute(db);
+    await appendEntries(db, [{ kind: "request.held", request: request.ref, by: decider(ctx, by), matter }], {
+      at: now,
+      run: null,
+    });
+    return { ref: request.ref, state: "held" };
+  });
+};
+
+/** Ends a legal hold: the request goes back to where it was; from `scheduled` or `failed`, to `approved` for the next night. */
+export const releaseRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
+  inTransaction(ctx, async (db) => {
+    const request = await theRequest(lockRequests(db, [parseReference(ref)]));
+    requireDecision("release", request);
+    const from = request.heldFrom ?? "received";
+    const state = mayBecome("held", from) ? from : "approved";
+    const now = ctx.clock.now();
+    await sql`update lethe.request set state = ${state}, held_from = null, code = null, code_since = null, detail = null,
+        changed_at = ${now.toString()}
+      where id = ${request.id}`.execute(db);
+    await appendEntries(db, [{ kind: "request.released", request: request.ref, by: decider(ctx, by) }], {
+      at: now,
+      run: null,
+    });
+    return { ref: request.ref, state };
+  });
+
+const theRequest = async (locked: Promise<readonly LockedRequest[]>): Promise<LockedRequest> => {
+  const [request] = await locked;
+  if (request === undefined) throw new TypeError("lockRequests returns every request or throws");
+  return request;
+};

@@ -1,0 +1,81 @@
+import type { Context } from "#context.ts";
+import { parseReference, unknownRequest } from "#intake/reference.ts";
+import { daysLeft, todayOf } from "#intake/requests.ts";
+import { reading } from "#intake/transaction.ts";
+import type { RequestDetail, RequestState } from "#records/request.ts";
+
+export type RequestView = {
+  readonly ref: string;
+  readonly state: RequestState;
+  readonly received: string;
+  readonly due: string;
+  readonly daysLeft: number | null;
+  /** The rule that the due date follows. */
+  readonly basis: string;
+  readonly ground: string | null;
+  readonly repeats: number;
+  readonly approved: { readonly by: string; readonly at: string; readonly plan: string | null } | null;
+  readonly reason: string | null;
+  readonly code: string | null;
+  readonly codeSince: string | null;
+  readonly detail: RequestDetail | null;
+  readonly erasedAt: string | null;
+  readonly completedAt: string | null;
+  readonly backupsClearOn: string | null;
+  /** What became of the records, table by table. */
+  readonly dispositions: readonly {
+    readonly store: string;
+    readonly table: string;
+    readonly treatment: string;
+    readonly rows: number;
+    readonly spared: number;
+    readonly basis: string | null;
+    readonly until: string | null;
+  }[];
+  /** What the ledger says of it, oldest first. */
+  readonly history: readonly { readonly index: number; readonly at: string; readonly kind: string }[];
+};
+
+/** Everything on record about a request except whom it is about. Throws `REQUEST_UNKNOWN`. */
+export const showRequest = (ctx: Context, reference: string): Promise<RequestView> =>
+  reading(ctx, async (db) => {
+    const ref = parseReference(reference);
+    const row = await db.selectFrom("lethe.request").selectAll().where("ref", "=", ref).executeTakeFirst();
+    if (row === undefined) throw unknownRequest(ref);
+    const dispositions = await db
+      .selectFrom("lethe.disposition")
+      .select(["store", "table_name as table", "treatment", "rows", "spared", "basis", "until_last as until"])
+      .where("request_id", "=", row.id)
+      .orderBy("store")
+      .orderBy("table_name")
+      .execute();
+    const entries = await db
+      .selectFrom("lethe.ledger_entry")
+      .select(["index", "kind", "body"])
+      .where("request_ref", "=", ref)
+      .orderBy("index")
+      .execute();
+    return {
+      ref,
+      state: row.state,
+      received: row.received_on,
+      due: row.due_on,
+      daysLeft: daysLeft(row.state, row.due_on, todayOf(ctx)),
+      basis: row.due_basis,
+      ground: row.ground,
+      repeats: row.repeats,
+      approved:
+        row.approved_by === null || row.approved_at === null
+          ? null
+          : { by: row.approved_by, at: row.approved_at, plan: row.approved_plan },
+      reason: row.reason,
+      code: row.code,
+      codeSince: row.code_since,
+      detail: row.detail,
+      erasedAt: row.erased_at,
+      completedAt: row.completed_at,
+      backupsClearOn: row.backups_clear_on,
+      dispositions,
+      history: entries.map(({ index, kind, body }) => ({ index, kind, at: (JSON.parse(body) as { at: string }).at })),
+    };
+  });
