@@ -25,7 +25,7 @@ export const decodeUtf8 = (bytes: Uint8Array): string | undefined => {
 /** The value that `text` is the canonical JSON of; undefined when it is not canonical or no JSON at all. */
 export const parseCanonical = (text: string): Json | undefined => {
   try {
-    const value = JSON.parse(text) as Json;
+    const value: Json = JSON.parse(text);
     // Nesting deep enough to exhaust the stack throws here, like every other thing that is not ours.
     return canonicalJson(value) === text ? value : undefined;
   } catch {

@@ -111,21 +111,22 @@ export const verifyConsistency = (older: TreeHead, newer: TreeHead, proof: reado
 const walk = (node: number, lastNode: number) => {
   let fn = node;
   let sn = lastNode;
-  const up = (): void => {
-    fn = Math.floor(fn / 2);
+  const up = (): number => {
     sn = Math.floor(sn / 2);
+    fn = Math.floor(fn / 2);
+    return fn;
   };
   return {
     /** On which side of the path the next hash of the proof stands; `beyond` when the path has ended. */
     step: (): "left" | "right" | "beyond" => {
       if (sn === 0) return "beyond";
       const left = fn % 2 === 1 || fn === sn;
-      if (left) while (fn % 2 === 0 && fn !== 0) up();
+      if (left) for (let at = fn; at % 2 === 0 && at !== 0; at = up());
       up();
       return left ? "left" : "right";
     },
     skipOddLevels: (): void => {
-      while (fn % 2 === 1) up();
+      for (let at = fn; at % 2 === 1; at = up());
     },
     done: (): boolean => sn === 0,
   };

@@ -23,6 +23,7 @@ test.each<[string, (text: string) => string]>([
   ["an entry is changed", (text) => text.replace('"R-9"', '"R-8"')],
   ["an empty line is added", (text) => `${text}\n`],
   ["the last newline is missing", (text) => text.trimEnd()],
+  ["bytes follow the last line", (text) => `${text}x`],
   ["lines end as on Windows", (text) => text.replaceAll("\n", "\r\n")],
   ["the header is missing", entryLines((lines) => lines.slice(1))],
   ["the header is not canonical", (text) => text.replace(",", ", ")],

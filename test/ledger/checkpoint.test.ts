@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { formatCheckpoint, originOf, parseCheckpoint } from "#ledger/checkpoint.ts";
 import { formatNote, noteKeyId, parseNote, rawPublicKey } from "#ledger/note.ts";

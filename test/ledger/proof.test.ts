@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import {
   consistencyProof,
@@ -7,7 +7,7 @@ import {
   verifyConsistency,
   verifyInclusion,
 } from "#ledger/proof.ts";
-import { appendLeaves, emptyRange, leafHash, rootOf } from "#ledger/tree.ts";
+import { appendLeaves, emptyRange, leafHash, nodeHash, rootOf } from "#ledger/tree.ts";
 import { edgeSizes, entriesOf, path, proof as referenceProof, standardLeaves } from "#test/ledger/reference.ts";
 
 const leavesOf = (size: number) => entriesOf(size).map(leafHash);
@@ -121,6 +121,14 @@ test("only the root of nothing is extended by everything", () => {
   const newer = { size: 3, root: rootAt(leavesOf(3), 3) };
   expect(verifyConsistency({ size: 0, root: rootAt([], 0) }, newer, [])).toBe(true);
   expect(verifyConsistency({ size: 0, root: newer.root }, newer, [])).toBe(false);
+});
+
+test("a proof that is longer than the tree is high fails, even for a root that was made to fit it", () => {
+  const [leaf, more] = [leafHash("leaf"), leafHash("more")];
+  expect(verifyInclusion({ leaf, index: 0, size: 1, root: nodeHash(more, leaf) }, [more])).toBe(false);
+  const older = { size: 1, root: leaf };
+  const newer = { size: 2, root: nodeHash(more, nodeHash(leaf, more)) };
+  expect(verifyConsistency(older, newer, [more, more])).toBe(false);
 });
 
 test("sizes that are no sizes prove nothing, and end", () => {

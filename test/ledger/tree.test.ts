@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { appendLeaves, emptyRange, emptyRoot, frontierLength, leafHash, nodeHash, rootOf } from "#ledger/tree.ts";
 import { edgeSizes, entriesOf, mth, standardLeaves } from "#test/ledger/reference.ts";
