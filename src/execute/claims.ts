@@ -36,13 +36,41 @@ export const forgetLocations = async (db: Kysely<StateDb>, store: string): Promi
     where s.request_id = r.id and s.store = ${store} and ${due(store)}`.execute(db);
 };
 
-/** Saves where subjects were found before anything changes: afterwards the root row names nobody any more. */
-export const saveLocations = async (
+/**
+ * Saves where subjects were found before anything changes: afterwards the root row names nobody any more. A request that
+ * answers to two root rows is blocked: which of them is meant is not ours to guess. Returns how many there were.
+ */
+export const saveLocated = async (
   ctx: Context,
+  run: Run,
   store: string,
-  located: readonly Located[],
+  found: AsyncIterable<readonly Located[]>,
   normalise: (kind: Wanted["kind"], value: string) => string,
-): Promise<void> => {
+): Promise<number> => {
+  let ambiguous = 0;
+  let held: Located | undefined;
+  for await (const rows of found) {
+    // Rows come ordered by request; a pair may straddle two chunks.
+    const all = held === undefined ? rows : [held, ...rows];
+    held = all.at(-1);
+    ambiguous += await saveChunk(ctx, run, store, all, normalise);
+  }
+  return ambiguous;
+};
+
+const saveChunk = async (
+  ctx: Context,
+  run: Run,
+  store: string,
+  rows: readonly Located[],
+  normalise: (kind: Wanted["kind"], value: string) => string,
+): Promise<number> => {
+  const byRequest = Map.groupBy(rows, ({ request }) => request);
+  const located = rows.filter(({ request }) => byRequest.get(request)?.length === 1);
+  const several = [...byRequest]
+    .filter(([, found]) => found.length > 1)
+    .map(([request, found]) => ({ request, rows: found.length }));
+  const subjects = located.map(({ request, key }) => ({ request, key }));
   const identifiers = located.flatMap(({ request, values }) =>
     values.map(({ kind, value }) => ({
       request,
@@ -51,21 +79,37 @@ export const saveLocations = async (
     })),
   );
   await ctx.state.db.transaction().execute(async (tx) => {
+    await sql`delete from lethe.subject where store = ${store} and request_id = any (${several.map(({ request }) => request)}::bigint[])`.execute(
+      tx,
+    );
     await sql`insert into lethe.subject (request_id, store, key, state)
-      select request, ${store}, key, 'located' from jsonb_to_recordset(${JSON.stringify(located.map(({ request, key }) => ({ request, key })))}::jsonb)
-        as x (request bigint, key text)
+      select request, ${store}, key, 'located' from jsonb_to_recordset(${JSON.stringify(subjects)}::jsonb) as x (request bigint, key text)
       on conflict (request_id, store) do nothing`.execute(tx);
     await sql`insert into lethe.subject_identifier (request_id, store, kind, value)
       select request, ${store}, kind, value from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
         as x (request bigint, kind text, value text)
       on conflict do nothing`.execute(tx);
   });
+  const hint =
+    "its identifiers name more than one root row: find out which is meant and add the request again with the key";
+  await stopRequests(
+    ctx,
+    run,
+    "blocked",
+    several.map(({ request, rows: count }) => ({
+      request,
+      code: "SUBJECT_AMBIGUOUS",
+      detail: { store, rows: count, hint },
+    })),
+  );
+  return several.length;
 };
 
 /** Notes that a store holds no root row for the requests that were looked for and not found. */
 export const saveAbsences = async (db: Kysely<StateDb>, store: string): Promise<void> => {
   await sql`insert into lethe.subject (request_id, store, key, state)
     select r.id, ${store}, null, 'absent' from lethe.request r where ${due(store)}
+      and not (r.state = 'blocked' and r.code = 'SUBJECT_AMBIGUOUS')
       and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(db);
 };
 
@@ -104,6 +148,15 @@ export const countClaims = async (ctx: Context, store: string): Promise<number> 
     select count(*) from lethe.request r join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
     where ${due(store)}`.execute(ctx.state.db);
   return result.rows[0]?.count ?? 0;
+};
+
+/** Whether a store has executed subjects that are not yet declared erased. */
+export const anyExecuted = async (ctx: Context, store: string): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`
+    select exists (select from lethe.subject where store = ${store} and state = 'executed') as any`.execute(
+    ctx.state.db,
+  );
+  return result.rows[0]?.any === true;
 };
 
 /** What names the subjects, as requested and as found: for redaction and for nothing else. */

@@ -1,0 +1,84 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import type { Catalog, CatalogTable, CheckConstraint } from "#catalog/catalog.ts";
+import { sqlFailureOf } from "#db/database-error.ts";
+import { LetheError } from "#lib/errors.ts";
+import type { Policy } from "#policy/policy.ts";
+import type { ColumnChange, Shape } from "#records/plan.ts";
+
+/** Rows of a table that a check constraint with untouched columns is tried on. */
+const sampled = 1_000;
+
+/**
+ * Asks the database itself whether its check constraints allow what the policy sets columns to: nobody else can evaluate their
+ * expressions. Constraints over set columns alone are decided for good; with other columns in them, on a sample of rows, and
+ * what the sample misses fails for one subject, not for the batch. Throws POLICY_CONTRADICTION.
+ */
+export const probeChecks = async (
+  db: Kysely<unknown>,
+  catalog: Catalog,
+  shape: Shape,
+  policy: Policy,
+): Promise<void> => {
+  for (const step of shape.steps) {
+    if (step.kind !== "anonymise" && step.kind !== "retain") continue;
+    const table = catalog.tables.get(step.table);
+    if (table === undefined) continue;
+    for (const check of table.checks) {
+      const changes = step.changes.filter(({ name }) => check.columns.includes(name));
+      if (changes.length === 0 || changes.some(({ transform }) => literal(transform) === undefined)) continue;
+      if (!(await violates(db, table, check, changes))) continue;
+      throw new LetheError(
+        "POLICY_CONTRADICTION",
+        `store ${catalog.store}: the check constraint ${check.name} of ${table.name} forbids what the policy sets ${changes.map(({ name }) => name).join(", ")} to`,
+        {
+          place: policy.placeOf(["tables", step.table, "columns", changes[0]?.name ?? ""]),
+          hint: "choose a value that the constraint allows",
+        },
+      );
+    }
+  }
+};
+
+/** The value as a literal, where it is the same for every row. */
+const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | undefined => {
+  switch (transform.kind) {
+    case "null":
+      return sql`null`;
+    case "constant":
+      return sql`${String(transform.value)}::text`;
+    case "unique":
+      return sql`${transform.template.replace("{random}", "0".repeat(20))}::text`;
+    case "keep":
+    case "redact":
+    case "truncate":
+    case "generalise":
+      return undefined;
+  }
+};
+
+const violates = async (
+  db: Kysely<unknown>,
+  table: CatalogTable,
+  check: CheckConstraint,
+  changes: readonly ColumnChange[],
+): Promise<boolean> => {
+  const set = new Map(changes.map((change) => [change.name, change]));
+  const others = table.columns.filter((column) => check.columns.includes(column.name) && !set.has(column.name));
+  const values = changes.map(
+    ({ name, type, transform }) => sql`cast(${literal(transform)} as ${sql.raw(type)}) as ${sql.id(name)}`,
+  );
+  const rest = others.map(({ name }) => sql.ref(`t.${name}`));
+  const source =
+    others.length === 0
+      ? sql``
+      : sql`from (select * from ${sql.id(table.schema, table.relation)} limit ${sql.lit(sampled)}) t`;
+  try {
+    const result = await sql`select from (select ${sql.join([...values, ...rest])} ${source}) probe
+      where not (${sql.raw(check.expression)}) limit 1`.execute(db);
+    return result.rows.length > 0;
+  } catch (error) {
+    // A constant that the column's type cannot hold, or that the expression chokes on.
+    if (sqlFailureOf(error)?.sqlstate.startsWith("22") === true) return true;
+    throw error;
+  }
+};

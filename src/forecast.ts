@@ -1,0 +1,139 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { canonicalJson, digestOf } from "#lib/canonical.ts";
+import { jsonRedactionPattern, normaliseFound, redactionPattern } from "#lib/search-forms.ts";
+import type { Plan, Shape } from "#records/plan.ts";
+import { planBatch } from "#erasure.ts";
+import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
+import { createScopeTables, type ScopeSubject } from "#scope/derive.ts";
+import { locate, type Located, type Wanted } from "#scope/locate.ts";
+import { probeChecks } from "#catalog/probe.ts";
+
+export type RequestName = { readonly id: number; readonly ref: string };
+
+/** What would happen to some requests in one store, were it done now. */
+export type Forecast = {
+  readonly store: string;
+  readonly shape: Shape;
+  readonly plan: Plan;
+  readonly hash: string;
+  readonly located: readonly string[];
+  readonly notFound: readonly string[];
+  readonly ambiguous: readonly string[];
+  readonly blocked: readonly {
+    readonly request: string;
+    readonly code: string;
+    readonly table: string;
+    readonly rows: number;
+  }[];
+};
+
+/** The rules for a store as it is now, tried against its check constraints. Throws every finding at once. */
+export const currentShape = async (
+  session: StoreSession,
+): Promise<{ shape: Shape; catalog: Awaited<ReturnType<typeof catalogOf>> }> =>
+  inTransaction(session, "read-only", async () => {
+    const catalog = await catalogOf(session);
+    const shape = shapeOf(session.store.policy, catalog);
+    await probeChecks(session.db, catalog, shape, session.store.policy);
+    return { shape, catalog };
+  });
+
+/**
+ * Plans the given requests against every store and changes nothing: neither the stores nor our own records. Identifiers found in one store's
+ * root row serve as keys in the next.
+ */
+export const forecast = async (ctx: Context, requests: readonly RequestName[]): Promise<readonly Forecast[]> => {
+  const found: Located[] = [];
+  const forecasts: Forecast[] = [];
+  for (const store of ctx.stores) {
+    forecasts.push(await withStoreSession(store, (session) => forecastStore(ctx, session, requests, found)));
+  }
+  return forecasts;
+};
+
+const forecastStore = async (
+  ctx: Context,
+  session: StoreSession,
+  requests: readonly RequestName[],
+  found: Located[],
+): Promise<Forecast> => {
+  const { shape } = await currentShape(session);
+  await createScopeTables(session.db, shape);
+  const here = await locateNamed(ctx, session, requests, found);
+  const byRequest = Map.groupBy(here, ({ request }) => request);
+  const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
+  const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
+  const subjects = one.map(({ request, key, values }): ScopeSubject => {
+    const named = [{ kind: "key" as const, value: key }, ...values];
+    return {
+      request,
+      ref: refs.get(request) ?? "",
+      key,
+      pattern: redactionPattern(named),
+      jsonPattern: jsonRedactionPattern(named),
+    };
+  });
+  const first = await planBatch(session, shape, subjects);
+  const free = subjects.filter(({ request }) => !first.blocked.has(request));
+  const { rowSets } = first.blocked.size === 0 ? first : await planBatch(session, shape, free);
+  const plan = planOf(
+    shape,
+    free.map(({ ref }) => ref),
+    rowSets,
+  );
+  found.push(...one);
+  return {
+    store: session.store.name,
+    shape,
+    plan,
+    hash: planHash(plan),
+    located: one.map(({ request }) => refs.get(request) ?? ""),
+    notFound: requests.filter(({ id }) => !byRequest.has(id)).map(({ ref }) => ref),
+    ambiguous: requests.filter(({ id }) => (byRequest.get(id)?.length ?? 0) > 1).map(({ ref }) => ref),
+    blocked: [...first.blocked.values()].map(({ request, code, table, rows }) => ({
+      request: refs.get(request) ?? "",
+      code,
+      table,
+      rows,
+    })),
+  };
+};
+
+const locateNamed = (
+  ctx: Context,
+  session: StoreSession,
+  requests: readonly RequestName[],
+  found: readonly Located[],
+): Promise<Located[]> =>
+  inTransaction(session, "read-write", async () => {
+    const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
+      where request_id = any (${requests.map(({ id }) => id)}::bigint[])`.execute(ctx.state.db);
+    const { country } = ctx.config.controller;
+    const others = found.flatMap(({ request, values }) =>
+      values.flatMap(({ kind, value }): Wanted[] =>
+        kind === "name" || kind === "key" ? [] : [{ request, kind, value: normaliseFound(kind, value, country) }],
+      ),
+    );
+    async function* wanted(): AsyncGenerator<Wanted> {
+      yield* own.rows;
+      yield* others;
+    }
+    const here: Located[] = [];
+    for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted()))
+      here.push(...rows);
+    return here;
+  });
+
+/** What approval binds to: the hash of all stores' plans, and the digest of each store's rules. */
+export const planForApproval = async (
+  ctx: Context,
+  requests: readonly RequestName[],
+): Promise<{ hash: string; shape: string }> => {
+  const forecasts = await forecast(ctx, requests);
+  return {
+    hash: digestOf(forecasts.map(({ store, hash }) => ({ store, hash }))),
+    shape: canonicalJson(Object.fromEntries(forecasts.map(({ store, shape }) => [store, shapeDigest(shape)]))),
+  };
+};

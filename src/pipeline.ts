@@ -1,0 +1,135 @@
+import type { Context, Store } from "#context.ts";
+import { completeErased } from "#backups/custody.ts";
+import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
+import { eraseInStore } from "#erasure.ts";
+import { refreshCopies } from "#execute/aftermath.ts";
+import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
+import * as claims from "#execute/claims.ts";
+import { withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { currentShape } from "#forecast.ts";
+import { normaliseFound } from "#lib/search-forms.ts";
+import { shapeDigest } from "#plan/shape.ts";
+import type { Shape } from "#records/plan.ts";
+import type { Run } from "#records/run.ts";
+import { publishReports as publish } from "#report/publish.ts";
+import { createScopeTables } from "#scope/derive.ts";
+import { inTransaction } from "#execute/store-session.ts";
+import { locate } from "#scope/locate.ts";
+import { verifyErased as verify } from "#verify/verify-erased.ts";
+
+/**
+ * The night: intake has brought in requests and people have approved them; here they are planned, executed, verified; old backups are
+ * purged and what they held is released. `runJob` wraps it: lock, ledger, signed report.
+ */
+export const night = async (ctx: Context, run: Run): Promise<void> => {
+  const failures = new Failures();
+  await failures.collect(() => erase(ctx, run));
+  await failures.collect(() => verifyErased(ctx, run));
+  await failures.collect(() => purgeBackups(ctx, run));
+  failures.rethrow();
+};
+
+/** Plans and executes everything that is approved, store by store. */
+export const erase = async (ctx: Context, run: Run): Promise<void> => {
+  const failures = new Failures();
+  for (const store of ctx.stores) await failures.collect(() => find(ctx, run, store));
+  await settleNotFound(ctx, run);
+  for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
+  failures.rethrow();
+};
+
+/** Searches every store for what was executed; only what is not found becomes `erased`. */
+export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
+  if (ctx.signal.aborted) return;
+  ctx.progress.stage("Verify");
+  const { erased, failed } = await verify(ctx, run);
+  ctx.progress.end(
+    failed === 0 ? `${erased} verified as erased` : `${erased} verified as erased, ${failed} left residuals`,
+  );
+};
+
+/** Purges what is older than the policy allows, then completes the requests whose last backup is gone. */
+export const purgeBackups = async (ctx: Context, run: Run): Promise<void> => {
+  if (ctx.signal.aborted) return;
+  ctx.progress.stage("Backups");
+  const results = await purgeRepositories(ctx, run);
+  const { completed } = await completeErased(ctx, run);
+  const purged = results.reduce((sum, result) => sum + result.purged, 0);
+  const kept = results.reduce((sum, result) => sum + result.kept, 0);
+  ctx.progress.end(`${purged} purged, ${kept} kept, ${completed} requests completed`);
+};
+
+/** Publishes the reports of runs that ended without one: what a full disk or a crash kept back. */
+export const publishReports = async (ctx: Context): Promise<void> => {
+  await publish(ctx);
+};
+
+/** Settles what a run that died left open, then looks up where the subjects of all due requests are. */
+const find = (ctx: Context, run: Run, store: Store): Promise<void> =>
+  withStoreSession(store, async (session) => {
+    ctx.progress.stage(`Find subjects in ${store.name}`);
+    await settle(ctx, run, session);
+    const { shape } = await currentShape(session);
+    await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
+    await claims.forgetLocations(ctx.state.db, store.name);
+    let ambiguous = 0;
+    await inTransaction(session, "read-write", async () => {
+      const found = locate(session.client, session.db, store.policy.subject, claims.wantedIn(ctx, store.name));
+      ambiguous = await claims.saveLocated(ctx, run, store.name, found, (kind, value) =>
+        normaliseFound(kind, value, ctx.config.controller.country),
+      );
+    });
+    await claims.saveAbsences(ctx.state.db, store.name);
+    const count = await claims.countClaims(ctx, store.name);
+    ctx.progress.end(ambiguous === 0 ? `${count} found` : `${count} found, ${ambiguous} ambiguous`);
+  });
+
+/** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
+const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
+  for (const id of await unsettledBatches(ctx, session.store.name)) {
+    if (!(await collectBatch(ctx, run, session, id))) await abandonBatch(ctx, id);
+  }
+};
+
+const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
+  const missing = await claims.requestsNotFound(ctx.state.db, ctx.stores.length);
+  const hint = "no store knows the identifiers: check them with the person, then refuse the request or add it again";
+  await claims.stopRequests(
+    ctx,
+    run,
+    "blocked",
+    missing.map((request) => ({ request, code: "SUBJECT_NOT_FOUND", detail: { hint } })),
+  );
+};
+
+const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
+  withStoreSession(store, async (session) => {
+    const total = await claims.countClaims(ctx, store.name);
+    if (total === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
+    ctx.progress.stage(`Erase in ${store.name}`);
+    const { shape, catalog } = await currentShape(session);
+    await createScopeTables(session.db, shape);
+    await eraseInStore(ctx, run, session, shape, total);
+    if (await claims.anyExecuted(ctx, store.name)) await refreshCopies(session, shape, catalog);
+    ctx.progress.end(summary(shape, total));
+  });
+
+const summary = (shape: Shape, subjects: number): string => {
+  const tables = new Set(shape.steps.map((step) => step.table)).size;
+  return `${subjects} ${subjects === 1 ? "subject" : "subjects"} in ${tables} tables`;
+};
+
+/** One part of the night that fails does not keep the others from being done; the first failure is what the night ends with. */
+class Failures {
+  readonly #errors: unknown[] = [];
+  async collect(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#errors.push(error);
+    }
+  }
+  rethrow(): void {
+    if (this.#errors.length > 0) throw this.#errors[0];
+  }
+}

@@ -1,0 +1,35 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import type { RequestCounts } from "#records/request.ts";
+import type { Run, RunSummary } from "#records/run.ts";
+
+/** The contract's document for one run, read back from Lethe's own records; `report` is filled in when the bundle is published. */
+export const summarise = async (ctx: Context, run: Run, requests: RequestCounts): Promise<RunSummary> => {
+  const { db } = ctx.state;
+  const steps = await sql<RunSummary["steps"][number]>`
+    select store, table_name as "table", treatment, sum(rows)::bigint as rows, sum(spared)::bigint as spared
+    from lethe.disposition where run_id = ${run.id} group by 1, 2, 3 order by 1, 2`.execute(db);
+  const residuals = await sql<{ rows: number }>`
+    select coalesce(sum(rows), 0)::bigint as rows from lethe.residual where run_id = ${run.id}`.execute(db);
+  const backups = await sql<{ purged: number; kept: number; oldest: string | null }>`
+    select count(*) filter (where state = 'purged' and run_id = ${run.id}) as purged,
+      count(*) filter (where state in ('listed', 'condemned')) as kept,
+      min(taken_at) filter (where state in ('listed', 'condemned')) as oldest
+    from lethe.backup_set`.execute(db);
+  const exceptions = await sql<{ count: number }>`
+    select count(*) from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception'`.execute(db);
+  const found = residuals.rows[0]?.rows ?? 0;
+  const attention = requests.failed > 0 || requests.overdue > 0 || found > 0;
+  return {
+    run: run.id,
+    outcome: ctx.signal.aborted ? "stopped" : attention ? "attention" : "done",
+    requests,
+    steps: steps.rows,
+    backups: {
+      ...(backups.rows[0] ?? { purged: 0, kept: 0, oldest: null }),
+      exceptions: exceptions.rows[0]?.count ?? 0,
+    },
+    residuals: found,
+    report: null,
+  };
+};

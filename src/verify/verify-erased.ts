@@ -1,0 +1,57 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { faultPoint } from "#lib/fault.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { Run } from "#records/run.ts";
+import type { Anonymity, Conserved } from "#records/treatment.ts";
+import type { Hit } from "#verify/search.ts";
+import {
+  anonymisedTables,
+  countReady,
+  declareErased,
+  failResiduals,
+  soughtIdentifiers,
+  soughtKeys,
+} from "#verify/settle.ts";
+import { verifyStore } from "#verify/verify-store.ts";
+
+export type Verified = { readonly erased: number; readonly failed: number };
+
+/**
+ * Nothing is erased before it was searched for and not found (I7): one search of every store for all requests that wait, whoever
+ * executed them and in whichever night. Any store that cannot be searched leaves them waiting.
+ */
+export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> => {
+  if ((await countReady(ctx.state.db)) === 0) return { erased: 0, failed: 0 };
+  const hits: (Hit & { store: string })[] = [];
+  const anonymity: Anonymity[] = [];
+  for (const store of ctx.stores) {
+    const changed = await anonymisedTables(ctx.state.db, store.name);
+    const sought = { identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) };
+    const findings = await verifyStore(ctx, store, sought, changed);
+    hits.push(...findings.hits.map((hit) => ({ ...hit, store: store.name })));
+    anonymity.push(...findings.anonymity);
+  }
+  faultPoint("before-verified-recorded");
+  await recordMeasures(ctx, run, anonymity);
+  const failed = await failResiduals(ctx, run, hits);
+  const erased = await declareErased(ctx, run);
+  return { erased, failed };
+};
+
+const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {
+  await ctx.state.db.transaction().execute(async (tx) => {
+    for (const row of anonymity) {
+      await sql`insert into lethe.anonymity (run_id, store, table_name, quasi, threshold, k, classes, rows, below, measured_at)
+        values (${run.id}, ${row.store}, ${row.table}, ${JSON.stringify(row.quasi)}::jsonb, ${row.threshold}, ${row.k}, ${row.classes},
+          ${row.rows}, ${row.below}, ${row.measuredAt}) on conflict do nothing`.execute(tx);
+    }
+    const totals = await sql<Conserved>`
+      select store, table_name as "table", measure, period, sum(before)::text as before, sum(after)::text as after
+      from lethe.conserved where run_id = ${run.id} group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(tx);
+    const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));
+    if (totals.rows.length > 0) events.push({ kind: "analytics.conserved", totals: totals.rows });
+    await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
+  });
+};
