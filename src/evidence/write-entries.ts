@@ -3,12 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { Kysely } from "kysely";
-import type { StateDb } from "#db/state-schema.ts";
 import { checkpointFile, entriesFile, type EntriesHeader } from "#evidence/entries-file.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { LetheError } from "#lib/errors.ts";
-import { checkpointAt, previousCheckpoint, readEntries, type Anchor } from "#ledger/read-entries.ts";
+import type { Anchor } from "#ledger/read-entries.ts";
 import { appendLeaves, leafHash, rootOf, type CompactRange } from "#ledger/tree.ts";
 import type { SignedCheckpoint } from "#ledger/write-checkpoint.ts";
 import type { LedgerEntry } from "#records/entry.ts";
@@ -21,28 +19,11 @@ export type LedgerPart = {
 };
 
 /**
- * Writes `entries.jsonl` and `checkpoint` for a report about the entries `from` (inclusive) to `size` (exclusive), which is
- * the size of a checkpoint: these entries and all before them that no published bundle holds. Memory does not grow with
- * them. Again for the same report it writes the same bytes.
+ * Writes `entries.jsonl` and `checkpoint` into a bundle. Memory does not grow with the entries; the same ledger part gives
+ * the same bytes.
  *
- * @throws LetheError `LEDGER_CORRUPT` when there is no checkpoint at that size or the entries do not lead to its root.
+ * @throws LetheError `LEDGER_CORRUPT` when the entries do not lead to the root of the checkpoint.
  */
-export const writeLedgerFiles = async (
-  db: Kysely<StateDb>,
-  directory: string,
-  { from, size }: { readonly from: number; readonly size: number },
-): Promise<void> => {
-  const checkpoint = await checkpointAt(db, size);
-  if (checkpoint === undefined) {
-    throw new LetheError("LEDGER_CORRUPT", `no checkpoint was signed at ${size} entries`, {
-      hint: "restore Lethe's own database from the last backup before somebody deleted its checkpoints",
-    });
-  }
-  const start = await previousCheckpoint(db, from, size);
-  await writeEntries(directory, { checkpoint, from: start, entries: readEntries(db, start.size, size) });
-};
-
-/** As `writeLedgerFiles`, for entries from anywhere. */
 export const writeEntries = async (directory: string, part: LedgerPart): Promise<void> => {
   const { checkpoint, from } = part;
   let range: CompactRange = from;

@@ -49,13 +49,6 @@ export const previousCheckpoint = async (db: Kysely<StateDb>, from: number, size
   return row ?? beginning;
 };
 
-/** The note that was signed at a size. */
-export const checkpointAt = async (
-  db: Kysely<StateDb>,
-  size: number,
-): Promise<{ size: number; root: Buffer; note: string } | undefined> =>
-  db.selectFrom("lethe.checkpoint").select(["size", "root", "note"]).where("size", "=", size).executeTakeFirst();
-
 /** The compact range at the size of a checkpoint; undefined when none was signed there. */
 export const frontierAt = async (db: Kysely<StateDb>, size: number): Promise<Anchor | undefined> => {
   if (size === 0) return beginning;
