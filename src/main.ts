@@ -2,13 +2,28 @@
 import { Command, CommanderError } from "commander";
 import { makeShell, type Outcome } from "#cli/make-shell.ts";
 import { errorDocument, errorText, presentable } from "#cli/report-error.ts";
-import * as run from "#cli/run.ts";
-import * as schedule from "#cli/schedule.ts";
 import type { GlobalOptions } from "#cli/shell.ts";
-import * as verify from "#cli/verify.ts";
 import { toolVersion } from "#lib/version.ts";
 
-const commands = [run, schedule, verify];
+// In the order of the help. Only the command that is called is loaded: the night brings databases, parsers and a
+// spreadsheet writer along.
+const commands = {
+  demo: () => import("#cli/demo.ts"),
+  init: () => import("#cli/init.ts"),
+  request: () => import("#cli/request.ts"),
+  run: () => import("#cli/run.ts"),
+  schedule: () => import("#cli/schedule.ts"),
+  backups: () => import("#cli/backups.ts"),
+  report: () => import("#cli/report.ts"),
+  verify: () => import("#cli/verify.ts"),
+} as const;
+
+const needed = (args: readonly string[]): (typeof commands)[keyof typeof commands][] => {
+  const named = Object.entries(commands).filter(([name]) => args.includes(name));
+  // Without a name: help, a suggestion for a mistyped name, or the version, which needs none.
+  if (named.length === 0 && args.some((arg) => arg === "--version" || arg === "-V")) return [];
+  return (named.length === 0 ? Object.entries(commands) : named).map(([, load]) => load);
+};
 
 const program = new Command("lethe")
   .description("Forgets people on request, keeps what the law says must be kept, and proves both.")
@@ -27,8 +42,6 @@ const shell = makeShell(() => program.opts<GlobalOptions>(), outcome);
 program.hook("preAction", async () => {
   if (program.opts<GlobalOptions>().now !== undefined) await shell.now();
 });
-for (const { register } of commands) register(program, shell);
-
 const fail = (error: unknown): void => {
   // Help and version have been printed.
   if (error instanceof CommanderError && error.exitCode === 0) return;
@@ -48,5 +61,11 @@ process.on("uncaughtException", (error) => {
   process.exit(outcome.status);
 });
 
-await program.parseAsync().catch(fail);
+try {
+  const modules = await Promise.all(needed(process.argv.slice(2)).map((load) => load()));
+  for (const { register } of modules) register(program, shell);
+  await program.parseAsync();
+} catch (error) {
+  fail(error);
+}
 process.exitCode = outcome.status;

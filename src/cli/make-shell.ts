@@ -52,7 +52,7 @@ const withContext = async <T>(
   const progress = watched ? terminalProgress(process.stderr) : undefined;
   const log = createLogger({
     level: levelOf(process.env["LETHE_LOG"]) ?? (watched ? "warn" : "info"),
-    pretty: process.stderr.isTTY === true,
+    pretty: process.stderr.isTTY ?? false,
     destination: progress?.beside ?? process.stderr,
   });
   try {

@@ -25,7 +25,7 @@ const lookAgain = "*/15 * * * *";
  * The configuration's jobs and times are read once, policies and the rest for each run.
  */
 export const scheduleJobs = async (shell: Shell): Promise<ScheduleEnded> => {
-  const log = createLogger({ level: "info", pretty: process.stderr.isTTY === true, destination: process.stderr });
+  const log = createLogger({ level: "info", pretty: process.stderr.isTTY ?? false, destination: process.stderr });
   const timetable = await readTimetable(shell);
   const stop = shell.signal();
   const done = new Map<string, Temporal.Instant>();
