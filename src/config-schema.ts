@@ -45,6 +45,9 @@ const timeout = (standard: string) =>
 
 const countries = new Holidays().getCountries() ?? {};
 
+/** Whether public holidays are known for an ISO 3166-1 code. */
+export const isCountry = (code: string): boolean => /^[A-Z]{2}$/.test(code) && Object.hasOwn(countries, code);
+
 const cron = z
   .string()
   .refine(
@@ -55,12 +58,7 @@ const cron = z
 const controller = z
   .strictObject({
     name: text,
-    country: z
-      .string()
-      .refine(
-        (code) => /^[A-Z]{2}$/.test(code) && Object.hasOwn(countries, code),
-        "expected a country by its two capital letters (ISO 3166-1), such as DE",
-      ),
+    country: z.string().refine(isCountry, "expected a country by its two capital letters (ISO 3166-1), such as DE"),
     region: text.optional(),
     dpo: text,
     time_zone: z
@@ -112,8 +110,6 @@ const backup = z.strictObject({
     .default(30),
 });
 
-export const jobNames = ["nightly", "erase", "verify", "backups", "report"] as const;
-
 const schedule = z
   .strictObject({
     nightly: cron.optional(),
@@ -121,7 +117,7 @@ const schedule = z
     verify: cron.optional(),
     backups: cron.optional(),
     report: cron.optional(),
-  } satisfies Record<(typeof jobNames)[number], z.ZodType>)
+  })
   .default({ nightly: "0 2 * * *" });
 
 /** `lethe.yaml` as people write it, after `${LETHE_…}` has been filled in. */

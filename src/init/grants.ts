@@ -22,7 +22,7 @@ export const grantsFor = (
   const schemas = [...new Set(tables.map(({ schema }) => schema))].toSorted();
   const treated = tables.filter(({ name }) => isTreated(policy.tables[name]));
   const triggered = new Set(treated.flatMap(({ triggers }) => triggers.flatMap(({ writesTo }) => writesTo)));
-  return [
+  const statements = [
     `grant connect, temporary on database ${quote(database)} ${to}`,
     // The journal that makes each batch exactly-once commits with the changes, in the store itself.
     `create schema if not exists lethe authorization ${quote(role)};`,
@@ -37,6 +37,7 @@ export const grantsFor = (
     ...(tables.some(({ rowSecurity }) => rowSecurity) ? [`alter role ${quote(role)} bypassrls;`] : []),
     ...maintenance(catalog, treated, role),
   ];
+  return [...new Set(statements)];
 };
 
 const isTreated = (rule: TableRule | undefined): boolean => rule !== undefined && rule.treatment !== "keep";
@@ -67,7 +68,10 @@ const cutColumns = (policy: Policy, table: CatalogTable): string[] =>
 // A trigger's function writes with the privileges of whoever changed the row.
 const triggerGrants = (table: CatalogTable | undefined, to: string): string[] => {
   if (table === undefined) return [];
-  const sequences = table.columns.some(({ hasDefault, identity }) => hasDefault && identity === undefined);
+  const sequences = table.columns.some(
+    ({ hasDefault, identity, type }) =>
+      hasDefault && identity === undefined && /^(smallint|integer|bigint)$/.test(type),
+  );
   return [
     `grant insert, update on ${nameOf(table)} ${to}  -- a trigger writes into it`,
     ...(sequences ? [`grant usage on all sequences in schema ${quote(table.schema)} ${to}`] : []),

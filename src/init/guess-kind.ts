@@ -93,6 +93,6 @@ const fits = (kind: PersonalKind, column: CatalogColumn): boolean => {
     case "document":
       return column.shape === "json" || column.shape === "text" || column.shape === "array";
     default:
-      return column.shape !== "other" && !/^tsvector/.test(column.type);
+      return column.shape !== "other" && !column.type.startsWith("tsvector");
   }
 };

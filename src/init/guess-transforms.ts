@@ -32,7 +32,9 @@ export const guessTransforms = (
     if (references.length > 0) return line(keep);
     if (found === undefined) return line(keep);
     const soft = found.kind === "free-text" || found.kind === "document";
-    if (soft && guess.role !== "subject" && column.shape !== "other") return line(redact, found.reason);
+    // A copy of a whole row holds more than identifiers: an address, a date of birth.
+    const copies = guess.role === "history" && column.nullable;
+    if (soft && guess.role !== "subject" && !copies && column.shape !== "other") return line(redact, found.reason);
     const [transform, problem] = removal(table, column, found);
     return line(transform, problem === undefined ? found.reason : `${found.reason}; ${problem}`);
   });
@@ -47,7 +49,7 @@ const eventColumn = (
   found: ColumnGuess | undefined,
 ): ColumnDraft => {
   const { name } = column;
-  if (/^timestamp/.test(column.type)) {
+  if (column.type.startsWith("timestamp")) {
     return {
       name,
       transform: { kind: "truncate", to: "day" },

@@ -8,7 +8,6 @@ export type Sample = readonly string[];
 
 const emailAddress = /^[^\s@<>]+@[^\s@<>]+\.[^\s@<>]{2,}$/;
 const emailInside = /[^\s@<>"']+@[^\s@<>"']+\.[a-z]{2,}/i;
-const uuid = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
 const agent = /^(Mozilla|Opera|curl|okhttp|Dalvik)\/\S+/;
 const iban = /^[A-Z]{2}\d{2}[A-Z0-9]{11,30}$/;
 
@@ -24,10 +23,6 @@ export const kindByValues = (sample: Sample, country: string): PersonalKind | un
   if (sample.some((value) => emailInside.test(value))) return "free-text";
   return most((value) => value.length > 60 && value.split(/\s+/).length > 8) ? "free-text" : undefined;
 };
-
-/** For choosing the external id among candidates, not for calling every key personal. */
-export const looksLikeUuids = (sample: Sample): boolean =>
-  sample.length > 0 && sample.every((value) => uuid.test(value));
 
 // Bare digits could be anything: only a number in the form that people dial counts.
 const isPhone = (value: string, country: string): boolean => {

@@ -59,17 +59,18 @@ const subjectLines = ({ subject, subjectReason }: PolicyDraft): string[] => {
 
 const linkLines = ({ links }: PolicyDraft): string[] => {
   if (links.length === 0) return [];
+  const lines = links.map(({ link: { from, to, where }, reason }): [string, string] => {
+    const [source, target] = [`${from.table}.${from.column}`, `${to.table}.${to.column}`];
+    const conditions = Object.entries(where).map(([column, value]) => `${scalar(column)}: ${scalar(value)}`);
+    if (conditions.length === 0 && /^[\w.]+$/.test(source + target)) return [`${source} -> ${target}`, reason];
+    const filter = conditions.length === 0 ? "" : `, where: { ${conditions.join(", ")} }`;
+    return [`{ from: ${scalar(source)}, to: ${scalar(target)}${filter} }`, reason];
+  });
+  const width = Math.max(...lines.map(([text]) => text.length));
   return [
     "# Relations that the database does not declare.",
     "links:",
-    ...links.map(({ link: { from, to, where }, reason }) => {
-      const [source, target] = [`${from.table}.${from.column}`, `${to.table}.${to.column}`];
-      const conditions = Object.entries(where).map(([column, value]) => `${scalar(column)}: ${scalar(value)}`);
-      const simple = conditions.length === 0 && /^\S+$/.test(source + target);
-      const filter = conditions.length === 0 ? "" : `, where: { ${conditions.join(", ")} }`;
-      const text = simple ? `${source} -> ${target}` : `{ from: ${scalar(source)}, to: ${scalar(target)}${filter} }`;
-      return `  - ${text}  # review: ${reason}`;
-    }),
+    ...lines.map(([text, reason]) => `  - ${text.padEnd(width)}  # review: ${reason}`),
   ];
 };
 

@@ -10,6 +10,7 @@ import { defaultCountry, renderConfig } from "#init/render-config.ts";
 import { renderPolicy } from "#init/render-policy.ts";
 import { readSamples } from "#init/sample.ts";
 import { readStatutes } from "#init/statutory.ts";
+import { isCountry } from "#config-schema.ts";
 import { LetheError } from "#lib/errors.ts";
 import { generateKeys } from "#lib/keys.ts";
 import { parsePolicy } from "#policy/parse.ts";
@@ -51,6 +52,12 @@ const role = "lethe";
  */
 export const initialise = async (options: InitOptions): Promise<Initialised> => {
   const { directory, schemas } = options;
+  const country = options.country ?? defaultCountry;
+  if (!isCountry(country)) {
+    throw new LetheError("USAGE", "--country is no country whose holidays are known", {
+      hint: "use its two capital letters of ISO 3166-1, such as DE",
+    });
+  }
   const database = databaseOf(options.url);
   const store = storeName(database);
   const variable = `LETHE_${store.toUpperCase().replaceAll("-", "_")}_URL`;
@@ -60,7 +67,6 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
   await refuseExisting(directory, files);
 
   const { catalog, samples } = await readStore(options.url, database, schemas);
-  const country = options.country ?? defaultCountry;
   const statutes = await readStatutes();
   const draft = draftPolicy({
     name: store,

@@ -1,4 +1,4 @@
-import type { Document, ErrorCode as YamlCode, Pair, ParsedNode, YAMLError, YAMLMap } from "yaml";
+import type { Document, ErrorCode as YamlCode, Pair, YAMLError, YAMLMap } from "yaml";
 import { LineCounter, isAlias, isMap, isScalar, isSeq, parseDocument, visit } from "yaml";
 import type { z } from "zod";
 import type { Json } from "#lib/canonical.ts";
@@ -59,7 +59,7 @@ export const readYaml = <S extends z.ZodType>(options: YamlOptions<S>): YamlDocu
   return { value: result.value, plain, ...places };
 };
 
-type Parsed = Document.Parsed<ParsedNode>;
+type Parsed = Document.Parsed;
 
 const syntaxMistakes = (document: Parsed, at: (offset: number) => Place): Mistake[] => {
   const mistakes = [...document.errors, ...document.warnings].map((error: YAMLError) => ({

@@ -77,7 +77,7 @@ const changes = z.strictObject({
 });
 
 /** The names of the column transforms, as the hints list them. */
-export const transformKeys = Object.keys(changes.shape);
+const transformKeys = Object.keys(changes.shape);
 
 const transform = z
   .union(
