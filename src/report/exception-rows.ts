@@ -1,5 +1,6 @@
 import { Temporal } from "temporal-polyfill";
 import type { StoppedItem } from "#report/report-document.ts";
+import { backupTodo } from "#report/backup-hints.ts";
 import type { ReportSource } from "#report/report-source.ts";
 
 /** Something that a person has to look at. `urgent`: a promise of the law or of the policy is not kept. */
@@ -13,7 +14,7 @@ export type ExceptionRow = {
     | "totals differ"
     | "k below threshold"
     | "backup kept too long"
-    | "backup vanished";
+    | "backup exception";
   readonly urgent: boolean;
   /** A request's reference, or a place. */
   readonly name: string;
@@ -29,9 +30,6 @@ const overdueTodo =
 const residualTodo = "Cover the column in the policy (or correct the row), then run again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
-const backupTodo = "Make a newer backup that can be restored; the old set goes in the night after.";
-const vanishedTodo = "Find out who removed it: Lethe did not.";
-
 /** The work that a report leaves to people, the urgent first. */
 export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerator<ExceptionRow> {
   for await (const { ref, due, code } of rows.overdue()) {
@@ -61,14 +59,12 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
 }
 
 function* backupRows(repositories: ReportSource["head"]["backups"]): Generator<ExceptionRow> {
-  for (const { repository, exceptions, vanished } of repositories) {
+  for (const { repository, exceptions } of repositories) {
     for (const { name, code, breach } of exceptions) {
-      const facts = { name, since: breach, due: null, code, place: repository };
-      yield { what: "backup kept too long", urgent: true, ...facts, todo: backupTodo };
-    }
-    for (const { name, purgedAt } of vanished) {
-      const facts = { name, since: purgedAt, due: null, code: null, place: repository };
-      yield { what: "backup vanished", urgent: false, ...facts, todo: vanishedTodo };
+      const facts = { name, since: breach, due: null, code, place: repository, todo: backupTodo(code) };
+      yield breach === null
+        ? { what: "backup exception", urgent: false, ...facts }
+        : { what: "backup kept too long", urgent: true, ...facts };
     }
   }
 }

@@ -75,7 +75,7 @@ const words: Readonly<Record<string, Tone>> = {
   "personal data found": "bad",
   "totals differ": "bad",
   "backup kept too long": "bad",
-  "backup vanished": "warn",
+  "backup exception": "warn",
   "blocked request": "warn",
   "held request": "warn",
   "k below threshold": "warn",

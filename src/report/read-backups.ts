@@ -60,7 +60,7 @@ const exceptionsOf = (scope: Scope, repository: string): RepositoryItem["excepti
   scope.entries
     .filter((entry) => entry.kind === "backup.exception" && entry.body["repository"] === repository)
     .map(({ body }) => ({
-      name: String(body["name"]),
-      code: String(body["code"]),
+      name: typeof body["name"] === "string" ? body["name"] : "*",
+      code: typeof body["code"] === "string" ? body["code"] : "UNKNOWN",
       breach: typeof body["breach"] === "string" ? body["breach"] : null,
     }));

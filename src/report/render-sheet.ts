@@ -55,8 +55,8 @@ const openSheet = (writer: Writer, definition: TableSheet, part: number, footer:
       { showGridLines: false, ...(single ? { state: "frozen", ySplit: headerRow, xSplit: 0 } : { state: "normal" }) },
     ],
     properties: { tabColor: { argb: inkOf(definition.tab) } },
-  } as SheetOptions);
-  sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
+  });
+  if (single) sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
   sheet.columns = widthsOf(definition.blocks).map((width) => ({ width }));
   const title = sheet.getRow(1);
   title.height = 26;
@@ -135,7 +135,7 @@ const writeCells = (
 const heightOf = (columns: readonly ColumnShape[], values: readonly CellValue[]): number => {
   const lines = columns.map(({ format, width }, index) => {
     const value = values[index];
-    return format === "wrapped" && typeof value === "string" ? Math.ceil(value.length / (width - 3)) : 1;
+    return format === "wrapped" && typeof value === "string" ? Math.ceil(value.length / width) : 1;
   });
   return Math.min(400, 4 + 13 * Math.max(1, ...lines));
 };

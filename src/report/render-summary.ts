@@ -5,7 +5,7 @@ import { ink, inkOf, mist, paper, solid, washOf, wordStyle } from "#report/palet
 import { page } from "#report/render-sheet.ts";
 import type { ReportHead } from "#report/report-source.ts";
 import type { Bar, Card, Panel, ReportDefinition, Tone } from "#report/workbook-definition.ts";
-import type { SheetOptions, Writer } from "#report/workbook-stream.ts";
+import type { Writer } from "#report/workbook-stream.ts";
 
 const columns = 12;
 const first = 2;
@@ -21,7 +21,7 @@ export const renderSummary = (writer: Writer, definition: ReportDefinition, head
     pageSetup: { ...options?.pageSetup, fitToHeight: 1, horizontalCentered: true },
     views: [{ showGridLines: false, state: "normal" }],
     properties: { tabColor: { argb: ink } },
-  } as SheetOptions);
+  });
   sheet.columns = [{ width: 2 }, ...Array.from({ length: columns }, () => ({ width: 11 })), { width: 2 }];
   let row = banner(sheet, definition, head);
   for (const cards of summary.cards) row = cardRow(sheet, row, cards, head);

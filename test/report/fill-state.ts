@@ -77,7 +77,7 @@ export const finishRun = async (state: State, run: string, at = "2026-11-02T01:0
       kind: "backup.exception",
       repository: "dumps",
       name: "shop-31.dump",
-      code: "LAST_GOOD_BACKUP",
+      code: "BACKUP_LAST_GOOD",
       breach: "2026-11-01",
     },
     {

@@ -84,7 +84,7 @@ test("the report says what the tables say: register, dispositions, backups, what
       keepDays: 30,
       kept: 30,
       oldest: "2026-10-03T00:30:00.000Z",
-      exceptions: [{ code: "LAST_GOOD_BACKUP" }],
+      exceptions: [{ code: "BACKUP_LAST_GOOD" }],
     },
   ]);
   expect(document.backups[0]?.purged.map(({ name }) => name)).toEqual(["shop-31.dump", "shop-32.dump", "shop-33.dump"]);

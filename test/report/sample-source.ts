@@ -220,7 +220,7 @@ const headFor = (requests: number): ReportHead => {
       newest: "2026-11-01T00:30:00.000Z",
       purged: backupSets.filter((set) => set.state === "purged").map(({ repository: _, state: __, ...set }) => set),
       vanished: [],
-      exceptions: [{ name: "shop-20260915.dump", code: "LAST_GOOD_BACKUP", breach: "2026-10-15" }],
+      exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];
   return {

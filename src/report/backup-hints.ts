@@ -1,0 +1,17 @@
+/** What a person does about a backup that is not as it should be. */
+const hints: Readonly<Record<string, string>> = {
+  BACKUPS_UNREADABLE: "Let Lethe read the directory of the repository; until then nothing is known of its backups.",
+  BACKUP_NONE: "Check that backups are made and that the disk is mounted.",
+  BACKUP_PARTIAL: "Wait until it is complete; remove it if nobody finishes it.",
+  BACKUP_FOREIGN: "Move what is no backup out of the repository: Lethe never deletes it.",
+  BACKUP_UNREADABLE: "Let Lethe read the file, or remove it by hand.",
+  BACKUP_CHECKSUM: "Its bytes are not those of its checksum. Make a new backup and find out why.",
+  BACKUP_DATE_DISPUTED: "Its name and its time disagree. Set the right one, so that it goes when it is due.",
+  BACKUP_NOT_RESTORABLE: "Make a new backup: this one cannot be restored.",
+  BACKUP_LAST_GOOD: "Make a newer backup that can be restored; the old one goes in the night after.",
+  BACKUP_NOT_DELETED: "Let Lethe delete in the repository: the storage refused it.",
+  BACKUP_VANISHED: "Find out who removed it before it was due: Lethe did not.",
+};
+
+export const backupTodo = (code: string): string =>
+  (Object.hasOwn(hints, code) ? hints[code] : undefined) ?? "Look at the backup; it is still in the repository.";

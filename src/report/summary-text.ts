@@ -1,0 +1,147 @@
+import { styleText } from "node:util";
+import type { RunSummary } from "#records/run.ts";
+import { treatments, type Treatment } from "#records/treatment.ts";
+
+export type SummaryExtra = {
+  /** What the box is called, e.g. `Lethe · Shop GmbH`. */
+  readonly title?: string;
+  /** How long it took, e.g. `12.4 s`. */
+  readonly took?: string;
+  /** Sentences below the box: what to do next. */
+  readonly notes?: readonly string[];
+  /** Columns of the terminal; the box is never wider than 80. */
+  readonly width?: number;
+  /** Whether to colour; without it the box says the same in plain characters. */
+  readonly colour?: boolean;
+};
+
+type Colour = Parameters<typeof styleText>[0];
+/** Text with its colour: lengths are counted before colours are put in. */
+type Piece = { readonly text: string; readonly colour?: Colour };
+type Line = readonly Piece[];
+
+const figures = new Intl.NumberFormat("en-GB");
+const figure = (value: number): string => figures.format(value);
+const plural = (value: number, one: string, many = `${one}s`): string => `${figure(value)} ${value === 1 ? one : many}`;
+
+const colours: Readonly<Record<Treatment, Colour>> = {
+  erase: "green",
+  anonymise: "cyan",
+  retain: "yellow",
+  keep: "dim",
+};
+const endings: Readonly<Record<RunSummary["outcome"], Piece>> = {
+  done: { text: "✓ done", colour: "green" },
+  attention: { text: "! ended, something needs a person", colour: "yellow" },
+  stopped: { text: "■ stopped on request; the next run goes on from here", colour: "yellow" },
+};
+
+/** What a run did, as a box of at most 80 columns that a person likes to read and to show. */
+export const summaryText = (summary: RunSummary, extra: SummaryExtra = {}): string => {
+  const inner = Math.max(40, Math.min(80, extra.width ?? 80)) - 4;
+  const sections = [header(summary, extra), requestLines(summary), stepLines(summary, inner), closing(summary)];
+  const colour = (piece: Piece): string =>
+    extra.colour === true && piece.colour !== undefined
+      ? styleText(piece.colour, piece.text, { validateStream: false })
+      : piece.text;
+  const frame = (text: string): string => colour({ text, colour: "dim" });
+  const row = (line: Line): string => `${frame("│")} ${fit(line, inner).map(colour).join("")} ${frame("│")}`;
+  const body = sections
+    .filter((section) => section.length > 0)
+    .map((section) => section.map(row).join("\n"))
+    .join(`\n${frame(`├${"─".repeat(inner + 2)}┤`)}\n`);
+  // A path stands outside the box: cut in two it could not be copied.
+  const report = summary.report === null ? [] : [`Signed report: ${summary.report}`];
+  const box = [frame(`╭${"─".repeat(inner + 2)}╮`), body, frame(`╰${"─".repeat(inner + 2)}╯`)];
+  return [...box, ...report, ...(extra.notes ?? [])].join("\n");
+};
+
+const header = ({ run, outcome }: RunSummary, { title, took }: SummaryExtra): Line[] => [
+  [{ text: title ?? "Lethe", colour: "bold" }],
+  [{ text: `run ${run}${took === undefined ? "" : `  ·  ${took}`}`, colour: "dim" }],
+  [endings[outcome]],
+];
+
+const requestLines = ({ requests }: RunSummary): Line[] => {
+  const states: readonly (readonly [string, number, Colour])[] = [
+    ["done", requests.done, "green"],
+    ["pending", requests.pending, "cyan"],
+    ["failed", requests.failed, "red"],
+    ["refused", requests.refused, "dim"],
+    ["withdrawn", requests.withdrawn, "dim"],
+  ];
+  const largest = Math.max(1, ...states.map(([, value]) => value));
+  const bars = states.map(([label, value, colour]): Line => {
+    const bar = "█".repeat(value === 0 ? 0 : Math.max(1, Math.round((24 * value) / largest)));
+    const asides = [
+      ...(requests.blocked > 0 ? [`${figure(requests.blocked)} blocked`] : []),
+      ...(requests.overdue > 0 ? [`${figure(requests.overdue)} overdue`] : []),
+    ];
+    const aside = label === "pending" && asides.length > 0 ? `  of which ${asides.join(", ")}` : "";
+    return [
+      { text: `  ${label.padEnd(10)}${figure(value).padStart(10)}  ` },
+      { text: bar, colour },
+      { text: aside, colour: "dim" },
+    ];
+  });
+  return [[{ text: `${plural(requests.received, "request")} received`, colour: "bold" }], ...bars];
+};
+
+/** Tables by treatment, so that what was erased, anonymised and retained stands together. */
+const stepLines = ({ steps }: RunSummary, inner: number): Line[] => {
+  if (steps.length === 0) return [[{ text: "No records changed.", colour: "dim" }]];
+  const several = new Set(steps.map(({ store }) => store)).size > 1;
+  const nameOf = ({ store, table }: RunSummary["steps"][number]): string => (several ? `${store}: ${table}` : table);
+  const room = Math.min(Math.max(8, inner - 40), Math.max(...steps.map((step) => [...nameOf(step)].length)));
+  const title = steps.length === 1 ? "Records, 1 table" : `Records, ${steps.length} tables`;
+  const lines = treatments.flatMap((treatment) =>
+    steps
+      .filter((step) => step.treatment === treatment)
+      .map((step): Line => {
+        const spared = step.spared === 0 ? "" : `  ${figure(step.spared)} spared`;
+        return [
+          { text: `  ${cut(nameOf(step), room).padEnd(room)}  ` },
+          { text: treatment.padEnd(10), colour: colours[treatment] },
+          { text: figure(step.rows).padStart(12) },
+          { text: spared, colour: "dim" },
+        ];
+      }),
+  );
+  return [[{ text: title, colour: "bold" }], ...lines];
+};
+
+const closing = ({ backups, residuals }: RunSummary): Line[] => {
+  const oldest = backups.oldest === null ? "" : `, the oldest of ${backups.oldest.slice(0, 10)}`;
+  return [
+    [
+      { text: "Backups       ", colour: "bold" },
+      { text: `${figure(backups.purged)} purged, ${figure(backups.kept)} kept${oldest}` },
+      ...(backups.exceptions === 0
+        ? []
+        : [{ text: `, ${plural(backups.exceptions, "exception")}`, colour: "red" as const }]),
+    ],
+    [
+      { text: "Residuals     ", colour: "bold" },
+      residuals === 0
+        ? { text: "✓ none found", colour: "green" }
+        : { text: `✗ personal data found in ${plural(residuals, "row")}`, colour: "red" },
+    ],
+  ];
+};
+
+const cut = (text: string, room: number): string => {
+  const letters = [...text.replaceAll(/\p{Cc}/gu, "?")];
+  if (room <= 0) return "";
+  return letters.length <= room ? letters.join("") : `${letters.slice(0, room - 1).join("")}…`;
+};
+
+/** A line of exactly `width` characters: the last pieces give way. */
+const fit = (line: Line, width: number): Piece[] => {
+  let left = width;
+  const pieces = line.map((piece) => {
+    const text = cut(piece.text, left);
+    left -= [...text].length;
+    return { ...piece, text };
+  });
+  return [...pieces, { text: " ".repeat(left) }];
+};
