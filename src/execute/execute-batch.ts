@@ -5,7 +5,7 @@ import { LetheError } from "#lib/errors.ts";
 import type { Plan, Shape } from "#records/plan.ts";
 import { recordSpared, statementFor } from "#execute/statements.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
-import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import { deriveAgain, deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { readBlocked, readRowSets, sameRowSets } from "#scope/row-sets.ts";
 
 export type BatchOrder = {
@@ -38,7 +38,11 @@ export const executeBatch = async (
       });
     }
     if (shape.deferred) await client.query("set constraints all deferred");
-    for (const step of shape.steps) await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
+    for (const step of shape.steps) {
+      const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
+      if (late !== undefined) await deriveAgain(db, shape, late);
+      await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
+    }
     if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
       await recordSpared(shape, { batch: order.id, seed: order.seed }).execute(db);
     }

@@ -19,6 +19,14 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
   }
   for (const blocker of policy.blockers) if (found.levels.has(blocker.table)) need(blocker.table);
 
+  const copiedInto = new Set(
+    [...catalog.tables.values()].flatMap((table) =>
+      (policy.tables[table.name]?.treatment ?? "keep") === "keep"
+        ? []
+        : table.triggers.flatMap((trigger) => trigger.writesTo),
+    ),
+  );
+
   return [...found.levels.keys()]
     .filter((table) => needed.has(table))
     .map((table) => {
@@ -31,6 +39,7 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
         via: vias,
         self: found.selves.get(table),
         uses: table === policy.subject.table ? [] : usesOf(table, edges, found),
+        late: copiedInto.has(table),
         contested: owning.size > 1,
       };
     });

@@ -34,6 +34,8 @@ export type Scope = {
   readonly self: Edge | undefined;
   /** References from rows that are not in scope here spare the row (I5). */
   readonly uses: readonly Edge[];
+  /** Triggers copy rows into it while the batch runs: it is derived once more before its own step. */
+  readonly late: boolean;
   /** The owner columns of the policy: any of them pointing outside the scope spares the row. */
   readonly contested: boolean;
 };

@@ -10,6 +10,7 @@ import {
   inScope,
   keyNames,
   refers,
+  same,
   refersIntoScope,
   sameRow,
   scopeOf,
@@ -74,22 +75,31 @@ export const deriveScopes = async (
   await spare(db, shape);
 };
 
+/** Rows that triggers of this very batch copied into a table since its scope was derived. */
+export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scope): Promise<void> => {
+  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  await sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})
+    where not exists (select from ${scopeTable(shape, scope.table)} s where ${and(keyNames(scope).map((name) => sql`${sql.ref(`s.${name}`)} = ${sql.ref(`w.${name}`)}`))})`.execute(
+    db,
+  );
+};
+
 const fill = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
-  const target = scopeTable(shape, scope.table);
+  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  return sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})`;
+};
+
+/** `request, key…` of the rows that belong to the batch. */
+const rowsOf = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const keys = sql.join(scope.key.map((name) => column("t", name)));
   if (scope.table === shape.root.table) {
-    return sql`insert into ${target}
-      select s.request, ${keys}, false from ${subjects} s
+    return sql`select s.request, ${keys} from ${subjects} s
       join ${tableName(scope.table)} t on ${column("t", shape.root.key)} = s.key::${sql.raw(shape.root.keyType)}`;
   }
   const ways = scope.via.map((via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)}`);
+  // UNION also removes duplicates: a row that is reached in two ways is in scope once. One way from child to parent has none.
   const single = scope.via.length === 1 && scope.via[0]?.direction === "refers";
-  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
-  // UNION also removes duplicates: a row that is reached in two ways is in scope once.
-  return single
-    ? sql`insert into ${target} select p.request, ${keys}, false from ${wayIn(shape, scope, scope.via[0] as Via)}`
-    : sql`insert into ${target} select request, ${names}, false
-        from (${sql.join(ways, sql` union `)}) w (request, ${names})`;
+  return single ? sql.join(ways) : sql`select * from (${sql.join(ways, sql` union `)}) u`;
 };
 
 const wayIn = (shape: Shape, scope: Scope, via: Via): RawBuilder<unknown> => {
@@ -100,13 +110,13 @@ const wayIn = (shape: Shape, scope: Scope, via: Via): RawBuilder<unknown> => {
   if (via.direction === "referred") {
     return sql`${p} p join ${q} q on ${sameRow(parentScope, "q", "p")} join ${t} t on ${refers(via.edge, "q", "t")}`;
   }
+  // By the parent's key alone where that is what is referred to: the parent's row itself may be gone already.
   const direct =
-    via.edge.asText === undefined &&
     parentScope.key.length === via.edge.to.columns.length &&
     parentScope.key.every((name, index) => via.edge.to.columns[index] === name);
   if (!direct)
     return sql`${p} p join ${q} q on ${sameRow(parentScope, "q", "p")} join ${t} t on ${refers(via.edge, "t", "q")}`;
-  const joined = via.edge.columns.map((name, index) => sql`${column("t", name)} = ${column("p", `k${index + 1}`)}`);
+  const joined = via.edge.columns.map((name, index) => same(via.edge, column("t", name), column("p", `k${index + 1}`)));
   return sql`${p} p join ${t} t on ${and([...joined, ...applies(via.edge, "t")])}`;
 };
 

@@ -34,14 +34,15 @@ export const sameRow = (scope: Scope, table: string, entry: string): RawBuilder<
 /** `child.customer_id = parent.id` under the edge, and the link's own condition. */
 export const refers = (edge: Edge, child: string, parent: string): RawBuilder<unknown> =>
   and([
-    ...edge.columns.map((name, index) => {
-      const to = column(parent, edge.to.columns[index] ?? "");
-      const from = column(child, name);
-      if (edge.asText === "to") return sql`${from} = ${to}::text`;
-      return edge.asText === "both" ? sql`${from}::text = ${to}::text` : sql`${from} = ${to}`;
-    }),
+    ...edge.columns.map((name, index) => same(edge, column(child, name), column(parent, edge.to.columns[index] ?? ""))),
     ...applies(edge, child),
   ]);
+
+/** One column of a reference and what it refers to, compared as the edge says. */
+export const same = (edge: Edge, from: RawBuilder<unknown>, to: RawBuilder<unknown>): RawBuilder<unknown> => {
+  if (edge.asText === "to") return sql`${from} = ${to}::text`;
+  return edge.asText === "both" ? sql`${from}::text = ${to}::text` : sql`${from} = ${to}`;
+};
 
 export const applies = (edge: Edge, child: string): RawBuilder<unknown>[] =>
   Object.entries(edge.where).map(([name, value]) => sql`${column(child, name)}::text = ${value}`);
