@@ -27,6 +27,8 @@ export const lethe = (args: readonly string[], options: CliOptions = {}): Promis
 export type Running = {
   readonly pid: number;
   readonly kill: (signal: NodeJS.Signals) => void;
+  /** Standard error so far. */
+  readonly stderr: () => string;
   readonly ended: Promise<Ended>;
 };
 
@@ -54,5 +56,10 @@ export const startLethe = (args: readonly string[], { cwd, env, input }: CliOpti
       }),
     );
   });
-  return { pid: child.pid ?? -1, kill: (signal) => void child.kill(signal), ended };
+  return {
+    pid: child.pid ?? -1,
+    kill: (signal) => void child.kill(signal),
+    stderr: () => Buffer.concat(err).toString("utf8"),
+    ended,
+  };
 };
