@@ -21,7 +21,7 @@ export const register = (program: Command, shell: Shell): void => {
     .action(async (options: DemoOptions) => {
       const night = await demonstrate(shell, options);
       const { demoScreen } = await import("#demo/screen.ts");
-      shell.answer(document(night), () => demoScreen(night));
+      shell.answer(document(night), () => demoScreen(night, process.stdout.hasColors?.() === true));
       if (night.run.outcome === "attention") shell.exitWith(5);
       if (night.run.outcome === "stopped") shell.exitWith(1);
     });
@@ -52,13 +52,14 @@ const night = async (context: Context, workspace: Workspace, options: DemoOption
       import("#demo/peek.ts"),
       import("#demo/stopped.ts"),
     ]);
+  const began = performance.now();
   const { pool } = await found(context, workspace, options);
   const imported = await importFile(context, workspace.requests);
   const before = await peek(pool);
   await approveAll(context, { by: "demo DPO", planFor: planForApproval });
   const run = await startJob(context, await findJob("nightly"));
   const bundle = run.report ?? "";
-  context.progress.stage("verify the report");
+  context.progress.stage("Verify the report");
   const verified = await verifyBundle(bundle, await readFile(workspace.keys.public, "utf8"));
   context.progress.end(`${verified.checks.length} checks, offline, with the public key only`);
   return {
@@ -68,6 +69,7 @@ const night = async (context: Context, workspace: Workspace, options: DemoOption
     run,
     stopped: await readStopped(context),
     checks: verified.checks.length,
+    took: `${((performance.now() - began) / 1000).toFixed(1)} s`,
     report: shown(bundle),
     key: shown(workspace.keys.public),
     config: shown(workspace.config),
@@ -91,11 +93,11 @@ const found = async ({ stores, clock, progress }: Context, workspace: Workspace,
   const [store] = stores;
   if (store === undefined) throw new TypeError("the demo's configuration names one store");
   const days = calendar(clock, timeZone);
-  progress.stage("found a company");
+  progress.stage("Found a company");
   const company = generateCompany({ seed, customers, days });
   const loaded = await loadCompany(store.pool, company, days);
   progress.end(`${count.format(customers)} customers, ${count.format(loaded.rows)} rows in ${loaded.tables} tables`);
-  progress.stage("write its backups");
+  progress.stage("Write its backups");
   const { bytes } = await writeBackups(store.pool, workspace.backups, nights, days);
   progress.end(`${nights} nights, ${count.format(Math.round(bytes / 1e6))} MB`);
   const letters = writeLetters(seed, company, days);

@@ -1,6 +1,8 @@
 import type { Peek } from "#demo/peek.ts";
 import type { ImportResult } from "#intake/import-result.ts";
+import { styleText } from "node:util";
 import type { RunSummary } from "#records/run.ts";
+import { summaryText } from "#report/summary-text.ts";
 
 export type NightShown = {
   readonly imported: ImportResult;
@@ -9,7 +11,10 @@ export type NightShown = {
   readonly run: RunSummary;
   /** Requests that wait or failed, by code. */
   readonly stopped: readonly { readonly code: string; readonly requests: number }[];
+  /** Steps of the verification that passed. */
   readonly checks: number;
+  /** E.g. `12.4 s`. */
+  readonly took: string;
   /** Ways from the working directory, as the reader would type them. */
   readonly report: string;
   readonly key: string;
@@ -23,24 +28,31 @@ const whole = new Intl.NumberFormat("en-GB");
 const width = 78;
 const indent = " ".repeat(10);
 
-/** What a newcomer sees at the end: what came in, what became of it, what did not change, and how to check it. */
-export const demoScreen = (night: NightShown): string =>
-  [
+/** What a newcomer sees at the end: what became of whom, what did not change, and how to check it. */
+export const demoScreen = (night: NightShown, colour: boolean): string => {
+  const heading = (title: string): string => {
+    const text = `${title} ${"─".repeat(width - title.length - 1)}`;
+    return `\n${colour ? styleText("bold", text, { validateStream: false }) : text}`;
+  };
+  return [
+    "",
+    summaryText(
+      { ...night.run, report: night.report },
+      { title: "Lethe · Lumen Streaming GmbH (sample)", took: night.took, width, colour },
+    ),
     heading("The letter-box"),
     ...letterLines(night),
-    heading("Before and after, read back from the database"),
+    heading("Before and after, read back from the company's database"),
     ...comparison(night),
-    heading("The night"),
-    ...nightLines(night),
     heading("Check it without us"),
+    `${indent}${night.checks} checks have just passed. This repeats them, offline:`,
     `  ${night.command} verify \\`,
     `    ${night.report} \\`,
     `    --key ${night.key}`,
     heading("Try next"),
     ...suggestions(night),
   ].join("\n");
-
-const heading = (title: string): string => `\n${title} ${"─".repeat(width - title.length - 1)}`;
+};
 
 const fact = (count: number | string, text: string): string =>
   `${(typeof count === "number" ? whole.format(count) : count).padStart(8)}  ${text}`;
@@ -130,16 +142,6 @@ type SumKey = Exclude<keyof Peek, CountKey>;
 
 /** Decimal text with groups of three; never through a number, which could round. */
 const euros = (amount: string): string => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
-
-const nightLines = ({ run, checks, report }: NightShown): string[] => [
-  fact(
-    run.residuals,
-    run.residuals === 0 ? "traces found in any text, JSON or array column" : "traces found: see the report",
-  ),
-  fact(run.backups.purged, `backups older than 30 days purged, ${whole.format(run.backups.kept)} kept`),
-  fact(checks, "checks passed on the signed report"),
-  `${indent}${report}`,
-];
 
 const suggestions = ({ command, config, policy, report }: NightShown): string[] => [
   "  1  Run the night again: there is nothing left to do, and it says so.",
