@@ -1,0 +1,160 @@
+// `npm run bench`: a set-based script written by hand against `lethe run`, in turns, on the same data. `--small` is for the
+// tests: the same steps on 5,000 customers, where only correctness counts.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
+import { timeScan } from "#test/bench/scan.ts";
+import { eraseByScript } from "#test/bench/script.ts";
+import { drawSubjects, mistakesFor, totalsOf, type Subject } from "#test/bench/subjects.ts";
+import { openWorkplace, type Workplace } from "#test/bench/workplace.ts";
+
+type Plan = {
+  readonly customers: number;
+  readonly subjects: number;
+  readonly turns: number;
+  readonly sizes: readonly number[];
+};
+
+const plans: Readonly<Record<"small" | "full", Plan>> = {
+  small: { customers: 5_000, subjects: 200, turns: 1, sizes: [20, 1_000] },
+  full: { customers: 500_000, subjects: 10_000, turns: 3, sizes: [1_000, 10_000, 100_000] },
+};
+
+type Night = { readonly erase: number; readonly verify: number; readonly megabytes: number; readonly intake: number };
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+/** Whatever was changed by either side has to be right: a fast erasure that forgets a table is no erasure. */
+const expectErased = async ({ client }: Workplace, subjects: readonly Subject[]): Promise<void> => {
+  const mistakes = await mistakesFor(client, subjects);
+  if (Object.keys(mistakes).length > 0) throw new Error(`not erased: ${JSON.stringify(mistakes)}`);
+};
+
+const letheTurn = async (place: Workplace, subjects: readonly Subject[]): Promise<Night> => {
+  const intake = await place.request(subjects.map(({ email }) => email));
+  await place.client.query("checkpoint");
+  const erase = await place.lethe("run", "erase");
+  const verify = await place.lethe("run", "verify");
+  await expectErased(place, subjects);
+  const megabytes = Math.max(erase.megabytes, verify.megabytes);
+  return { erase: erase.seconds, verify: verify.seconds, megabytes, intake };
+};
+
+const scriptTurn = async (place: Workplace, subjects: readonly Subject[]): Promise<number> => {
+  await place.client.query("checkpoint");
+  const ids = subjects.map(({ id }) => id);
+  const began = performance.now();
+  await eraseByScript(place.client, ids);
+  const seconds = (performance.now() - began) / 1000;
+  await expectErased(place, subjects);
+  return seconds;
+};
+
+const bench = async (place: Workplace, { subjects, turns, sizes }: Plan) => {
+  const { client } = place;
+  const totals = await totalsOf(client);
+  let draws = 0;
+  const draw = (count: number): Promise<readonly Subject[]> => drawSubjects(client, count, (draws += 1));
+
+  say("warming up");
+  await scriptTurn(place, await draw(Math.ceil(subjects / 10)));
+  await letheTurn(place, await draw(Math.ceil(subjects / 10)));
+
+  const script: number[] = [];
+  const nights: Night[] = [];
+  for (let turn = 1; turn <= turns; turn += 1) {
+    script.push(await scriptTurn(place, await draw(subjects)));
+    nights.push(await letheTurn(place, await draw(subjects)));
+    const night = nights.at(-1);
+    say(
+      `turn ${turn}: script ${script.at(-1)?.toFixed(1)} s, erase ${night?.erase.toFixed(1)} s, verify ${night?.verify.toFixed(1)} s`,
+    );
+  }
+
+  const bySize: ({ readonly subjects: number } & Night)[] = [];
+  for (const size of sizes) {
+    const night = await letheTurn(place, await draw(size));
+    bySize.push({ subjects: size, ...night });
+    say(
+      `${size} subjects: erase ${night.erase.toFixed(1)} s, verify ${night.verify.toFixed(1)} s, ${night.megabytes.toFixed(0)} MB`,
+    );
+  }
+
+  const scan = await timeScan(client, { parallel: false });
+  const parallelScan = await timeScan(client, { parallel: true });
+  const idle: number[] = [];
+  for (let night = 0; night < turns; night += 1) idle.push((await place.lethe("run", "nightly")).seconds);
+
+  const after = await totalsOf(client);
+  if (JSON.stringify(after) !== JSON.stringify(totals)) throw new Error("totals that nobody may change have changed");
+  return { subjects, script, nights, bySize, scan, parallelScan, idle };
+};
+
+type Measured = Awaited<ReturnType<typeof bench>>;
+
+const summaryOf = ({ subjects, script, nights, bySize, scan, parallelScan, idle }: Measured) => {
+  const erase = median(nights.map((night) => night.erase));
+  const whole = median(nights.map((night) => night.erase + night.verify));
+  const verify = median(nights.map((night) => night.verify));
+  const hand = median(script);
+  const perSubject = bySize.map((night) => (1000 * (night.erase + night.verify)) / night.subjects);
+  const memory = bySize.map((night) => night.megabytes);
+  const aims: Aim[] = [
+    { what: "lethe without verification / script", measured: erase / hand, atMost: 1.5 },
+    { what: "verification / one sequential scan", measured: verify / scan, atMost: 2 },
+    { what: "peak memory, MB", measured: Math.max(...memory), atMost: 200 },
+    { what: "peak memory, most / fewest subjects", measured: (memory.at(-1) ?? 0) / (memory[0] ?? 1), atMost: 1.1 },
+    {
+      what: "ms a subject, most / fewest subjects",
+      measured: (perSubject.at(-1) ?? 0) / (perSubject[0] ?? 1),
+      atMost: 1,
+    },
+    { what: "a night with nothing due, s", measured: median(idle), atMost: 2 },
+  ];
+  return {
+    medians: { script: hand, erase, verify, eraseAndVerify: whole, scan, parallelScan, idle: median(idle) },
+    ratios: { withoutVerification: erase / hand, withVerification: whole / hand, verificationToScan: verify / scan },
+    subjectsPerSecond: { script: subjects / hand, erase: subjects / erase, eraseAndVerify: subjects / whole },
+    bySize,
+    aims,
+  };
+};
+
+const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType<typeof summaryOf>): string =>
+  [
+    `medians in seconds: script ${rounded(medians.script)}, lethe erase ${rounded(medians.erase)}, lethe verify ${rounded(medians.verify)}`,
+    `lethe / script: ${rounded(ratios.withoutVerification)} without verification, ${rounded(ratios.withVerification)} with`,
+    `subjects a second: script ${rounded(subjectsPerSecond.script)}, lethe erase ${rounded(subjectsPerSecond.erase)}, with verification ${rounded(subjectsPerSecond.eraseAndVerify)}`,
+    `one sequential scan of all text columns: ${rounded(medians.scan)} s, in parallel ${rounded(medians.parallelScan)} s`,
+    ...bySize.map(
+      (night) =>
+        `${night.subjects} subjects: ${rounded((1000 * night.erase) / night.subjects)} ms each to erase, ` +
+        `${rounded((1000 * night.verify) / night.subjects)} ms to verify, peak ${rounded(night.megabytes)} MB`,
+    ),
+    ...aims.map(aimLine),
+  ].join("\n");
+
+const { values: options } = parseArgs({
+  options: {
+    small: { type: "boolean", default: false },
+    json: { type: "boolean", default: false },
+    customers: { type: "string" },
+    turns: { type: "string" },
+  },
+});
+const plan = {
+  ...plans[options.small ? "small" : "full"],
+  ...(options.customers === undefined ? {} : { customers: Number(options.customers) }),
+  ...(options.turns === undefined ? {} : { turns: Number(options.turns) }),
+};
+const directory = await mkdtemp(join(tmpdir(), "lethe-bench-"));
+try {
+  await using place = await openWorkplace(directory, plan.customers, say);
+  say(place.settings);
+  const summary = summaryOf(await bench(place, plan));
+  process.stdout.write(`${options.json ? JSON.stringify(summary) : textOf(summary)}\n`);
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}
