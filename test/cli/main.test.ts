@@ -15,7 +15,8 @@ test("--version prints the version of the package and --help the commands", asyn
   expect(await lethe(["--version"])).toMatchObject({ code: 0, stdout: `${packageJson.version}\n`, stderr: "" });
   const help = await lethe(["--help"]);
   expect(help.code).toBe(0);
-  for (const command of ["run", "schedule", "verify"]) expect(help.stdout).toContain(`  ${command}`);
+  const commands = ["demo", "init", "request", "policy", "plan", "run", "schedule", "backups", "report", "verify"];
+  for (const command of commands) expect(help.stdout).toContain(`  ${command}`);
 });
 
 test.each([[["frobnicate"]], [["run", "frobnicate"]], [["--frobnicate"]], [["verify"]], [[]]])(
