@@ -144,7 +144,7 @@ type SumKey = Exclude<keyof Peek, CountKey>;
 const euros = (amount: string): string => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
 
 const suggestions = ({ command, config, policy, report }: NightShown): string[] => [
-  "  1  Run the night again: there is nothing left to do, and it says so.",
+  "  1  Run the night again: nobody is erased twice, and who waits still waits.",
   `     ${command} run --config ${config}`,
   "  2  Cheat: change the report, then verify as above (exit status 4).",
   `     echo >> ${report}/report.json`,
