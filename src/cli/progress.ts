@@ -37,7 +37,7 @@ export const terminalProgress = (
     const line = `${stage.label}${stage.detail === "" ? "" : `  ${stage.detail}`}`;
     shown = moving;
     // One column stays free: a line that fills the terminal exactly would wrap and leave a trace.
-    stream.write(moving ? `${clearLine}  ${fit(line, (stream.columns ?? 80) - 3)}` : `${line}\n`);
+    stream.write(moving ? `${clearLine}  ${fit(line, widthOf(stream) - 3)}` : `${line}\n`);
   };
   const hide = (): void => {
     if (shown) stream.write(clearLine);
@@ -80,6 +80,9 @@ const besides = (stream: ProgressStream, before: () => void, after: () => void):
   };
   return Object.assign(Object.create(stream), { write }) as NodeJS.WritableStream;
 };
+
+// A terminal that does not know its size says 0.
+const widthOf = ({ columns = 0 }: ProgressStream): number => (columns > 0 ? columns : 80);
 
 const fit = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;

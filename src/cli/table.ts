@@ -10,7 +10,8 @@ const narrowest = 4;
 export const table = (
   rows: readonly (readonly (string | number)[])[],
   columns: readonly Column[],
-  width: number = process.stdout.columns ?? Number.POSITIVE_INFINITY,
+  // Undefined where there is no terminal, 0 where it does not know its size.
+  width: number = process.stdout.columns || Number.POSITIVE_INFINITY,
 ): string => {
   const cells = rows.map((row) => columns.map((_, index) => plain(row[index] ?? "")));
   const titles = columns.map(({ title }) => title);

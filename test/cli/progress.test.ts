@@ -48,6 +48,12 @@ test("never writes more columns than the terminal has, and never a control chara
   expect(written().replaceAll("\r\u001B[2K", "")).not.toMatch(/\p{Cc}/u);
 });
 
+test("a terminal that does not know its size gets lines that can be read", () => {
+  const { progress, written } = recorder(true, 0);
+  progress.stage("execute");
+  expect(written()).toContain("execute");
+});
+
 test("other output takes the moving line away first and brings it back below", () => {
   const { progress, written } = recorder(true);
   progress.stage("verify");
