@@ -40,7 +40,7 @@ export const summarySheet: SummarySheet = {
         title: "Where the requests stand",
         bars: ({ requests: { counts } }): Bar[] => [
           { label: "Done", value: counts.done, tone: "good" },
-          { label: "Pending", value: counts.pending - counts.blocked, tone: "accent" },
+          { label: "Pending, not blocked", value: counts.pending - counts.blocked, tone: "accent" },
           { label: "Blocked", value: counts.blocked, tone: "warn" },
           { label: "Failed", value: counts.failed, tone: "bad" },
           { label: "Refused", value: counts.refused, tone: "muted" },
@@ -55,10 +55,11 @@ export const summarySheet: SummarySheet = {
           { label: "Retained by law", value: totals.retained, tone: "warn" },
           { label: "Spared (shared)", value: totals.spared, tone: "muted" },
         ],
-        note: ({ totals }) =>
-          totals.unequal === 0
-            ? "Analytics: totals before and after are equal."
-            : `Analytics: ${totals.unequal} totals differ.`,
+        note: ({ totals }) => {
+          if (totals.compared === 0) return "No analytics were changed.";
+          if (totals.unequal > 0) return `Analytics: ${totals.unequal} of ${totals.compared} totals differ.`;
+          return `Analytics: ${totals.compared} totals are equal before and after.`;
+        },
       },
     ],
     [
@@ -84,7 +85,9 @@ export const summarySheet: SummarySheet = {
           const oldest = backups.flatMap((repository) => repository.oldest ?? []).toSorted()[0];
           const exceptions = backups.reduce((sum, repository) => sum + repository.exceptions.length, 0);
           const age = oldest === undefined ? "No backup is kept." : `The oldest was taken on ${oldest.slice(0, 10)}.`;
-          return exceptions === 0 ? age : `${age} Kept too long: ${exceptions}, see Exceptions.`;
+          return exceptions === 0
+            ? age
+            : `${age} ${exceptions === 1 ? "1 exception" : `${exceptions} exceptions`}, see Exceptions.`;
         },
       },
     ],

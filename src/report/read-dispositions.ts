@@ -46,9 +46,9 @@ export const readTotals = async (snapshot: Snapshot, { ids }: Scope): Promise<Re
         coalesce(sum(spared), 0)::bigint as spared,
         (select count(*) from (select distinct request_id, store, table_name, column_name from lethe.residual
           where run_id = any(${ids}::text[])) as place) as residuals,
-        (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal,
-        (select count(*) from lethe.anonymity where run_id = any(${ids}::text[]) and k < threshold and rows > 0) as "belowThreshold"
+        (select count(*) from lethe.conserved where run_id = any(${ids}::text[])) as compared,
+        (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal
       from lethe.disposition where run_id = any(${ids}::text[])`,
   );
-  return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0, unequal: 0, belowThreshold: 0 };
+  return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0, compared: 0, unequal: 0 };
 };

@@ -29,8 +29,9 @@ export type ReportTotals = {
   readonly retained: number;
   readonly spared: number;
   readonly residuals: number;
+  /** Totals of analytics that were read before and after, and how many of them differ. */
+  readonly compared: number;
   readonly unequal: number;
-  readonly belowThreshold: number;
 };
 
 /** The parts that do: each call reads them again from the start, in the same order and from the same snapshot. */

@@ -237,7 +237,7 @@ const headFor = (requests: number): ReportHead => {
     },
     policies: [{ store: "shop", name: "shop", version: 3, digest }],
     requests: { counts, deadlines, listed: requests, closedEarlier: 0 },
-    totals: { erased: 510, anonymised: 1257, retained: 1180, spared: 7, residuals: 1, unequal: 0, belowThreshold: 0 },
+    totals: { erased: 510, anonymised: 1257, retained: 1180, spared: 7, residuals: 1, compared: 18, unequal: 0 },
     backups,
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
