@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import type { SoughtProfile } from "#verify/sought.ts";
+import { phoneRun, type SoughtProfile } from "#verify/sought.ts";
 
 /** Where something was found: how many rows, never the value. */
 export type Hit = { readonly request: number; readonly table: string; readonly column: string; readonly rows: number };
@@ -18,7 +18,7 @@ export const searchTable = async (
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
   const columns = table.columns.filter((column) => column.shape !== "other").map((column) => column.name);
-  if (columns.length === 0 || profile.tokens + profile.phones === 0) return [];
+  if (columns.length === 0 || (profile.token === undefined && profile.phone === undefined)) return [];
   const source = sql.id(table.schema, table.relation);
   const result =
     await sql<Hit>`select w.request, k.name as "column", count(distinct (t.tableoid, t.ctid)) as rows, ${table.name}::text as "table"
@@ -35,7 +35,7 @@ export const searchStatistics = async (
   catalog: Catalog,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
-  if (profile.tokens + profile.phones === 0) return [];
+  if (profile.token === undefined && profile.phone === undefined) return [];
   const schemas = [...new Set([...catalog.tables.values()].map((table) => table.schema))];
   const source = sql`(select schemaname, tablename, attname, most_common_vals::text as common, histogram_bounds::text as bounds
     from pg_stats where schemaname = any (${schemas}))`;
@@ -47,16 +47,18 @@ export const searchStatistics = async (
 
 const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: SoughtProfile): RawBuilder<unknown> => {
   const cells = columns.map((name) => ({ name, text: sql`${sql.ref(`t.${name}`)}::text` }));
-  const tokens = profile.tokens === 0 ? [] : cells.map(({ name, text }) => tokensOf(name, text, profile));
-  const phones = profile.phones === 0 ? [] : cells.map(({ name, text }) => phonesOf(name, text));
-  const worth = [
-    ...(profile.tokens === 0 ? [] : cells.map(({ text }) => mayHoldToken(text, profile))),
-    ...(profile.phones === 0 ? [] : cells.map(({ text }) => mayHoldPhone(text))),
-  ];
+  const { token, phone } = profile;
+  const parts = cells.flatMap(({ name, text }) => [
+    ...(token === undefined ? [] : [tokensOf(name, text, token, profile.inner)]),
+    ...(phone === undefined ? [] : [phonesOf(name, text)]),
+  ]);
+  // One look at the whole row first: most rows of most tables hold nothing that could be an identifier.
+  const row = sql`concat_ws(e'\\n', ${sql.join(cells.map(({ text }) => text))})`;
+  const worth = [token, phone].filter((pattern) => pattern !== undefined).join("|");
   return sql`from ${source} t
-    cross join lateral (${sql.join([...tokens, ...phones], sql` union `)}) k
+    cross join lateral (${sql.join(parts, sql` union `)}) k
     join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form
-    where ${sql.join(worth, sql` or `)}
+    where ${row} ~* ${worth}
     group by w.request, k.name`;
 };
 
@@ -64,39 +66,21 @@ const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: 
 const decoded = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`replace(replace(lower(${text}), '%40', '@'), '%2b', '+')`;
 
-const tokensOf = (name: string, text: RawBuilder<unknown>, profile: SoughtProfile): RawBuilder<unknown> => {
-  const separators = `[^[:alnum:]${bracketed(profile.inner)}]+`;
-  return sql`select ${name}::text as name, 'token'::text as kind, btrim(token, ${profile.inner}) as form
-    from regexp_split_to_table(${decoded(text)}, ${separators}) token where ${mayHoldToken(text, profile)}`;
+const tokensOf = (name: string, text: RawBuilder<unknown>, worth: string, inner: string): RawBuilder<unknown> => {
+  const separators = `[^[:alnum:]${bracketed(inner)}]+`;
+  return sql`select ${name}::text as name, 'token'::text as kind, btrim(token, ${inner}) as form
+    from regexp_split_to_table(${decoded(text)}, ${separators}) token where ${text} ~* ${worth}`;
 };
 
 /** For a bracket expression of a POSIX pattern: `]`, `^`, `-` and `\` mean something there. */
 const bracketed = (characters: string): string => characters.replaceAll(/[\]^\-\\[]/g, String.raw`\$&`);
 
-const mayHoldToken = (text: RawBuilder<unknown>, { anchors, shortest }: SoughtProfile): RawBuilder<unknown> => {
-  const longEnough = sql`octet_length(${text}) >= ${sql.lit(shortest)}`;
-  if (anchors.length === 0) return longEnough;
-  const holds = anchors.map((anchor) =>
-    anchor === "@"
-      ? sql`(${text} like '%@%' or ${text} like ${sql.lit(String.raw`%\%40%`)})`
-      : sql`${text} ilike ${`%${anchor.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`}`,
-  );
-  return sql`(${longEnough} and (${sql.join(holds, sql` or `)}))`;
-};
-
-/** Seven digits or more, with the separators that people put between them. */
-const phoneRun = String.raw`\d(?:[\s()./-]*\d){6,}`;
-
-/** E.164 allows fifteen digits; a longer run of digits is several things written side by side, or a prefix with a number. */
+/** E.164 allows fifteen digits, and two zeros may stand before; a longer run is several things written side by side. */
 const longestPhone = 17;
-
-const mayHoldPhone = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
-  sql`(octet_length(${text}) >= 7 and ${text} ~ ${sql.lit(phoneRun)})`;
 
 const phonesOf = (name: string, text: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`select ${name}::text, 'phone'::text, form from (
-      select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${`(${phoneRun})`}, 'g') run
-      where ${mayHoldPhone(text)}) r
+      select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${phoneRun}, 'g') run) r
     cross join lateral (
       select digits as form where length(digits) <= ${sql.lit(longestPhone)}
       union all
