@@ -21,25 +21,26 @@ export const register = (program: Command, shell: Shell): void => {
     .action(async (options: DemoOptions) => {
       const night = await demonstrate(shell, options);
       const { demoScreen } = await import("#demo/screen.ts");
-      shell.answer(document(night), () => demoScreen(night, process.stdout.hasColors?.() === true));
+      shell.answer(document(night), () => demoScreen(night, process.stdout.isTTY && process.stdout.hasColors()));
       if (night.run.outcome === "attention") shell.exitWith(5);
       if (night.run.outcome === "stopped") shell.exitWith(1);
     });
 };
 
 const demonstrate = async (shell: Shell, options: DemoOptions): Promise<NightShown> => {
-  const [{ furnish }, { freshServer }] = await Promise.all([import("#demo/workspace.ts"), import("#demo/server.ts")]);
+  const [{ claim, furnish }, { freshServer }] = await Promise.all([
+    import("#demo/workspace.ts"),
+    import("#demo/server.ts"),
+  ]);
+  const directory = resolve(options.directory);
+  await claim(directory);
   if (!shell.options().json)
     process.stderr.write("A sample company, on a PostgreSQL of its own. Nothing else is touched.\n\n");
-  const workspace = await furnish(resolve(options.directory));
-  const server = await freshServer(workspace.directory);
-  try {
-    // The commands below are the real ones: they find the company as they would find anybody's, by its configuration.
-    const inside = makeShell(() => ({ ...shell.options(), config: workspace.config }), { status: 0, answered: false });
-    return await inside.withContext((context) => night(context, workspace, options));
-  } finally {
-    await server.stop();
-  }
+  await using _server = await freshServer(directory);
+  const workspace = await furnish(directory);
+  // The commands inside are the real ones: they find the company as they would find anybody's, by its configuration.
+  const inside = makeShell(() => ({ ...shell.options(), config: workspace.config }), { status: 0, answered: false });
+  return await inside.withContext((context) => night(context, workspace, options));
 };
 
 const night = async (context: Context, workspace: Workspace, options: DemoOptions): Promise<NightShown> => {

@@ -1,37 +1,45 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { startEmbedded, type EmbeddedServer } from "#db/embedded.ts";
-import { closePool, openPool, withClient } from "#db/pool.ts";
+import pg from "pg";
+import { startEmbedded } from "#db/embedded.ts";
 import { embeddedDirectory } from "#open-context.ts";
 import { LetheError } from "#lib/errors.ts";
 import { databases } from "#demo/workspace.ts";
 
+/** Number of the advisory lock that a demo holds while it lives in its directory: "demo" in ASCII. */
+const demoLock = 0x64656d6f;
+
 /**
- * Starts the demo's PostgreSQL with empty databases for the company and for Lethe. Throws `RUN_IN_PROGRESS` when another
- * demo is at work in the same directory; what a killed one left is removed.
+ * Starts the demo's PostgreSQL with empty databases for the company and for Lethe. Throws `RUN_IN_PROGRESS`, with nothing
+ * changed, when another demo is at work in the same directory; what a killed one left is removed.
  */
-export const freshServer = async (directory: string): Promise<EmbeddedServer> => {
+export const freshServer = async (directory: string): Promise<AsyncDisposable> => {
+  await using opened = new AsyncDisposableStack();
   const server = await startEmbedded(embeddedDirectory({ directory }));
-  const pool = openPool({ url: server.url("postgres"), applicationName: "lethe demo", label: "demo" });
-  const names = Object.values(databases);
-  try {
-    await withClient(pool, async (client) => {
-      // The server needs a moment to notice that a client was killed.
-      for (let patience = 20; ; patience -= 1) {
-        const { rowCount } = await client.query("select from pg_stat_activity where datname = any ($1)", [names]);
-        if (rowCount === 0) break;
-        if (patience === 0) throw atWork();
-        await sleep(150);
-      }
-      for (const name of names) await client.query(`drop database if exists ${name}`);
-    });
-    for (const name of names) await server.ensureDatabase(name);
-    return server;
-  } catch (error) {
-    await server.stop();
-    throw error;
-  } finally {
-    await closePool(pool);
+  opened.defer(() => server.stop());
+  const client = new pg.Client({ connectionString: server.url("postgres"), application_name: "lethe demo" });
+  client.on("error", () => undefined);
+  await client.connect();
+  // Held until the demo ends, however it ends.
+  opened.defer(() => client.end());
+  // The server needs a moment to notice that the clients of a killed demo are gone.
+  for (let patience = 20; !(await isFree(client)); patience -= 1) {
+    if (patience === 0) throw atWork();
+    await sleep(150);
   }
+  for (const name of Object.values(databases)) {
+    await client.query(`drop database if exists ${name}`);
+    await server.ensureDatabase(name);
+  }
+  return opened.move();
+};
+
+const isFree = async (client: pg.Client): Promise<boolean> => {
+  const { rows } = await client.query<{ free: boolean }>(
+    `select pg_try_advisory_lock($1)
+        and not exists (select from pg_stat_activity where datname = any ($2)) as free`,
+    [demoLock, Object.values(databases)],
+  );
+  return rows[0]?.free === true;
 };
 
 const atWork = (): LetheError =>

@@ -36,11 +36,10 @@ keys: { signing: keys/signing.pem, pseudonym: keys/pseudonym.key }
 `;
 
 /**
- * Empties and furnishes the directory: configuration, keys, policy. The embedded PostgreSQL in it stays, since starting one
- * takes longer than emptying it. Throws `FILE_EXISTS` for a directory that holds something and is not ours.
+ * Empties and furnishes a directory that was claimed: configuration, keys, policy. The embedded PostgreSQL in it stays,
+ * since making one takes longer than emptying it.
  */
 export const furnish = async (directory: string): Promise<Workspace> => {
-  await claim(directory);
   for (const name of ["backups", "keys", "reports", "lethe.yaml", "policy.yaml", "requests.csv"]) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
@@ -56,7 +55,8 @@ export const furnish = async (directory: string): Promise<Workspace> => {
   };
 };
 
-const claim = async (directory: string): Promise<void> => {
+/** Makes the directory ours. Throws `FILE_EXISTS` when it holds something and is not. */
+export const claim = async (directory: string): Promise<void> => {
   await mkdir(directory, { recursive: true });
   const names = await readdir(directory);
   if (names.length === 0) await writeFile(join(directory, marker), mark, { flag: "wx" });

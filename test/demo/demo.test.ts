@@ -1,6 +1,7 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import ExcelJS from "exceljs";
 import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -134,6 +135,14 @@ describe("lethe demo", () => {
     }
   });
 
+  it("refuses to start while another demo is at work in the directory, and leaves that one alone", async () => {
+    const other = lethe(demo, { cwd: directory });
+    await untilAtWork();
+    const refused = await lethe([...demo, "--json"], { cwd: directory });
+    expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([1, { error: { code: "RUN_IN_PROGRESS" } }]);
+    expect((await other).code).toBe(0);
+  }, 120_000);
+
   it("refuses a directory that somebody else filled, and leaves it as it was", async () => {
     const foreign = join(directory, "foreign");
     await mkdir(foreign);
@@ -144,6 +153,12 @@ describe("lethe demo", () => {
     expect(await readdir(foreign)).toEqual(["lethe.yaml"]);
   });
 });
+
+/** Until a demo has begun to furnish the directory again: the old requests are gone. */
+const untilAtWork = async (): Promise<void> => {
+  const requests = join(directory, ".lethe/demo/requests.csv");
+  while (await stat(requests).catch(() => undefined)) await sleep(20);
+};
 
 const textOfWorkbook = async (path: string): Promise<string> => {
   const workbook = new ExcelJS.Workbook();
