@@ -19,7 +19,12 @@ export type Keys = {
 };
 
 /** A database we act on, with the policy for it. */
-export type Store = { readonly name: string; readonly pool: Pool; readonly policy: Policy; readonly config: StoreConfig };
+export type Store = {
+  readonly name: string;
+  readonly pool: Pool;
+  readonly policy: Policy;
+  readonly config: StoreConfig;
+};
 
 /** Lethe's own database. */
 export type State = { readonly pool: Pool; readonly db: Kysely<StateDb> };

@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import type { ListedRepository } from "#backups/list.ts";
 import { findJob, startJob } from "#cli/jobs.ts";
-import { runScreen } from "#cli/run-screen.ts";
 import type { Shell } from "#cli/shell.ts";
 import { table } from "#cli/table.ts";
 
@@ -31,7 +30,8 @@ export const register = (program: Command, shell: Shell): void => {
     .action(async () => {
       const job = await findJob("backups");
       const summary = await shell.withContext((context) => startJob(context, job));
-      shell.answer(summary, () => runScreen(summary));
+      const { summaryText } = await import("#report/summary-text.ts");
+      shell.answer(summary, () => summaryText(summary, { title: "backups" }));
       if (summary.outcome === "attention") shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
     });

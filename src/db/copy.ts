@@ -14,7 +14,9 @@ const encode = (value: CopyValue): string => {
   return String(value).replaceAll(/[\\\t\n\r]/g, (character) => escapes[character] as string);
 };
 
-async function* lines(rows: Iterable<readonly CopyValue[]> | AsyncIterable<readonly CopyValue[]>): AsyncGenerator<string> {
+async function* lines(
+  rows: Iterable<readonly CopyValue[]> | AsyncIterable<readonly CopyValue[]>,
+): AsyncGenerator<string> {
   let chunk = "";
   for await (const row of rows) {
     chunk += `${row.map(encode).join("\t")}\n`;
@@ -35,8 +37,12 @@ export const copyInto = async (
   target: string,
   rows: Iterable<readonly CopyValue[]> | AsyncIterable<readonly CopyValue[]>,
 ): Promise<void> => {
-  await pipeline(Readable.from(lines(rows), { objectMode: false }), client.query(copyFrom(`copy ${target} from stdin`)));
+  await pipeline(
+    Readable.from(lines(rows), { objectMode: false }),
+    client.query(copyFrom(`copy ${target} from stdin`)),
+  );
 };
 
 /** Streams the result of a query out as text-format bytes: memory does not grow with it. */
-export const copyOut = (client: pg.PoolClient, query: string): Readable => client.query(copyTo(`copy (${query}) to stdout`));
+export const copyOut = (client: pg.PoolClient, query: string): Readable =>
+  client.query(copyTo(`copy (${query}) to stdout`));

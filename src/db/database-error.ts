@@ -47,9 +47,11 @@ const networkCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ETIM
 const lostMessages = /Connection terminated|connection error|not queryable|ECONNRESET|EPIPE|timeout exceeded/i;
 
 const codeFor = (sqlstate: string): [ErrorCode, string] => {
-  if (sqlstate === "25006" || sqlstate === "57P05") return ["DATABASE_READ_ONLY", "point Lethe at the primary, not at a replica or a read-only session"];
+  if (sqlstate === "25006" || sqlstate === "57P05")
+    return ["DATABASE_READ_ONLY", "point Lethe at the primary, not at a replica or a read-only session"];
   if (sqlstate === "42501") return ["DATABASE_PRIVILEGE", "grant the role what `lethe init` printed"];
-  if (/^(08|57P0[1-4]|58)/.test(sqlstate)) return ["DATABASE_LOST", "check the server; run again, nothing is half done"];
+  if (/^(08|57P0[1-4]|58)/.test(sqlstate))
+    return ["DATABASE_LOST", "check the server; run again, nothing is half done"];
   if (/^(28|3D|53300)/.test(sqlstate)) return ["DATABASE_REFUSED", "check url, role and password in the configuration"];
   return ["DATABASE_FAILED", "look the SQLSTATE up in the PostgreSQL manual, appendix A; run again after mending"];
 };

@@ -102,7 +102,14 @@ export type SubjectTable = {
 /** Read from the root row before anything changed: what must not be found again. Deleted with the request's identifiers. */
 export type SubjectIdentifierTable = { request_id: number; store: string; kind: string; value: string };
 
-export type PlanTable = { hash: string; shape: string; store: string; run_id: string | null; frozen_at: string; body: string };
+export type PlanTable = {
+  hash: string;
+  shape: string;
+  store: string;
+  run_id: string | null;
+  frozen_at: string;
+  body: string;
+};
 
 export type BatchTable = {
   id: string;

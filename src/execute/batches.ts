@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
-import { canonicalJson, type Json } from "#lib/canonical.ts";
+import { canonicalJson } from "#lib/canonical.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Policy } from "#policy/policy.ts";
 import { erasableFrom } from "#policy/retention.ts";
@@ -27,7 +27,7 @@ export const freezeBatch = async (
   const at = ctx.clock.now();
   const requests = [...batch.requests];
   await ctx.state.db.transaction().execute(async (tx) => {
-    const body = canonicalJson({ plan, shape } as unknown as Json);
+    const body = canonicalJson({ plan, shape });
     await sql`insert into lethe.plan (hash, shape, store, run_id, frozen_at, body)
       values (${batch.planHash}, ${plan.shape}, ${plan.store}, ${run.id}, ${at.toString()}, ${body}) on conflict (hash) do nothing`.execute(
       tx,

@@ -1,5 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
-import { digestOf, type Json } from "#lib/canonical.ts";
+import { digestOf } from "#lib/canonical.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Plan, RowSet, Shape } from "#records/plan.ts";
 import { contradictions } from "#plan/contradictions.ts";
@@ -111,13 +111,13 @@ const refreshesOf = (policy: Policy, catalog: Catalog): readonly string[] => {
 };
 
 /** The digest that approval binds to. */
-export const shapeDigest = (shape: Shape): string => digestOf(shape as unknown as Json);
+export const shapeDigest = (shape: Shape): string => digestOf(shape);
 
 /** The frozen value: deep-frozen, so that nothing between saving it and running it can change it (I2). */
 export const planOf = (shape: Shape, requests: readonly string[], rowSets: readonly RowSet[]): Plan =>
   deepFreeze({ version: 1, store: shape.store, shape: shapeDigest(shape), requests: requests.toSorted(), rowSets });
 
-export const planHash = (plan: Plan): string => digestOf(plan as unknown as Json);
+export const planHash = (plan: Plan): string => digestOf(plan);
 
 const deepFreeze = <T>(value: T): T => {
   if (typeof value === "object" && value !== null && !Object.isFrozen(value)) {
