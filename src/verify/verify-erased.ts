@@ -37,7 +37,13 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   await recordMeasures(ctx, run, anonymity);
   const failed = await failResiduals(ctx, run, hits);
   const erased = await declareErased(ctx, run);
+  if (erased > 0) await forgetDeadRows(ctx);
   return { erased, failed };
+};
+
+/** I8: a deleted row stays in its page until VACUUM; the tables that held identifiers are ours to clean. */
+const forgetDeadRows = async (ctx: Context): Promise<void> => {
+  await sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject`.execute(ctx.state.db);
 };
 
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {
