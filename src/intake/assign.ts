@@ -10,7 +10,8 @@ export type Outcome =
   | { readonly kind: "repeated" }
   | { readonly kind: "rejected"; readonly code: RowCode };
 
-type Target = {
+/** A request that entrants come to: one that is opened here, or an open one that they repeat. */
+export type Target = {
   /** Undefined until a new request has been inserted. */
   id: number | undefined;
   readonly ref: string;
@@ -28,13 +29,11 @@ type Target = {
   readonly ground: Ground | undefined;
 };
 
-export type Opened = Target;
-export type Joined = Target;
-
 export type Assignment = {
   readonly outcomes: readonly { readonly outcome: Outcome; readonly target: Target | undefined }[];
-  readonly opened: readonly Opened[];
-  readonly joined: readonly Joined[];
+  readonly opened: readonly Target[];
+  /** Of the register, repeated at least once. */
+  readonly joined: readonly Target[];
   readonly events: readonly LedgerEvent[];
 };
 

@@ -13,7 +13,7 @@ export const cellText = (value: CellValue): string => {
   if (typeof value === "string") return value;
   if (typeof value === "number") return Number.isSafeInteger(value) ? String(value) : numberText(value);
   if (typeof value === "boolean") return String(value);
-  if (value instanceof Date) return dateText(value);
+  if ("getTime" in value) return dateText(value);
   if ("richText" in value) return value.richText.map(({ text }) => text).join("");
   if ("hyperlink" in value) return value.text;
   return formula;
@@ -22,7 +22,7 @@ export const cellText = (value: CellValue): string => {
 // Beyond 2^53 Excel itself has lost digits: such an id would name somebody else.
 const numberText = (value: number): string => (Number.isInteger(value) ? formula : String(value));
 
-const dateText = (date: Date): string => {
+const dateText = (date: Parameters<typeof fromDate>[0]): string => {
   if (Number.isNaN(date.getTime())) return formula;
   const text = fromDate(date).toString({ smallestUnit: "millisecond" });
   return text.endsWith("T00:00:00.000Z") ? text.slice(0, 10) : text.slice(0, -1);

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { assign, type Joined, type Outcome, type Opened } from "#intake/assign.ts";
+import { assign, type Outcome, type Target } from "#intake/assign.ts";
 import { openRequestsNaming } from "#intake/open-requests.ts";
 import type { Entrant } from "#intake/row.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -39,7 +39,7 @@ export const enterRequests = async (
 
 const insertRequests = async (
   db: Kysely<StateDb>,
-  opened: readonly Opened[],
+  opened: readonly Target[],
   now: string,
 ): Promise<Map<string, number>> => {
   if (opened.length === 0) return new Map();
@@ -55,7 +55,7 @@ const insertRequests = async (
   return new Map(rows.map(({ id, ref }) => [ref, id]));
 };
 
-const insertIdentifiers = async (db: Kysely<StateDb>, targets: readonly (Opened | Joined)[]): Promise<void> => {
+const insertIdentifiers = async (db: Kysely<StateDb>, targets: readonly Target[]): Promise<void> => {
   const rows = targets.flatMap(({ id, further }) => further.map((identifier: Identifier) => ({ id, ...identifier })));
   if (rows.length === 0) return;
   await sql`insert into lethe.request_identifier (request_id, kind, value)
@@ -65,7 +65,7 @@ const insertIdentifiers = async (db: Kysely<StateDb>, targets: readonly (Opened 
 };
 
 // The earliest receipt is the one that starts the month: asking again neither extends nor shortens it.
-const countRepeats = async (db: Kysely<StateDb>, joined: readonly Joined[]): Promise<void> => {
+const countRepeats = async (db: Kysely<StateDb>, joined: readonly Target[]): Promise<void> => {
   if (joined.length === 0) return;
   await sql`update lethe.request as request set
       repeats = request.repeats + again.times,

@@ -1,3 +1,4 @@
+import { sql } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { enterRequests } from "#intake/enter.ts";
@@ -58,7 +59,7 @@ export async function* listRequests(ctx: Context, { state, overdue }: RequestFil
       let query = db
         .selectFrom("lethe.request")
         .select(["id", "ref", "state", "received_on", "due_on", "code"])
-        .where(({ eb, refTuple, tuple }) => eb(refTuple("due_on", "id"), ">", tuple(due, id)))
+        .where(sql<boolean>`(due_on, id) > (${due}::date, ${id}::bigint)`)
         .orderBy("due_on")
         .orderBy("id")
         .limit(pageSize);

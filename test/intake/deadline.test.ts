@@ -80,7 +80,7 @@ test.each([
 test("who asks later is never due earlier", () => {
   fc.assert(
     fc.property(anyDay, anyDay, anywhere, (one, other, where) => {
-      const [first, second] = [one, other].toSorted(Temporal.PlainDate.compare) as [
+      const [first, second] = [one, other].toSorted((a, b) => Temporal.PlainDate.compare(a, b)) as [
         Temporal.PlainDate,
         Temporal.PlainDate,
       ];
