@@ -30,9 +30,10 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .option("--device-id <id>")
     .option("--received <date>", "ISO date, or ISO instant; today unless given")
     .option("--ground <letter>", "a to f of Art. 17(1) GDPR")
-    .option("--stdin", "read lines like email=… from standard input instead")
+    .option("--stdin", "read lines like email=… from standard input too")
     .action(async (options: FieldOptions & { readonly stdin?: true }) => {
-      const fields = options.stdin === true ? await readFieldLines(process.stdin) : fieldsFrom(options);
+      const lines = options.stdin === true ? await readFieldLines(process.stdin) : {};
+      const fields = { ...fieldsFrom(options), ...lines };
       const added = await shell.withContext((context) => addRequest(context, fields));
       shell.answer(added, () => addedText(added));
     });
