@@ -49,6 +49,7 @@ export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
     }
   }
 
+  deepen(levels, owning);
   const ordered = new Map([...levels].toSorted(([, a], [, b]) => a - b));
   const nearer = (from: string, to: string): boolean => (levels.get(from) ?? Infinity) < (levels.get(to) ?? Infinity);
   const vias = new Map<string, Via[]>();
@@ -65,6 +66,28 @@ export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
     );
   }
   return { levels: ordered, vias, selves: ownedSelves(policy, edges, levels), referred };
+};
+
+/**
+ * A link is the policy's word that rows belong where it leads, however far away that is: one history table may be linked to customers
+ * and to their addresses. Its table comes after all of them; where links go round in a circle, the nearest one counts.
+ */
+const deepen = (levels: Map<string, number>, owning: readonly Edge[]): void => {
+  const found = new Map(levels);
+  const leading = owning.filter((edge) => {
+    const [level, parent] = [found.get(edge.table), found.get(edge.to.table)];
+    return level !== undefined && parent !== undefined && (edge.declared === "link" || parent < level);
+  });
+  for (let round = 0; round < found.size; round += 1) {
+    let moved = false;
+    for (const edge of leading) {
+      const parent = levels.get(edge.to.table) ?? 0;
+      if ((levels.get(edge.table) ?? 0) > parent) continue;
+      levels.set(edge.table, parent + 1);
+      moved = true;
+    }
+    if (!moved) return;
+  }
 };
 
 const growChildren = (levels: Map<string, number>, owning: readonly Edge[]): void => {

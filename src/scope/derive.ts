@@ -96,7 +96,9 @@ const rowsOf = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     return sql`select s.request, ${keys} from ${subjects} s
       join ${tableName(scope.table)} t on ${column("t", shape.root.key)} = s.key::${sql.raw(shape.root.keyType)}`;
   }
-  const ways = scope.via.map((via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)}`);
+  const ways = scope.via.map(
+    (via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)} where not p.spared`,
+  );
   // UNION also removes duplicates: a row that is reached in two ways is in scope once. One way from child to parent has none.
   const single = scope.via.length === 1 && scope.via[0]?.direction === "refers";
   return single ? sql.join(ways) : sql`select * from (${sql.join(ways, sql` union `)}) u`;
