@@ -12,6 +12,8 @@ export async function* inChunks<R>(
   query: CompiledQuery<R>,
   size = 1_000,
 ): AsyncGenerator<readonly R[]> {
+  // The planner expects a cursor to be read for a tenth; on tables that nobody has analysed yet it then picks nested loops.
+  await client.query("set local cursor_tuple_fraction = 1");
   await client.query(`declare lethe_chunks no scroll cursor for ${query.sql}`, [...query.parameters]);
   for (;;) {
     const { rows } = await client.query(`fetch ${size} from lethe_chunks`);
