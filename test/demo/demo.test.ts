@@ -13,6 +13,7 @@ import type { Person } from "#demo/people.ts";
 import { writeLetters } from "#demo/requests.ts";
 import { databases, timeZone } from "#demo/workspace.ts";
 import { fixedClock } from "#lib/clock.ts";
+import { expectTamperEvident } from "#test/evidence/tamper.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
 
 const now = Temporal.Now.instant().round("second").toString();
@@ -85,6 +86,12 @@ describe("lethe demo", () => {
 
   it("purges the backups that are older than thirty days", () => {
     expect(shown().backups.purged).toBeGreaterThanOrEqual(14);
+  });
+
+  it("leaves a bundle in which no bit of any file can change unseen", async () => {
+    const { report, key } = shown().verified;
+    const publicKey = await readFile(join(directory, key), "utf8");
+    expect(await expectTamperEvident(join(directory, report), publicKey, { samples: 48 })).toBe(5 * 48);
   });
 
   it("leaves a bundle that verifies with the public key alone", async () => {
