@@ -77,6 +77,16 @@ export const databaseError = (error: unknown, label: string): unknown => {
       cause: error,
     });
   }
+  if (/does not support SSL/.test(error.message)) {
+    return new LetheError(
+      "DATABASE_REFUSED",
+      `database ${label}: the server does not speak TLS, which the address demands`,
+      {
+        hint: "set up TLS on the server, or write sslmode=disable into the address where the network is trusted",
+        cause: error,
+      },
+    );
+  }
   if (network === "ECONNRESET" || network === "EPIPE" || lostMessages.test(error.message)) {
     return new LetheError("DATABASE_LOST", `database ${label}: the connection broke`, {
       hint: "check the server; run again, nothing is half done",
