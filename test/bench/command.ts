@@ -26,7 +26,7 @@ export const timeLethe = (
     const [program = process.execPath, ...rest] = command;
     const child = spawn(program, ["--import", witness, ...rest, "--json", ...args], {
       cwd,
-      env: { ...process.env, LETHE_LOG: "silent", ...env },
+      env: { ...process.env, LETHE_LOG: process.env["LETHE_LOG"] ?? "silent", ...env },
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     const output = child.stdio.slice(1).map((stream) => collect(stream as Readable));

@@ -8,7 +8,7 @@ import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
 import { drawSubjects, mistakesFor, totalsOf, type Subject } from "#test/bench/subjects.ts";
-import { openWorkplace, type Workplace } from "#test/bench/workplace.ts";
+import { openWorkplace, serverSettings, type Workplace } from "#test/bench/workplace.ts";
 
 type Plan = {
   readonly customers: number;
@@ -18,7 +18,7 @@ type Plan = {
 };
 
 const plans: Readonly<Record<"small" | "full", Plan>> = {
-  small: { customers: 5_000, subjects: 200, turns: 1, sizes: [20, 1_000] },
+  small: { customers: 5_000, subjects: 100, turns: 1, sizes: [10, 100] },
   full: { customers: 500_000, subjects: 10_000, turns: 3, sizes: [1_000, 10_000, 100_000] },
 };
 
@@ -142,6 +142,8 @@ const { values: options } = parseArgs({
     json: { type: "boolean", default: false },
     customers: { type: "string" },
     turns: { type: "string" },
+    // Where the database is built and stays, to be used again; a temporary directory unless given.
+    directory: { type: "string" },
   },
 });
 const plan = {
@@ -149,12 +151,12 @@ const plan = {
   ...(options.customers === undefined ? {} : { customers: Number(options.customers) }),
   ...(options.turns === undefined ? {} : { turns: Number(options.turns) }),
 };
-const directory = await mkdtemp(join(tmpdir(), "lethe-bench-"));
+const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "lethe-bench-")));
 try {
   await using place = await openWorkplace(directory, plan.customers, say);
-  say(place.settings);
+  say(`the embedded PostgreSQL, without fsync, a checkpoint before every turn, ${serverSettings.join(", ")}`);
   const summary = summaryOf(await bench(place, plan));
   process.stdout.write(`${options.json ? JSON.stringify(summary) : textOf(summary)}\n`);
 } finally {
-  await rm(directory, { recursive: true, force: true });
+  if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
 }

@@ -12,38 +12,54 @@ export type Workplace = AsyncDisposable & {
   readonly lethe: (...args: string[]) => Promise<Timed>;
   /** Enters and approves requests for customers by their e-mail addresses; answers how long that took, in seconds. */
   readonly request: (emails: readonly string[]) => Promise<number>;
-  readonly settings: string;
 };
 
-/**
- * A server, the shop and a configuration of Lethe in `directory`. The settings are the same for both sides, and such that no work
- * of the server's own falls into somebody's turn.
- */
+/** What differs from the embedded server's own settings, for both sides: no work of the server's own falls into somebody's turn. */
+export const serverSettings = [
+  "shared_buffers = '1GB'",
+  "autovacuum = off",
+  "max_wal_size = '16GB'",
+  "checkpoint_timeout = '1h'",
+] as const;
+
+const configureServer = async (directory: string): Promise<void> => {
+  const server = await startEmbedded(directory, { fsync: false });
+  const client = new pg.Client({ connectionString: server.url("postgres") });
+  try {
+    await client.connect();
+    for (const setting of serverSettings) await client.query(`alter system set ${setting}`);
+  } finally {
+    await client.end();
+    await server.stop();
+  }
+};
+
+/** A server, the shop and a configuration of Lethe in `directory`; what an earlier call has built there is used again. */
 export const openWorkplace = async (
   directory: string,
   customers: number,
   report: (what: string) => void,
 ): Promise<Workplace> => {
-  const stack = new AsyncDisposableStack();
   await mkdir(directory, { recursive: true, mode: 0o711 });
+  await using opened = new AsyncDisposableStack();
+  await configureServer(directory);
   const server = await startEmbedded(directory, { fsync: false });
-  stack.defer(() => server.stop());
+  opened.defer(() => server.stop());
   await Promise.all(["shop", "lethe"].map((database) => server.ensureDatabase(database)));
   const client = new pg.Client({ connectionString: server.url("shop") });
   await client.connect();
-  stack.defer(() => client.end());
-  for (const setting of ["autovacuum = off", "max_wal_size = '16GB'", "checkpoint_timeout = '1h'"]) {
-    await client.query(`alter system set ${setting}`);
+  opened.defer(() => client.end());
+  const { rows } = await client.query<{ built: boolean }>("select to_regclass('customers') is not null as built");
+  if (rows[0]?.built !== true) {
+    await buildShop(client, customers, report);
+    await generateKeys(join(directory, "keys"));
   }
-  await client.query("select pg_reload_conf()");
-  await buildShop(client, customers, report);
-
-  await generateKeys(join(directory, "keys"));
   await copyFile(resolve(import.meta.dirname, "policy.yaml"), join(directory, "policy.yaml"));
   await writeFile(join(directory, "lethe.yaml"), configuration);
   const env = { LETHE_SHOP: server.url("shop"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
   const lethe = (...args: string[]): Promise<Timed> => timeLethe(args, { cwd: directory, env });
   let files = 0;
+  const closing = opened.move();
   return {
     client,
     lethe,
@@ -55,8 +71,7 @@ export const openWorkplace = async (
       const approved = await lethe("request", "approve", "--all");
       return imported.seconds + approved.seconds;
     },
-    settings: "PostgreSQL 18 as embedded, fsync and autovacuum off, a checkpoint before every turn",
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+    [Symbol.asyncDispose]: () => closing.disposeAsync(),
   };
 };
 

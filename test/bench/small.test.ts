@@ -1,0 +1,16 @@
+import { execFile } from "node:child_process";
+import { resolve } from "node:path";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+test(
+  "the bench runs from end to end on a small shop, and both sides make the same changes",
+  { timeout: 240_000 },
+  async () => {
+    const main = resolve(import.meta.dirname, "main.ts");
+    const { stdout } = await promisify(execFile)(process.execPath, ["-C", "source", main, "--small", "--json"]);
+    const summary = JSON.parse(stdout) as { bySize: { subjects: number }[]; aims: unknown[] };
+    expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10, 100]);
+    expect(summary.aims).toHaveLength(6);
+  },
+);
