@@ -9,7 +9,8 @@ type ConservedRow = ConservedItem & { withheld: boolean };
  * Totals before and after per table, measure and period, over all batches of the runs. Values are withheld (D5, D6)
  * where they would describe a person rather than a crowd: when fewer subjects than the table's threshold were in the
  * runs; when a period holds fewer events than that; and in the next smallest period, where the total of the table
- * would otherwise give the withheld ones away by subtraction.
+ * would otherwise give the withheld ones away by subtraction. The threshold is the largest that was ever measured: a run that
+ * died before it measured must not tell more than one that did.
  */
 export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<ConservedItem> {
   const query = sql<ConservedRow>`
@@ -17,8 +18,7 @@ export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncG
       select store, table_name, measure, period, sum(before) as before, sum(after) as after, bool_and(before = after) as equal
       from lethe.conserved where run_id = any(${ids}::text[]) group by store, table_name, measure, period
     ), threshold as (
-      select store, table_name, max(threshold) as least from lethe.anonymity
-      where run_id = any(${ids}::text[]) group by store, table_name
+      select store, table_name, max(threshold) as least from lethe.anonymity group by store, table_name
     ), crowd as (
       select store, table_name, count(distinct request_id) as subjects from lethe.disposition
       where run_id = any(${ids}::text[]) and rows > 0 group by store, table_name

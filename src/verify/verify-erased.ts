@@ -53,9 +53,12 @@ const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonym
         values (${run.id}, ${row.store}, ${row.table}, ${JSON.stringify(row.quasi)}::jsonb, ${row.threshold}, ${row.k}, ${row.classes},
           ${row.rows}, ${row.below}, ${row.measuredAt}) on conflict do nothing`.execute(tx);
     }
+    // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     const totals = await sql<Conserved>`
       select store, table_name as "table", measure, period, sum(before)::text as before, sum(after)::text as after
-      from lethe.conserved where run_id = ${run.id} group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(tx);
+      from lethe.conserved c join lethe.run r on r.id = c.run_id
+      where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
+      group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(tx);
     const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));
     if (totals.rows.length > 0) events.push({ kind: "analytics.conserved", totals: totals.rows });
     await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
