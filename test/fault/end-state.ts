@@ -1,0 +1,123 @@
+import { readdir } from "node:fs/promises";
+import { query, type Scene } from "#test/fault/scene.ts";
+import { ledgerLines } from "#test/fault/ledger-lines.ts";
+
+/** What there is at the end of a night: by table, file or kind of entry, one line each, sorted. */
+export type EndState = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * The end state, table by table and entry by entry. Only what cannot be the same twice is made equal: random e-mail
+ * addresses, random references (a request is called by its file and row instead), times, identifiers of runs and batches, and
+ * identity columns, whose sequences do not roll back.
+ */
+export const readEndState = async (scene: Scene): Promise<EndState> => {
+  const names = await requestNames(scene);
+  const state = new Map<string, readonly string[]>();
+  for (const store of ["shop", "crm"] as const) {
+    for (const [table, lines] of await storeLines(scene.urls[store])) state.set(`${store}.${table}`, lines);
+    for (const [table, text] of Object.entries(journalQueries))
+      state.set(`${store} journal ${table}`, await linesOf(scene.urls[store], text, names));
+  }
+  for (const [table, text] of Object.entries(stateQueries))
+    state.set(`lethe.${table}`, await linesOf(scene.urls.state, text, names));
+  for (const [kind, lines] of await ledgerLines(scene, names)) state.set(`ledger ${kind}`, lines);
+  state.set("backup files", (await readdir(scene.backups)).toSorted());
+  return state;
+};
+
+/** What is different, line by line, for people: nothing when nothing is. */
+export const differences = (reference: EndState, actual: EndState): string[] => {
+  const places = [...new Set([...reference.keys(), ...actual.keys()])].toSorted();
+  return places.flatMap((place) => {
+    const [wanted, found] = [reference.get(place) ?? [], actual.get(place) ?? []];
+    return [
+      ...without(wanted, found).map((line) => `${place}: missing ${line}`),
+      ...without(found, wanted).map((line) => `${place}: unexpected ${line}`),
+    ];
+  });
+};
+
+/** Multisets: a line that is there twice and should be there once is left over. */
+const without = (lines: readonly string[], others: readonly string[]): string[] => {
+  const left = new Map<string, number>();
+  for (const line of others) left.set(line, (left.get(line) ?? 0) + 1);
+  return lines.filter((line) => {
+    const count = left.get(line) ?? 0;
+    left.set(line, count - 1);
+    return count <= 0;
+  });
+};
+
+/** References to the request's file and row: `requests 7`. */
+export const requestNames = async ({ urls }: Pick<Scene, "urls">): Promise<ReadonlyMap<string, string>> => {
+  const rows = await query<{ ref: string; name: string }>(
+    urls.state,
+    `select r.ref, case when f.imported_at < '2026-10-01' then 'earlier ' else 'request ' end || i.row_number as name
+     from lethe.import_row i join lethe.request r on r.id = i.request_id join lethe.import_file f on f.digest = i.file_digest`,
+  );
+  return new Map(rows.map(({ ref, name }) => [ref, name]));
+};
+
+export const withNames = (text: string, names: ReadonlyMap<string, string>): string =>
+  text.replaceAll(/R(?:-[0-9A-Z]{4}){3}/g, (ref) => names.get(ref) ?? "an unknown request");
+
+const linesOf = async (url: string, text: string, names: ReadonlyMap<string, string>): Promise<string[]> => {
+  const rows = await query<{ line: string }>(url, `select row_to_json(t)::text as line from (${text}) t`);
+  return rows.map(({ line }) => withNames(line, names)).toSorted();
+};
+
+const storeLines = async (url: string): Promise<Map<string, string[]>> => {
+  const relations = await query<{ name: string }>(
+    url,
+    `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'm') order by 1`,
+  );
+  const lines = new Map<string, string[]>();
+  for (const { name } of relations) {
+    const rows = await query<{ line: string }>(
+      url,
+      `select (to_jsonb(t) - ${name === "customer_audit" ? "'id'" : "''"})::text as line from "${name}" t`,
+    );
+    const plain = rows.map(({ line }) => line.replaceAll(/erased-[0-9a-f]{20}/g, "erased-*"));
+    lines.set(name, plain.toSorted());
+  }
+  return lines;
+};
+
+/**
+ * Which batch a request was in may differ: after a crash the requests that are left are counted off anew, and the blocked one is
+ * counted with others. What became of each request may not.
+ */
+const journalQueries: Readonly<Record<string, string>> = {
+  request: "select ref from lethe.journal_request",
+  // The request by the row of its first batch's reference would need Lethe's own tables: dispositions say the same per request.
+  step: `select table_name, treatment, sum(rows) as rows, min(clock_first) as first, max(clock_last) as last
+    from lethe.journal_step group by 1, 2`,
+  spared: "select table_name, sum(rows) as rows from lethe.journal_spared group by 1",
+  total: `select table_name, measure, period, sum(before) as before, sum(after) as after from lethe.journal_total group by 1, 2, 3`,
+};
+
+/** Lethe's own tables without times, runs and batches. */
+const stateQueries: Readonly<Record<string, string>> = {
+  request: `select ref, state, held_from, received_on, due_on, due_basis, ground, approved_by, reason, code, detail, repeats,
+      approved_shape, approved_at is not null as approved, erased_at is not null as erased,
+      completed_at is not null as completed, backups_clear_on from lethe.request`,
+  request_identifier: `select ref, kind, value from lethe.request_identifier i join lethe.request r on r.id = i.request_id`,
+  subject: `select ref, store, key, s.state, batch_id is not null as batched
+    from lethe.subject s join lethe.request r on r.id = s.request_id`,
+  subject_identifier: `select ref, store, kind, value
+    from lethe.subject_identifier i join lethe.request r on r.id = i.request_id`,
+  disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last
+    from lethe.disposition d join lethe.request r on r.id = d.request_id`,
+  conserved: `select store, table_name, measure, period, sum(before) as before, sum(after) as after
+    from lethe.conserved group by 1, 2, 3, 4`,
+  // Every run that verifies measures: the last measurement counts.
+  anonymity: `select distinct on (store, table_name) store, table_name, quasi, threshold, k, classes, rows, below
+    from lethe.anonymity order by store, table_name, measured_at desc`,
+  residual: `select ref, store, table_name, column_name, rows
+    from lethe.residual x join lethe.request r on r.id = x.request_id`,
+  suppression: `select encode(mac, 'hex') as mac, key_id, store, expires_on from lethe.suppression`,
+  backup_set: `select repository, name, sha256, bytes, taken_at, modified_at, purged_at is not null as gone, state
+    from lethe.backup_set`,
+  import_row: `select row_number, outcome, ref, i.code from lethe.import_row i join lethe.request r on r.id = i.request_id`,
+  import_file: `select digest, finished_at is not null as finished from lethe.import_file`,
+};

@@ -1,0 +1,93 @@
+import { query, type Scene } from "#test/fault/scene.ts";
+import { withNames } from "#test/fault/end-state.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+
+type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
+
+/**
+ * The ledger, entry by entry, without times, runs, hashes and the identifiers of batches, as a multiset by kind. Entries that a
+ * further run rightly adds to are compared by what they come to:
+ * - `run.started`, `run.finished`: one each for a run; the counts of the last one must be the same;
+ * - `plan.frozen`, `batch.committed`: a batch that died is planned again, and what is left is divided anew: the sums count;
+ * - `backup.inventory`, `analytics.measured`: every run looks anew: the last look counts;
+ * - `backup.exception`: told again as long as it lasts;
+ * - `analytics.conserved`, `suppression.destroyed`: each run tells its part: the sums count.
+ */
+export const ledgerLines = async (
+  { urls }: Pick<Scene, "urls">,
+  names: ReadonlyMap<string, string>,
+): Promise<Map<string, string[]>> => {
+  const rows = await query<{ body: string }>(urls.state, "select body from lethe.ledger_entry order by index");
+  const lines = new Map<string, string[]>();
+  const add = (kind: string, line: unknown): void => {
+    lines.set(kind, [...(lines.get(kind) ?? []), withNames(JSON.stringify(line), names)]);
+  };
+  const last = new Map<string, unknown>();
+  const sums = new Map<string, number>();
+  const sum = (key: string, value: number): void => void sums.set(key, (sums.get(key) ?? 0) + value);
+  for (const { body } of rows) {
+    const { at: _at, run: _run, ...event } = JSON.parse(body) as Body;
+    switch (event.kind) {
+      case "run.started":
+        last.set("run.started", { job: event.job, tool: event.tool, policies: event.policies });
+        break;
+      case "run.finished":
+        last.set("run.finished", event);
+        break;
+      case "plan.frozen":
+        break;
+      case "batch.committed":
+        sum(`batch.committed ${event.store} requests`, event.requests);
+        sum(`batch.committed ${event.store} rows`, event.rows);
+        break;
+      case "analytics.measured": {
+        const { measuredAt: _measured, ...anonymity } = event.anonymity;
+        last.set(`analytics.measured ${anonymity.store} ${anonymity.table}`, anonymity);
+        break;
+      }
+      case "analytics.conserved":
+        for (const { store, table, measure, period, before, after } of event.totals) {
+          sum(`analytics.conserved ${store} ${table} ${measure} ${period} before`, Number(before));
+          sum(`analytics.conserved ${store} ${table} ${measure} ${period} after`, Number(after));
+        }
+        break;
+      case "backup.inventory":
+        last.set(`backup.inventory ${event.repository}`, event);
+        break;
+      case "backup.exception":
+        last.set(`backup.exception ${event.repository} ${event.name} ${event.code}`, event);
+        break;
+      case "suppression.destroyed":
+        sum(`suppression.destroyed ${event.store}`, event.entries);
+        break;
+      case "request.erasing":
+        add(event.kind, { request: event.request, store: event.store });
+        break;
+      case "request.approved": {
+        const { plan: _plan, ...rest } = event;
+        add(event.kind, rest);
+        break;
+      }
+      case "request.received":
+      case "request.repeated":
+      case "request.verified":
+      case "request.refused":
+      case "request.withdrawn":
+      case "request.held":
+      case "request.released":
+      case "request.blocked":
+      case "request.unblocked":
+      case "request.reapproval":
+      case "request.erased":
+      case "request.failed":
+      case "request.completed":
+      case "backup.purged":
+        add(event.kind, event);
+        break;
+    }
+  }
+  for (const [key, value] of last) add(key, value);
+  for (const [key, value] of sums) add(key, value);
+  for (const [kind, unsorted] of lines) lines.set(kind, unsorted.toSorted());
+  return lines;
+};

@@ -1,0 +1,35 @@
+import { Temporal } from "temporal-polyfill";
+import { approveAll } from "#intake/approve.ts";
+import { importFile } from "#intake/import-file.ts";
+import { planForApproval } from "#forecast.ts";
+import { nightly } from "#jobs/nightly.ts";
+import { clockFrom } from "#lib/clock.ts";
+import { createLogger } from "#lib/log.ts";
+import { silentProgress } from "#lib/progress.ts";
+import { systemRandom } from "#lib/random.ts";
+import { openContext } from "#open-context.ts";
+import type { RunSummary } from "#records/run.ts";
+import { runJob } from "#run-job.ts";
+
+export type NightOrder = {
+  readonly configFile: string;
+  readonly now: string;
+  readonly requests: string;
+  readonly signal?: AbortSignal;
+};
+
+/** Everything from a file of requests to the signed report, as the commands `import`, `approve --all` and `run` do it. */
+export const wholeNight = async ({ configFile, now, requests, signal }: NightOrder): Promise<RunSummary> => {
+  await using context = await openContext({
+    configFile,
+    env: {},
+    clock: clockFrom(Temporal.Instant.from(now)),
+    random: systemRandom,
+    log: createLogger({ level: "silent", pretty: false, destination: process.stderr }),
+    progress: silentProgress,
+    signal: signal ?? new AbortController().signal,
+  });
+  await importFile(context, requests);
+  await approveAll(context, { by: "dpo@shop.example", planFor: planForApproval });
+  return await runJob(context, nightly);
+};
