@@ -15,11 +15,12 @@ type Plan = {
   readonly subjects: number;
   readonly turns: number;
   readonly sizes: readonly number[];
+  readonly warmUp: number;
 };
 
 const plans: Readonly<Record<"small" | "full", Plan>> = {
-  small: { customers: 5_000, subjects: 100, turns: 1, sizes: [10, 100] },
-  full: { customers: 500_000, subjects: 10_000, turns: 3, sizes: [1_000, 10_000, 100_000] },
+  small: { customers: 5_000, subjects: 100, turns: 1, sizes: [10], warmUp: 0 },
+  full: { customers: 500_000, subjects: 10_000, turns: 3, sizes: [1_000, 10_000, 100_000], warmUp: 1_000 },
 };
 
 type Night = { readonly erase: number; readonly verify: number; readonly megabytes: number; readonly intake: number };
@@ -52,15 +53,17 @@ const scriptTurn = async (place: Workplace, subjects: readonly Subject[]): Promi
   return seconds;
 };
 
-const bench = async (place: Workplace, { subjects, turns, sizes }: Plan) => {
+const bench = async (place: Workplace, { subjects, turns, sizes, warmUp }: Plan) => {
   const { client } = place;
   const totals = await totalsOf(client);
   let draws = 0;
   const draw = (count: number): Promise<readonly Subject[]> => drawSubjects(client, count, (draws += 1));
 
-  say("warming up");
-  await scriptTurn(place, await draw(Math.ceil(subjects / 10)));
-  await letheTurn(place, await draw(Math.ceil(subjects / 10)));
+  if (warmUp > 0) {
+    say("warming up");
+    await scriptTurn(place, await draw(warmUp));
+    await letheTurn(place, await draw(warmUp));
+  }
 
   const script: number[] = [];
   const nights: Night[] = [];
