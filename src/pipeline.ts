@@ -3,10 +3,11 @@ import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { eraseInStore } from "#erasure.ts";
 import { refreshCopies } from "#execute/aftermath.ts";
-import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
+import { abandonBatch, barBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
 import * as claims from "#execute/claims.ts";
 import { withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
+import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
@@ -79,14 +80,16 @@ const find = (ctx: Context, run: Run, store: Store): Promise<void> =>
         normaliseFound(kind, value, ctx.config.controller.country),
       );
     });
+    faultPoint("after-subjects-located");
     await claims.saveAbsences(ctx.state.db, store.name);
     const count = await claims.countClaims(ctx, store.name);
     ctx.progress.end(ambiguous === 0 ? `${count} found` : `${count} found, ${ambiguous} ambiguous`);
   });
 
-/** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
+/** A batch that was frozen when its run died either committed, and the store's journal says so, or never will. */
 const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
   for (const id of await unsettledBatches(ctx, session.store.name)) {
+    await barBatch(ctx, session, id);
     if (!(await collectBatch(ctx, run, session, id))) await abandonBatch(ctx, id);
   }
 };

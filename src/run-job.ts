@@ -6,6 +6,7 @@ import { appendEntries } from "#ledger/append.ts";
 import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
 import { dayIn } from "#lib/clock.ts";
 import { LetheError } from "#lib/errors.ts";
+import { faultPoint } from "#lib/fault.ts";
 import { runIdentifier } from "#lib/random.ts";
 import { toolVersion } from "#lib/version.ts";
 import type { RunOutcome } from "#records/entry.ts";
@@ -77,6 +78,7 @@ const endRun = async (ctx: Context, run: Run, forced: "failed" | undefined): Pro
     await appendEntries(tx, [{ kind: "run.finished", outcome, requests }], { at, run: run.id });
     await sql`update lethe.run set ended_at = ${at.toString()}, outcome = ${outcome} where id = ${run.id}`.execute(tx);
   });
+  faultPoint("after-run-ended");
   await writeCheckpoint(ctx, run.id);
   return summary;
 };

@@ -35,6 +35,7 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   }
   faultPoint("before-verified-recorded");
   await recordMeasures(ctx, run, anonymity);
+  faultPoint("after-measures-recorded");
   const failed = await failResiduals(ctx, run, hits);
   const erased = await declareErased(ctx, run);
   if (erased > 0) await forgetDeadRows(ctx);
