@@ -5,7 +5,21 @@ import { plainDump } from "#test/backups/repository-files.ts";
  * trigger, a materialised view, conserved totals, retained invoices, a blocked subject, one whose change is refused, and
  * a second store that holds some of the same people.
  */
-export const customers = 60;
+export type Company = {
+  readonly shopSql: string;
+  readonly crmSql: string;
+  /** Five people who were erased in an earlier night and are complete once their backups are gone. */
+  readonly earlierCsv: string;
+  /** The first people of all: number 7 is blocked, the change of number 11 is refused. */
+  readonly requestsCsv: string;
+};
+
+export const makeCompany = (customers: number, requests: number): Company => ({
+  shopSql: shopSchema + shopRows(customers) + shopTriggers,
+  crmSql: crmSql(customers),
+  earlierCsv: csv("2026-09-20", customers - 9, customers - 5),
+  requestsCsv: csv("2026-10-28", 1, requests),
+});
 
 const shopSchema = `
 create table addresses (id int primary key, line1 text not null, city text not null);
@@ -27,11 +41,11 @@ create table customer_audit (
 create table products (id int primary key, title text not null);`;
 
 // With some subjects, the number of the row is that of the customer, so that a difference is easy to place.
-const shopRows = `
+const shopRows = (customers: number): string => `
 insert into addresses select n, n || ' Garden Street', 'Town ' || n % 5 from generate_series(1, ${customers}) n;
 insert into customers select n, 'ext-' || n, 'person' || n || '@canary.example', 'Person' || n || ' Canary',
   '+49301000' || lpad(n::text, 4, '0'),
-  case n when 33 then 3 when 2 then 1 when 51 then 50 else n end, case n when 11 then 'museum' else 'plain' end
+  case n when ${customers - 20} then 3 when 2 then 1 when ${customers - 9} then ${customers - 10} else n end, case n when 11 then 'museum' else 'plain' end
   from generate_series(1, ${customers}) n;
 insert into tickets select n * 2 + i, n, 'Please call Person' || n || ' Canary at person' || n || '@canary.example'
   from generate_series(1, ${customers}) n, generate_series(0, 1) i;
@@ -59,8 +73,6 @@ create trigger stay before update on customers for each row when (old.tier = 'mu
 create materialized view overview as
   select c.id, c.email, count(t.id) as tickets from customers c left join tickets t on t.customer_id = c.id group by c.id;
 analyze;`;
-
-export const shopSql = shopSchema + shopRows + shopTriggers;
 
 export const shopPolicy = `
 policy: shop
@@ -113,11 +125,11 @@ blockers:
 `;
 
 /** Customers 1 to 6, 13 to 16 and those of the earlier night are known to the second store. */
-export const crmSql = `
+const crmSql = (customers: number): string => `
 create table contacts (id int primary key, email text unique not null, remark text);
 create table calls (id int primary key, contact_id int not null references contacts on delete cascade, remark text);
 insert into contacts select n, 'person' || n || '@canary.example', 'likes tea' from generate_series(1, ${customers}) n
-  where n < 7 or n between 13 and 16 or n > 50;
+  where n < 7 or n between 13 and 16 or n > ${customers - 10};
 insert into calls select id, id, 'asked about tea' from contacts;`;
 
 export const crmPolicy = `
@@ -135,11 +147,6 @@ const csv = (received: string, from: number, to: number): string => {
   const lines = Array.from({ length: to - from + 1 }, (_, index) => `${received},person${from + index}@canary.example`);
   return `received,email\n${lines.join("\n")}\n`;
 };
-
-/** Five people who were erased in an earlier night and are complete once their backups are gone. */
-export const earlierCsv = csv("2026-09-20", 51, 55);
-/** Twenty people: number 7 is blocked, the change of number 11 is refused. */
-export const requestsCsv = csv("2026-10-28", 1, 20);
 
 export const earlierNight = "2026-09-27T02:30:00Z";
 export const theNight = "2026-11-02T03:00:00Z";

@@ -28,13 +28,14 @@ export const readEndState = async (scene: Scene): Promise<EndState> => {
 /** What is different, line by line, for people: nothing when nothing is. */
 export const differences = (reference: EndState, actual: EndState): string[] => {
   const places = [...new Set([...reference.keys(), ...actual.keys()])].toSorted();
-  return places.flatMap((place) => {
+  const all = places.flatMap((place) => {
     const [wanted, found] = [reference.get(place) ?? [], actual.get(place) ?? []];
     return [
       ...without(wanted, found).map((line) => `${place}: missing ${line}`),
       ...without(found, wanted).map((line) => `${place}: unexpected ${line}`),
     ];
   });
+  return all.length > 60 ? [...all.slice(0, 60), `and ${all.length - 60} more`] : all;
 };
 
 /** Multisets: a line that is there twice and should be there once is left over. */

@@ -1,4 +1,5 @@
 import { Temporal } from "temporal-polyfill";
+import type { Context } from "#context.ts";
 import { approveAll } from "#intake/approve.ts";
 import { importFile } from "#intake/import-file.ts";
 import { planForApproval } from "#forecast.ts";
@@ -19,7 +20,25 @@ export type NightOrder = {
 };
 
 /** Everything from a file of requests to the signed report, as the commands `import`, `approve --all` and `run` do it. */
-export const wholeNight = async ({ configFile, now, requests, signal }: NightOrder): Promise<RunSummary> => {
+export const wholeNight = (order: NightOrder): Promise<RunSummary> =>
+  inContext(order, async (context) => {
+    await enter(context, order.requests);
+    return await runJob(context, nightly);
+  });
+
+/** Only what comes before the night. */
+export const enterRequests = (order: NightOrder): Promise<void> =>
+  inContext(order, (context) => enter(context, order.requests));
+
+const enter = async (context: Context, requests: string): Promise<void> => {
+  await importFile(context, requests);
+  await approveAll(context, { by: "dpo@shop.example", planFor: planForApproval });
+};
+
+const inContext = async <T>(
+  { configFile, now, signal }: NightOrder,
+  work: (context: Context) => Promise<T>,
+): Promise<T> => {
   await using context = await openContext({
     configFile,
     env: {},
@@ -29,7 +48,5 @@ export const wholeNight = async ({ configFile, now, requests, signal }: NightOrd
     progress: silentProgress,
     signal: signal ?? new AbortController().signal,
   });
-  await importFile(context, requests);
-  await approveAll(context, { by: "dpo@shop.example", planFor: planForApproval });
-  return await runJob(context, nightly);
+  return await work(context);
 };

@@ -18,9 +18,14 @@ export type UrlOf = (database: string) => string;
 const databases = ["state", "shop", "crm"] as const;
 type Names = Readonly<Record<(typeof databases)[number], string>>;
 
+export type Size = { readonly customers: number; readonly requests: number; readonly batch: number };
+
+const small: Size = { customers: 60, requests: 20, batch: 4 };
+
 /** The company as it is before the night, from which scenes are copied. */
 export type Stage = {
   readonly urlOf: UrlOf;
+  readonly size: Size;
   readonly directory: string;
   readonly names: Names;
   readonly publicKey: string;
@@ -30,7 +35,8 @@ export type Scene = {
   readonly directory: string;
   readonly configFile: string;
   readonly backups: string;
-  readonly urls: Names;
+  readonly names: Names;
+  urls: Names;
   readonly publicKey: string;
   readonly order: NightOrder;
   /** The next attempt, after something went wrong. */
@@ -42,7 +48,8 @@ const lastDay = Temporal.PlainDate.from("2026-11-02");
 const backupDays = 40;
 
 /** Makes the company, lets a night of five weeks ago pass, and keeps the databases as templates. */
-export const setStage = async (urlOf: UrlOf, requests = company.requestsCsv, batch = 4): Promise<Stage> => {
+export const setStage = async (urlOf: UrlOf, size: Size = small): Promise<Stage> => {
+  const { shopSql, crmSql, earlierCsv, requestsCsv } = company.makeCompany(size.customers, size.requests);
   const directory = await mkdtemp(join(tmpdir(), "lethe-fault-"));
   const keys = await generateKeys(join(directory, "keys"));
   const names = freshNames();
@@ -50,16 +57,16 @@ export const setStage = async (urlOf: UrlOf, requests = company.requestsCsv, bat
   const urls = urlsOf(urlOf, names);
   const { pool } = await openState(urls.state);
   await closePool(pool);
-  await query(urls.shop, company.shopSql);
-  await query(urls.crm, company.crmSql);
+  await query(urls.shop, shopSql);
+  await query(urls.crm, crmSql);
   await writeFile(join(directory, "shop.yaml"), company.shopPolicy);
   await writeFile(join(directory, "crm.yaml"), company.crmPolicy);
-  const configFile = await writeConfig(directory, urls, batch);
-  await writeFile(join(directory, "earlier.csv"), company.earlierCsv);
-  await writeFile(join(directory, "requests.csv"), requests);
+  const configFile = await writeConfig(directory, urls, size.batch);
+  await writeFile(join(directory, "earlier.csv"), earlierCsv);
+  await writeFile(join(directory, "requests.csv"), requestsCsv);
   await writeBackups(join(directory, "backups"), 36);
   await wholeNight({ configFile, now: company.earlierNight, requests: join(directory, "earlier.csv") });
-  return { urlOf, directory, names, publicKey: await readFile(keys.public, "utf8") };
+  return { urlOf, size, directory, names, publicKey: await readFile(keys.public, "utf8") };
 };
 
 export const clearStage = async ({ urlOf, directory, names }: Stage): Promise<void> => {
@@ -68,7 +75,7 @@ export const clearStage = async ({ urlOf, directory, names }: Stage): Promise<vo
 };
 
 /** A copy of everything, in which one night goes its own way. */
-export const openScene = async (stage: Stage, batch = 4): Promise<Scene> => {
+export const openScene = async (stage: Stage): Promise<Scene> => {
   const names = freshNames();
   for (const database of databases)
     await administer(stage.urlOf, `create database ${names[database]} template ${stage.names[database]}`);
@@ -79,7 +86,7 @@ export const openScene = async (stage: Stage, batch = 4): Promise<Scene> => {
     await copyFile(join(stage.directory, "keys", name), join(directory, "keys", name));
   for (const name of ["shop.yaml", "crm.yaml", "requests.csv"])
     await copyFile(join(stage.directory, name), join(directory, name));
-  const configFile = await writeConfig(directory, urls, batch);
+  const configFile = await writeConfig(directory, urls, stage.size.batch);
   const backups = join(directory, "backups");
   await writeBackups(backups, 0);
   const requests = join(directory, "requests.csv");
@@ -87,6 +94,7 @@ export const openScene = async (stage: Stage, batch = 4): Promise<Scene> => {
     directory,
     configFile,
     backups,
+    names,
     urls,
     publicKey: stage.publicKey,
     order: { configFile, requests, now: company.theNight },
@@ -97,6 +105,12 @@ export const openScene = async (stage: Stage, batch = 4): Promise<Scene> => {
       await rm(directory, { recursive: true, force: true });
     },
   };
+};
+
+/** After the server was started again, on another port. */
+export const moveScene = async (stage: Stage, scene: Scene): Promise<void> => {
+  scene.urls = urlsOf(stage.urlOf, scene.names);
+  await writeConfig(scene.directory, scene.urls, stage.size.batch);
 };
 
 const freshNames = (): Names => {
@@ -111,7 +125,7 @@ const urlsOf = (urlOf: UrlOf, { state, shop, crm }: Names): Names => ({
 });
 
 const writeConfig = async (directory: string, urls: Names, batch: number): Promise<string> => {
-  const store = (url: string, policy: string) => ({ url, policy, batch, lock_timeout: "PT20S" });
+  const store = (url: string, policy: string) => ({ url, policy, batch, lock_timeout: "PT1M" });
   const file = join(directory, "lethe.yaml");
   const config = {
     controller: { name: "Shop GmbH", country: "DE", region: "BE", dpo: "dpo@shop.example", time_zone: "Europe/Berlin" },
