@@ -152,8 +152,6 @@ const failureOf = (error: unknown): Failure | undefined => {
     return { code: "TOTALS_CHANGED", again: false, detail: { hint: error.hint } };
   const failure = sqlFailureOf(error);
   if (failure === undefined) return undefined;
-  // Another runner took over because our lock was lost: it has barred this batch, or executed one of its requests.
-  if (failure.constraint === "journal_batch_pkey" || failure.constraint === "journal_request_pkey") return undefined;
   const remedy = remedyFor(failure.sqlstate);
   if (remedy === "store") return undefined;
   const place = Object.fromEntries(Object.entries(failure).filter(([, name]) => name !== undefined));

@@ -3,7 +3,7 @@ import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { eraseInStore } from "#erasure.ts";
 import { refreshCopies } from "#execute/aftermath.ts";
-import { abandonBatch, barBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
+import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
 import * as claims from "#execute/claims.ts";
 import { withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
@@ -86,10 +86,9 @@ const find = (ctx: Context, run: Run, store: Store): Promise<void> =>
     ctx.progress.end(ambiguous === 0 ? `${count} found` : `${count} found, ${ambiguous} ambiguous`);
   });
 
-/** A batch that was frozen when its run died either committed, and the store's journal says so, or never will. */
+/** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
 const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
   for (const id of await unsettledBatches(ctx, session.store.name)) {
-    await barBatch(ctx, session, id);
     if (!(await collectBatch(ctx, run, session, id))) await abandonBatch(ctx, id);
   }
 };

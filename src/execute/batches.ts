@@ -1,8 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
-import { sqlFailureOf } from "#db/database-error.ts";
 import { canonicalJson } from "#lib/canonical.ts";
-import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Policy } from "#policy/policy.ts";
 import { erasableFrom } from "#policy/retention.ts";
@@ -83,7 +81,7 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
   const found = await sql<{
     plan: string;
     requests: number;
-  }>`select plan, requests from lethe.journal_batch where id = ${id} and requests > 0`.execute(db);
+  }>`select plan, requests from lethe.journal_batch where id = ${id}`.execute(db);
   const [journal] = found.rows;
   if (journal === undefined) return false;
   const steps = (
@@ -99,8 +97,6 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
       db,
     )
   ).rows;
-  const done = await sql<{ ref: string }>`select ref from lethe.journal_request where batch = ${id}`.execute(db);
-  const refs = done.rows.map(({ ref }) => ref);
   const at = ctx.clock.now();
 
   await ctx.state.db.transaction().execute(async (tx) => {
@@ -119,9 +115,7 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
       from jsonb_to_recordset(${JSON.stringify(totals)}::jsonb) as x (table_name text, measure text, period date, before numeric, after numeric)`.execute(
       tx,
     );
-    // By what the store says was done: a runner that lost its lock may have claimed the subjects for a batch of its own.
-    await sql`update lethe.subject s set state = 'executed', batch_id = ${id} from lethe.request r
-      where r.id = s.request_id and s.store = ${store.name} and r.ref = any (${refs}::text[])`.execute(tx);
+    await sql`update lethe.subject set state = 'executed' where batch_id = ${id}`.execute(tx);
     const rows = steps.reduce((sum, step) => sum + step.rows, 0);
     await appendEntries(
       tx,
@@ -184,29 +178,6 @@ const untilBy = (policy: Policy): ((table: string, clock: string | null) => stri
     known.set(key, day);
     return day;
   };
-};
-
-/**
- * Takes the place of a batch in the store's journal, with no requests, so that it can never commit. Whoever froze it may be alive: a machine
- * that hung, a commit that is still on its way. Then this waits for that transaction, and does nothing if it committed (I14).
- * A crash after it leaves a frozen batch that the journal knows to be empty.
- *
- * @throws LetheError `RUN_IN_PROGRESS` when that transaction lasts longer than the store's lock timeout.
- */
-export const barBatch = async (ctx: Context, { db, store }: StoreSession, id: string): Promise<void> => {
-  const at = ctx.clock.now().toString();
-  // In a transaction of its own, read committed: what commits while it waits counts.
-  const barred = sql`insert into lethe.journal_batch (id, plan, committed_at, requests)
-    select ${id}::uuid, '', ${at}::timestamptz, 0
-    where set_config('lock_timeout', ${String(store.config.lockTimeoutMs)}, true) is not null
-    on conflict (id) do nothing`;
-  await barred.execute(db).catch((error: unknown) => {
-    if (sqlFailureOf(error)?.sqlstate !== "55P03") throw error;
-    throw new LetheError("RUN_IN_PROGRESS", `store ${store.name}: an earlier run is still in the middle of a batch`, {
-      hint: "end its session on the server if its machine is gone; nothing is half done, and the next run goes on from here",
-      cause: error,
-    });
-  });
 };
 
 /** Batches of a store whose fate is not known: frozen by a run that died. */
