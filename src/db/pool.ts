@@ -52,6 +52,8 @@ export const openPool = (options: PoolOptions): Pool => {
     types,
   });
   raw.on("error", () => undefined);
+  // Of a connection that is in use too: a server that goes away between two queries would otherwise end our process.
+  raw.on("connect", (client) => client.on("error", () => undefined));
   return { label: options.label, raw };
 };
 
@@ -68,9 +70,6 @@ export const withClient = async <T>(pool: Pool, work: (client: pg.PoolClient) =>
   } catch (error) {
     throw databaseError(error, pool.label);
   }
-  // Without a listener, a server that goes away between two queries would end our process.
-  const ignore = (): void => undefined;
-  client.on("error", ignore);
   let failed = true;
   try {
     const result = await work(client);
@@ -79,7 +78,6 @@ export const withClient = async <T>(pool: Pool, work: (client: pg.PoolClient) =>
   } catch (error) {
     throw databaseError(error, pool.label);
   } finally {
-    client.off("error", ignore);
     client.release(failed);
   }
 };
