@@ -2,16 +2,16 @@ import { createHmac, type KeyObject } from "node:crypto";
 import type { Context } from "#context.ts";
 import { sqlFailureOf, remedyFor } from "#db/database-error.ts";
 import { isLetheError } from "#lib/errors.ts";
-import { jsonRedactionPattern, redactionPattern } from "#lib/search-forms.ts";
 import type { Shape } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
-import { abandonBatch, collectBatch, freezeBatch } from "#execute/batches.ts";
+import { abandonBatch, collectBatch, freezeBatch, journalled } from "#execute/batches.ts";
 import { nextClaims, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import { scopeSubjects } from "#scope/subjects.ts";
 import { readBlocked, readRowSets, type Blocked } from "#scope/row-sets.ts";
 import type { RowSet } from "#records/plan.ts";
 
@@ -45,10 +45,9 @@ const subjectsOf = async (ctx: Context, claims: readonly Claimed[]): Promise<rea
     ctx,
     claims.map(({ request }) => request),
   );
-  return claims.map(({ request, ref, key }) => {
-    const named = [{ kind: "key" as const, value: key }, ...(values.get(request) ?? [])];
-    return { request, ref, key, pattern: redactionPattern(named), jsonPattern: jsonRedactionPattern(named) };
-  });
+  return scopeSubjects(
+    claims.map(({ request, ref, key }) => ({ request, ref, key, values: values.get(request) ?? [] })),
+  );
 };
 
 /**
@@ -64,14 +63,18 @@ export const eraseBatch = async (
   attempt = 1,
 ): Promise<void> => {
   if (subjects.length === 0) return;
-  const { rowSets, blocked } = await planBatch(session, shape, subjects);
+  let planned: Awaited<ReturnType<typeof planBatch>>;
+  try {
+    planned = await planBatch(session, shape, subjects);
+  } catch (error) {
+    // A table that somebody has locked as a whole is nobody's fault; too many rows may be one subject's.
+    const failure = failureOf(error);
+    if (failure?.code !== "STATEMENT_TIMEOUT") throw error;
+    return narrow(ctx, run, session, shape, subjects, failure);
+  }
+  const { rowSets, blocked } = planned;
   if (blocked.size > 0) {
-    await stopRequests(
-      ctx,
-      run,
-      "blocked",
-      [...blocked.values()].map((found) => blockedStop(session, shape, found)),
-    );
+    await stopBlocked(ctx, run, session, shape, blocked);
     return eraseBatch(
       ctx,
       run,
@@ -102,11 +105,42 @@ export const eraseBatch = async (
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
     await abandonBatch(ctx, id);
+    if (failure.detail.table === "journal_request") return eraseOthers(ctx, run, session, shape, subjects);
     if (failure.again && attempt < attempts) return eraseBatch(ctx, run, session, shape, subjects, attempt + 1);
     return narrow(ctx, run, session, shape, subjects, failure);
   }
   await collectBatch(ctx, run, session, id);
 };
+
+/**
+ * Stops the requests that a store's blockers forbid, before any store changes anything: a request that one store blocks must not be
+ * half done in the others. Only the stop is kept; each batch looks again before it runs.
+ */
+export const blockInStore = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
+  const { store } = session;
+  for (let after = 0; !ctx.signal.aborted;) {
+    const claims = await nextClaims(ctx, store.name, after, store.config.batch);
+    const last = claims.at(-1);
+    if (last === undefined) return;
+    after = last.request;
+    const { blocked } = await planBatch(session, shape, await subjectsOf(ctx, claims));
+    await stopBlocked(ctx, run, session, shape, blocked);
+  }
+};
+
+const stopBlocked = (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  shape: Shape,
+  blocked: ReadonlyMap<number, Blocked>,
+): Promise<void> =>
+  stopRequests(
+    ctx,
+    run,
+    "blocked",
+    [...blocked.values()].map((found) => blockedStop(session, shape, found)),
+  );
 
 /** The row sets of a batch, and who may not run: read in one snapshot, in a transaction that can write nothing. */
 export const planBatch = (
@@ -118,6 +152,23 @@ export const planBatch = (
     await deriveScopes(session.client, session.db, shape, subjects);
     return { blocked: await readBlocked(session.db, shape), rowSets: await readRowSets(session.db, shape) };
   });
+
+/** Somebody else has done some of them already: what they did is recorded, and the others are done. */
+const eraseOthers = async (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  shape: Shape,
+  subjects: readonly ScopeSubject[],
+): Promise<void> => {
+  const done = await journalled(
+    session,
+    subjects.map(({ ref }) => ref),
+  );
+  for (const batch of new Set(done.values())) await collectBatch(ctx, run, session, batch);
+  const others = subjects.filter(({ ref }) => !done.has(ref));
+  if (others.length < subjects.length) return eraseBatch(ctx, run, session, shape, others);
+};
 
 const narrow = async (
   ctx: Context,

@@ -1,13 +1,14 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { canonicalJson, digestOf } from "#lib/canonical.ts";
-import { jsonRedactionPattern, normaliseFound, redactionPattern } from "#lib/search-forms.ts";
+import { normaliseFound } from "#lib/search-forms.ts";
 import type { Plan, Shape } from "#records/plan.ts";
 import { planBatch } from "#erasure.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
-import { createScopeTables, type ScopeSubject } from "#scope/derive.ts";
+import { createScopeTables } from "#scope/derive.ts";
 import { locate, type Located, type Wanted } from "#scope/locate.ts";
+import { scopeSubjects } from "#scope/subjects.ts";
 import { probeChecks } from "#catalog/probe.ts";
 
 export type RequestName = { readonly id: number; readonly ref: string };
@@ -65,16 +66,9 @@ const forecastStore = async (
   const byRequest = Map.groupBy(here, ({ request }) => request);
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
-  const subjects = one.map(({ request, key, values }): ScopeSubject => {
-    const named = [{ kind: "key" as const, value: key }, ...values];
-    return {
-      request,
-      ref: refs.get(request) ?? "",
-      key,
-      pattern: redactionPattern(named),
-      jsonPattern: jsonRedactionPattern(named),
-    };
-  });
+  const subjects = scopeSubjects(
+    one.map(({ request, key, values }) => ({ request, ref: refs.get(request) ?? "", key, values })),
+  );
   const first = await planBatch(session, shape, subjects);
   const free = subjects.filter(({ request }) => !first.blocked.has(request));
   const { rowSets } = first.blocked.size === 0 ? first : await planBatch(session, shape, free);
@@ -111,13 +105,16 @@ const locateNamed = (
     const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
       where request_id = any (${requests.map(({ id }) => id)}::bigint[])`.execute(ctx.state.db);
     const { country } = ctx.config.controller;
+    // A bare number as key is one of the first store.
+    const first = ctx.stores[0]?.name === session.store.name;
+    const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
     const others = found.flatMap(({ request, values }) =>
       values.flatMap(({ kind, value }): Wanted[] =>
         kind === "name" || kind === "key" ? [] : [{ request, kind, value: normaliseFound(kind, value, country) }],
       ),
     );
     async function* wanted(): AsyncGenerator<Wanted> {
-      yield* own.rows;
+      yield* asked;
       yield* others;
     }
     const here: Located[] = [];

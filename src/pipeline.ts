@@ -1,11 +1,11 @@
 import type { Context, Store } from "#context.ts";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
-import { eraseInStore } from "#erasure.ts";
+import { blockInStore, eraseInStore } from "#erasure.ts";
 import { refreshCopies } from "#execute/aftermath.ts";
 import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
 import * as claims from "#execute/claims.ts";
-import { withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { alone, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
@@ -14,8 +14,7 @@ import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { publishReports as publish } from "#report/publish.ts";
 import { createScopeTables } from "#scope/derive.ts";
-import { inTransaction } from "#execute/store-session.ts";
-import { locate } from "#scope/locate.ts";
+import { locate, type Wanted } from "#scope/locate.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
 
 /**
@@ -33,7 +32,9 @@ export const night = async (ctx: Context, run: Run): Promise<void> => {
 /** Plans and executes everything that is approved, store by store. */
 export const erase = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
-  for (const store of ctx.stores) await failures.collect(() => find(ctx, run, store));
+  const ambiguous: number[] = [];
+  for (const store of ctx.stores) await failures.collect(() => find(ctx, run, store, ambiguous));
+  if (ctx.stores.length > 1) await failures.collect(() => acrossStores(ctx, run, ambiguous, failures));
   await settleNotFound(ctx, run);
   for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
   failures.rethrow();
@@ -66,25 +67,70 @@ export const publishReports = async (ctx: Context): Promise<void> => {
 };
 
 /** Settles what a run that died left open, then looks up where the subjects of all due requests are. */
-const find = (ctx: Context, run: Run, store: Store): Promise<void> =>
-  withStoreSession(store, async (session) => {
+const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promise<void> =>
+  workOn(ctx, store, async (session) => {
     ctx.progress.stage(`Find subjects in ${store.name}`);
     await settle(ctx, run, session);
     const { shape } = await currentShape(session);
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await claims.forgetLocations(ctx.state.db, store.name);
-    let ambiguous = 0;
-    await inTransaction(session, "read-write", async () => {
-      const found = locate(session.client, session.db, store.policy.subject, claims.wantedIn(ctx, store.name));
-      ambiguous = await claims.saveLocated(ctx, run, store.name, found, (kind, value) =>
-        normaliseFound(kind, value, ctx.config.controller.country),
-      );
-    });
+    const several = await lookUp(ctx, run, session, claims.wantedIn(ctx, store.name));
+    ambiguous.push(...several);
     faultPoint("after-subjects-located");
-    await claims.saveAbsences(ctx.state.db, store.name);
+    await claims.saveAbsences(ctx.state.db, store.name, several);
     const count = await claims.countClaims(ctx, store.name);
-    ctx.progress.end(ambiguous === 0 ? `${count} found` : `${count} found, ${ambiguous} ambiguous`);
+    ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous`);
   });
+
+/** Nobody else works on the store meanwhile. */
+const workOn = (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> =>
+  withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
+
+const lookUp = (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  wanted: AsyncIterable<Wanted>,
+): Promise<readonly number[]> =>
+  inTransaction(session, "read-write", () => {
+    const { name, policy } = session.store;
+    const found = locate(session.client, session.db, policy.subject, wanted);
+    return claims.saveLocated(ctx, run, name, found, (kind, value) =>
+      normaliseFound(kind, value, ctx.config.controller.country),
+    );
+  });
+
+/**
+ * What only several stores together can tell: a store may know a subject by what another one found, and a request that one of them
+ * forbids is not begun in any.
+ */
+const acrossStores = async (ctx: Context, run: Run, ambiguous: number[], failures: Failures): Promise<void> => {
+  for (let before = -1, now = 0; before < now;) {
+    before = now;
+    now = 0;
+    for (const store of ctx.stores) {
+      if (await claims.anyWantedAgain(ctx.state.db, store.name)) {
+        await failures.collect(() =>
+          workOn(ctx, store, async (session) => {
+            ambiguous.push(...(await lookUp(ctx, run, session, claims.wantedAgain(ctx, store.name))));
+          }),
+        );
+      }
+      now += await claims.countClaims(ctx, store.name);
+    }
+  }
+  await claims.releaseClaims(ctx.state.db, ambiguous);
+  for (const store of ctx.stores) {
+    if ((await claims.countClaims(ctx, store.name)) === 0) continue;
+    await failures.collect(() =>
+      workOn(ctx, store, async (session) => {
+        const { shape } = await currentShape(session);
+        await createScopeTables(session.db, shape);
+        await blockInStore(ctx, run, session, shape);
+      }),
+    );
+  }
+};
 
 /** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
 const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
@@ -94,7 +140,10 @@ const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<vo
 };
 
 const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
-  const missing = await claims.requestsNotFound(ctx.state.db, ctx.stores.length);
+  const missing = await claims.requestsNotFound(
+    ctx.state.db,
+    ctx.stores.map(({ name }) => name),
+  );
   const hint = "no store knows the identifiers: check them with the person, then refuse the request or add it again";
   await claims.stopRequests(
     ctx,
@@ -105,11 +154,13 @@ const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
 };
 
 const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
-  withStoreSession(store, async (session) => {
-    const total = await claims.countClaims(ctx, store.name);
-    if (total === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
+  workOn(ctx, store, async (session) => {
+    if ((await claims.countClaims(ctx, store.name)) === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
     ctx.progress.stage(`Erase in ${store.name}`);
     const { shape, catalog } = await currentShape(session);
+    // Once more: the schema may have changed since the subjects were found.
+    await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
+    const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, shape, total);
     if (await claims.anyExecuted(ctx, store.name)) await refreshCopies(session, shape, catalog);

@@ -1,5 +1,6 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Policy } from "#policy/policy.ts";
@@ -100,9 +101,12 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
   const at = ctx.clock.now();
 
   await ctx.state.db.transaction().execute(async (tx) => {
-    const committed =
-      await sql`update lethe.batch set state = 'committed' where id = ${id} and state = 'frozen'`.execute(tx);
-    if ((committed.numAffectedRows ?? 0n) === 0n) return;
+    const known = await sql<{ state: string }>`select state from lethe.batch where id = ${id} for update`.execute(tx);
+    const state = known.rows[0]?.state;
+    if (state !== "frozen" && state !== "abandoned") return;
+    // Given up too early, by somebody who could not see that it was about to commit: the journal is what counts.
+    if (state === "abandoned") await claimAgain(tx, session, id);
+    await sql`update lethe.batch set state = 'committed' where id = ${id}`.execute(tx);
     const dispositions = dispositionsOf(store.policy, steps, spared);
     await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id)
       select request, ${store.name}, table_name, treatment, rows, spared, basis, until_first, until_last, ${run.id}
@@ -125,6 +129,24 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
   });
   faultPoint("after-journal-collected");
   return true;
+};
+
+const claimAgain = async (tx: Kysely<StateDb>, { db, store }: StoreSession, id: string): Promise<void> => {
+  const { rows } = await sql<{ ref: string }>`select ref from lethe.journal_request where batch = ${id}`.execute(db);
+  await sql`update lethe.subject s set batch_id = ${id} from lethe.request r
+    where r.id = s.request_id and s.store = ${store.name} and r.ref = any (${rows.map(({ ref }) => ref)}::text[])`.execute(
+    tx,
+  );
+};
+
+/** Those of the given requests that the store's journal knows, with the batches that did them. */
+export const journalled = async (
+  { db }: StoreSession,
+  refs: readonly string[],
+): Promise<ReadonlyMap<string, string>> => {
+  const { rows } = await sql<{ ref: string; batch: string }>`
+    select ref, batch from lethe.journal_request where ref = any (${[...refs]}::text[])`.execute(db);
+  return new Map(rows.map(({ ref, batch }) => [ref, batch]));
 };
 
 const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared: readonly SparedRow[]) => {

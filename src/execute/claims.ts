@@ -16,17 +16,44 @@ const due = (store: string) => sql`
   (r.state in ('approved', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
   and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state in ('executed', 'verified'))`;
 
-/** The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. */
+/**
+ * The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. A bare number as key
+ * is one of the first store: in the others it is somebody else's.
+ */
 export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
+  const first = ctx.stores[0]?.name === store;
   const query = sql<Wanted>`
     select r.id as request, i.kind, i.value from lethe.request r join lethe.request_identifier i on i.request_id = r.id
-    where ${due(store)}
+    where ${due(store)} and (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$')
     union
     select r.id, i.kind, i.value from lethe.request r
     join lethe.subject_identifier i on i.request_id = r.id and i.store <> ${store} and i.kind not in ('name', 'key')
     where ${due(store)}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
+
+/** What other stores have told since about requests whose subject this store did not know. */
+export async function* wantedAgain(ctx: Context, store: string): AsyncGenerator<Wanted> {
+  for await (const rows of streamRows(ctx.state.pool, again(store).compile(ctx.state.db))) yield* rows;
+}
+
+const again = (store: string) => sql<Wanted>`
+    select i.request_id as request, i.kind, i.value from lethe.subject s
+    join lethe.request r on r.id = s.request_id
+    join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
+    where s.store = ${store} and s.state = 'absent' and ${due(store)}`;
+
+export const anyWantedAgain = async (db: Kysely<StateDb>, store: string): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`select exists (${again(store)}) as any`.execute(db);
+  return result.rows[0]?.any === true;
+};
+
+/** Requests that must not run anywhere tonight. */
+export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
+  await sql`delete from lethe.subject where state = 'located' and request_id = any (${[...requests]}::bigint[])`.execute(
+    db,
+  );
+};
 
 /** Forgets where subjects were found in earlier nights: rows move, and identifiers may have been corrected since. */
 export const forgetLocations = async (db: Kysely<StateDb>, store: string): Promise<void> => {
@@ -38,7 +65,7 @@ export const forgetLocations = async (db: Kysely<StateDb>, store: string): Promi
 
 /**
  * Saves where subjects were found before anything changes: afterwards the root row names nobody any more. A request that
- * answers to two root rows is blocked: which of them is meant is not ours to guess. Returns how many there were.
+ * answers to two root rows is blocked: which of them is meant is not ours to guess. Returns those.
  */
 export const saveLocated = async (
   ctx: Context,
@@ -46,16 +73,16 @@ export const saveLocated = async (
   store: string,
   found: AsyncIterable<readonly Located[]>,
   normalise: (kind: Wanted["kind"], value: string) => string,
-): Promise<number> => {
-  let ambiguous = 0;
+): Promise<readonly number[]> => {
+  const ambiguous = new Set<number>();
   let held: Located | undefined;
   for await (const rows of found) {
     // Rows come ordered by request; a pair may straddle two chunks.
     const all = held === undefined ? rows : [held, ...rows];
     held = all.at(-1);
-    ambiguous += await saveChunk(ctx, run, store, all, normalise);
+    for (const request of await saveChunk(ctx, run, store, all, normalise)) ambiguous.add(request);
   }
-  return ambiguous;
+  return [...ambiguous];
 };
 
 const saveChunk = async (
@@ -64,7 +91,7 @@ const saveChunk = async (
   store: string,
   rows: readonly Located[],
   normalise: (kind: Wanted["kind"], value: string) => string,
-): Promise<number> => {
+): Promise<readonly number[]> => {
   const byRequest = Map.groupBy(rows, ({ request }) => request);
   const located = rows.filter(({ request }) => byRequest.get(request)?.length === 1);
   const several = [...byRequest]
@@ -79,12 +106,17 @@ const saveChunk = async (
     })),
   );
   await ctx.state.db.transaction().execute(async (tx) => {
+    await sql`delete from lethe.subject_identifier where store = ${store} and request_id = any (${several.map(({ request }) => request)}::bigint[])`.execute(
+      tx,
+    );
     await sql`delete from lethe.subject where store = ${store} and request_id = any (${several.map(({ request }) => request)}::bigint[])`.execute(
       tx,
     );
     await sql`insert into lethe.subject (request_id, store, key, state)
       select request, ${store}, key, 'located' from jsonb_to_recordset(${JSON.stringify(subjects)}::jsonb) as x (request bigint, key text)
-      on conflict (request_id, store) do nothing`.execute(tx);
+      on conflict (request_id, store) do update set key = excluded.key, state = 'located' where lethe.subject.state = 'absent'`.execute(
+      tx,
+    );
     await sql`insert into lethe.subject_identifier (request_id, store, kind, value)
       select request, ${store}, kind, value from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
         as x (request bigint, kind text, value text)
@@ -102,23 +134,23 @@ const saveChunk = async (
       detail: { store, rows: count, hint },
     })),
   );
-  return several.length;
+  return several.map(({ request }) => request);
 };
 
-/** Notes that a store holds no root row for the requests that were looked for and not found. */
-export const saveAbsences = async (db: Kysely<StateDb>, store: string): Promise<void> => {
+/** Notes that a store holds no root row for the requests that were looked for and not found; `ambiguous` ones were. */
+export const saveAbsences = async (db: Kysely<StateDb>, store: string, ambiguous: readonly number[]): Promise<void> => {
   await sql`insert into lethe.subject (request_id, store, key, state)
     select r.id, ${store}, null, 'absent' from lethe.request r where ${due(store)}
-      and not (r.state = 'blocked' and r.code = 'SUBJECT_AMBIGUOUS')
+      and not (r.id = any (${[...ambiguous]}::bigint[]))
       and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(db);
 };
 
 /** Requests whose subject is in none of the stores: a person has to look at the identifiers. */
-export const requestsNotFound = async (db: Kysely<StateDb>, stores: number): Promise<readonly number[]> => {
+export const requestsNotFound = async (db: Kysely<StateDb>, stores: readonly string[]): Promise<readonly number[]> => {
   const result = await sql<{ id: number }>`
     select r.id from lethe.request r join lethe.subject s on s.request_id = r.id
-    where r.state in ('approved', 'blocked', 'erasing', 'failed')
-    group by r.id having count(*) = ${stores} and bool_and(s.state = 'absent')`.execute(db);
+    where r.state in ('approved', 'blocked', 'erasing', 'failed') and s.store = any (${[...stores]}::text[])
+    group by r.id having count(*) = ${stores.length} and bool_and(s.state = 'absent')`.execute(db);
   return result.rows.map(({ id }) => id);
 };
 
@@ -197,18 +229,25 @@ export const stopRequests = async (
       code,
       detail,
     }));
+    // Neither are they begun in another store: the next run finds them again.
+    await releaseClaims(
+      tx,
+      stops.map(({ request }) => request),
+    );
     await appendEntries(tx, events, { at, run: run.id });
   });
 };
 
-/** I2: approval binds to the rules. Requests that were approved under other ones go back for approval. */
+/** I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part already. */
 export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
   const at = ctx.clock.now();
   return ctx.state.db.transaction().execute(async (tx) => {
     const changed = await sql<{ ref: string }>`
       update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
         detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
-      where r.state in ('approved', 'blocked') and r.approved_shape is not null
+      where (r.state in ('approved', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
+        and not exists (select from lethe.subject d where d.request_id = r.id and d.state in ('executed', 'verified'))
+        and r.approved_shape is not null
         and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
       returning r.ref`.execute(tx);
     const events = changed.rows.map(({ ref }): LedgerEvent => ({

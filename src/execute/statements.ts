@@ -4,9 +4,12 @@ import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.t
 import { transformSql } from "#execute/transforms.ts";
 import {
   column,
+  hasOneOwner,
+  inScope,
   keyNames,
   refers,
   refersIntoScope,
+  refersToSpared,
   sameRow,
   scopeOf,
   scopeTable,
@@ -78,23 +81,25 @@ const record = (
 };
 
 /**
- * The rows to change. Where a row can be reached in several ways, two subjects of one batch can share it: it is changed once, with both
- * their patterns, and counted for the first.
+ * The rows to change. Two subjects of one batch can share a row that can be reached in several ways, and whatever hangs on it: it is
+ * changed once, with both their patterns, and counted for the first.
  */
 const targets = (shape: Shape, table: string): RawBuilder<unknown> => {
   const scope = scopeFor(shape, table);
-  const keys = sql.join(keyNames(scope).map((name) => sql.ref(`s.${name}`)));
-  const single = scope.via.length <= 1 && scope.via[0]?.direction !== "referred";
-  return single
-    ? sql`select s.request, ${keys}, j.pattern, j.json_pattern
+  const keys = sql.join(keyNames(scope).map((name) => column("s", name)));
+  return hasOneOwner(shape, scope)
+    ? sql`select s.request, ${keys}, j.pattern
         from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared`
     : sql`select min(s.request) as request, ${keys},
-        '(?:' || string_agg(j.pattern, '|') || ')' as pattern, '(?:' || string_agg(j.json_pattern, '|') || ')' as json_pattern
+        '(?:' || string_agg(distinct j.pattern, '|') || ')' as pattern
         from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared group by ${keys}`;
 };
 
-const keyText = (scope: Scope, alias: string): RawBuilder<unknown> =>
-  sql`concat_ws('/', ${sql.join(scope.key.map((_, index) => sql.ref(`${alias}.k${index + 1}`)))})`;
+/** Of several columns as a record, whose text form keeps `a/b, c` and `a, b/c` apart. */
+const keyText = (scope: Scope, alias: string): RawBuilder<unknown> => {
+  const keys = keyNames(scope).map((name) => column(alias, name));
+  return keys.length === 1 ? sql`${sql.join(keys)}::text` : sql`row(${sql.join(keys)})::text`;
+};
 
 const assignments = (
   shape: Shape,
@@ -106,7 +111,7 @@ const assignments = (
   return sql.join(
     changes.map(
       (change) =>
-        sql`${sql.ref(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed })}`,
+        sql`${sql.id(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed })}`,
     ),
   );
 };
@@ -142,18 +147,18 @@ const conserving = (
     total.measure === "count" ? sql`1` : sql`${column(alias, total.column)}::numeric`;
   const olds = analysis.conserve.map((total, index) => sql`${value("o", total)} as ${sql.id(`old${index}`)}`);
   const news = analysis.conserve.map((total, index) => sql`${value("t", total)} as ${sql.id(`new${index}`)}`);
-  const keys = sql.join(["request", ...keyNames(scope), "pattern", "json_pattern"].map((name) => sql.ref(`x.${name}`)));
+  const keys = sql.join(["request", ...keyNames(scope), "pattern"].map((name) => column("x", name)));
   const before = sql`select ${keys}, ${period("o")} as old_period${olds.length > 0 ? sql`, ` : sql``}${sql.join(olds)}
     from (${targets(shape, step.table)}) x join ${tableName(step.table)} o on ${sameRow(scope, "o", "x")}`;
   const returned = sql.join([
     sql`s.request`,
     sql`s.old_period`,
     sql`${period("t")} as new_period`,
-    ...analysis.conserve.map((_, index) => sql.ref(`s.old${index}`)),
+    ...analysis.conserve.map((_, index) => column("s", `old${index}`)),
     ...news,
   ]);
   const totals = analysis.conserve.flatMap((total, index) => [
-    sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.ref(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
+    sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
     sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.ref(`new${index}`)}) from changed group by 2`,
   ]);
   const journal =
@@ -173,12 +178,15 @@ const conserving = (
 
 const cut = (shape: Shape, step: Extract<Step, { kind: "cut" }>): RawBuilder<unknown> => {
   const { edge } = step;
-  const nulls = sql.join(edge.columns.map((name) => sql`${sql.ref(name)} = null`));
+  const nulls = sql.join(edge.columns.map((name) => sql`${sql.id(name)} = null`));
   const t = tableName(step.table);
+  const self = scopeOf(shape, step.table);
   switch (step.why) {
     case "spared":
+      // Either side may be the shared one: an address that a living customer uses too, or an order that is shipped to it.
       return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
-        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and s.spared and ${refersIntoScope(shape, edge, "t")}`;
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")}
+          and case when s.spared then ${refersIntoScope(shape, edge, "t")} else ${refersToSpared(shape, edge, "t")} end`;
     case "cycle":
       return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
         where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared and ${sql.join(
@@ -186,9 +194,11 @@ const cut = (shape: Shape, step: Extract<Step, { kind: "cut" }>): RawBuilder<unk
           sql` and `,
         )}`;
     case "mention": {
-      const root = scopeFor(shape, edge.to.table);
+      const target = scopeFor(shape, edge.to.table);
+      const own =
+        self !== undefined && step.table === edge.to.table ? sql`and not ${inScope(shape, step.table, "t")}` : sql``;
       return sql`update ${t} t set ${nulls} from ${tableName(edge.to.table)} q, ${scopeTable(shape, edge.to.table)} p
-        where ${sameRow(root, "q", "p")} and ${refers(edge, "t", "q")}`;
+        where ${sameRow(target, "q", "p")} and not p.spared and ${refers(edge, "t", "q")} ${own}`;
     }
   }
 };

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Kysely } from "kysely";
 import type pg from "pg";
 import { readCatalog } from "#catalog/read.ts";
@@ -20,8 +21,36 @@ export const withStoreSession = async <T>(store: Store, work: (session: StoreSes
   return withClient(store.pool, async (client) => {
     // `off` makes PostgreSQL refuse a query whose rows a row-level policy would hide, instead of hiding them.
     await client.query("set row_security = off");
+    // The connection may have served another shape, whose scope tables look different.
+    await client.query("discard temp");
     return work({ store, client, db: kyselyOn(client) });
   });
+};
+
+/** Number of the advisory lock in a store that whoever works on it holds: "lethes" in ASCII. */
+const storeLock = 0x6c6574686573;
+
+const pollMs = 100;
+
+/**
+ * Runs `work` while no other runner works on the store (I14): whoever comes second waits, and then finds nothing left to do.
+ * The lock belongs to the session, so it is gone exactly when a batch of a runner that died can no longer commit. Does
+ * nothing when `signal` is aborted first.
+ */
+export const alone = async (session: StoreSession, signal: AbortSignal, work: () => Promise<void>): Promise<void> => {
+  while (!signal.aborted) {
+    const { rows } = await session.client.query<{ locked: boolean }>("select pg_try_advisory_lock($1) as locked", [
+      storeLock,
+    ]);
+    if (rows[0]?.locked !== true) {
+      await sleep(pollMs, undefined, { signal }).catch(() => undefined);
+      continue;
+    }
+    await work();
+    // A connection on which something failed is closed, which unlocks too.
+    await session.client.query("select pg_advisory_unlock($1)", [storeLock]);
+    return;
+  }
 };
 
 export const catalogOf = async ({ store, client }: StoreSession): Promise<Catalog> => {

@@ -8,7 +8,7 @@ export const erasedMark = "[erased]";
 const randomDigits = 20;
 
 export type TransformInput = {
-  /** Alias of the table's row, and of the row of subjects with `pattern` and `json_pattern`. */
+  /** Alias of the table's row, and of the row of subjects with `pattern`. */
   readonly row: string;
   readonly subject: string;
   readonly table: string;
@@ -20,7 +20,7 @@ export type TransformInput = {
 
 /** The SQL expression that a column is set to. Types are those of the column, so that no implicit cast can surprise. */
 export const transformSql = (change: ColumnChange, input: TransformInput): RawBuilder<unknown> => {
-  const value = sql.ref(`${input.row}.${change.name}`);
+  const value = sql.id(input.row, change.name);
   const type = sql.raw(change.type);
   const { transform } = change;
   switch (transform.kind) {
@@ -51,18 +51,43 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
 
 const redact = (change: ColumnChange, value: RawBuilder<unknown>, subject: string): RawBuilder<unknown> => {
   const type = sql.raw(change.type);
-  const mark = sql.lit(erasedMark);
-  const pattern = sql.ref(`${subject}.${change.json ? "json_pattern" : "pattern"}`);
-  const replaced = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
-    sql`regexp_replace(${text}, ${pattern}, ${mark}, 'gi')`;
-  if (change.json) {
-    // Through jsonb: its text form has no \u escapes in which an identifier could hide.
-    return sql`case when ${pattern} is null then ${value} else cast(${replaced(sql`${value}::jsonb::text`)} as ${type}) end`;
-  }
+  const pattern = sql.id(subject, "pattern");
+  // Through jsonb: its text form has no \u escapes of letters and digits, in which an identifier could hide.
+  if (change.json)
+    return whereMatching(value, sql`cast(${redactJson(sql`${value}::jsonb::text`, pattern)} as ${type})`, pattern);
   if (change.type.endsWith("[]")) {
-    const element = sql`select ${replaced(sql`e::text`)} from unnest(${value}) with ordinality u (e, n) order by n`;
-    return sql`case when ${pattern} is null or ${value} is null then ${value} else cast(array(${element}) as ${type}) end`;
+    const json = change.type.startsWith("json");
+    const item = json ? redactJson(sql`e::jsonb::text`, pattern) : redactText(sql`e::text`, pattern);
+    const items = sql`select ${item} from unnest(${value}) with ordinality u (e, n) order by n`;
+    return whereMatching(value, sql`cast(array(${items}) as ${type})`, pattern);
   }
   // The explicit cast cuts to varchar(n) where the mark is longer than what it replaces.
-  return sql`case when ${pattern} is null then ${value} else cast(${replaced(sql`${value}::text`)} as ${type}) end`;
+  return whereMatching(value, sql`cast(${redactText(sql`${value}::text`, pattern)} as ${type})`, pattern);
+};
+
+const whereMatching = (
+  value: RawBuilder<unknown>,
+  redacted: RawBuilder<unknown>,
+  pattern: RawBuilder<unknown>,
+): RawBuilder<unknown> => sql`case when ${pattern} is null or ${value} is null then ${value} else ${redacted} end`;
+
+const redactText = (text: RawBuilder<unknown>, pattern: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`regexp_replace(${text}, ${pattern}, ${sql.lit(erasedMark)}, 'gi')`;
+
+/** Strings, numbers, and everything between them, of JSON as PostgreSQL prints it. */
+const jsonTokens = String.raw`"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[^"\d-]+`;
+
+/**
+ * Token by token, so that what comes out is JSON whatever the person is called: strings and keys without their escapes, since
+ * the `n` of `\n` would otherwise stand before a name as a letter; a number that is an identifier becomes the mark.
+ */
+const redactJson = (text: RawBuilder<unknown>, pattern: RawBuilder<unknown>): RawBuilder<unknown> => {
+  const mark = sql.lit(JSON.stringify(erasedMark));
+  // Most documents hold nothing, and without escapes that can be seen from outside.
+  return sql`case when ${text} is null or (strpos(${text}, chr(92)) = 0 and ${text} !~* ${pattern}) then ${text} else (
+    select string_agg(case
+        when j.token[1] like '"%' then to_json(${redactText(sql`(j.token[1]::jsonb #>> '{}')`, pattern)})::text
+        when j.token[1] ~ ${sql.lit(String.raw`^-?\d`)} and j.token[1] ~* ('^-?' || ${pattern} || '$') then ${mark}
+        else j.token[1] end, '' order by j.position)
+    from regexp_matches(${text}, ${sql.lit(jsonTokens)}, 'g') with ordinality j (token, position)) end`;
 };

@@ -7,6 +7,7 @@ import {
   and,
   applies,
   column,
+  hasOneWay,
   inScope,
   keyNames,
   refers,
@@ -19,13 +20,12 @@ import {
   tableName,
 } from "#scope/sql.ts";
 
-/** A subject of the batch: its root row by key, and what to redact inside its own rows (POSIX patterns, or null). */
+/** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
 export type ScopeSubject = {
   readonly request: number;
   readonly ref: string;
   readonly key: string;
   readonly pattern: string | null;
-  readonly jsonPattern: string | null;
 };
 
 /**
@@ -35,9 +35,7 @@ export type ScopeSubject = {
  */
 export const createScopeTables = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
   await sql`create temporary table if not exists lethe_subject (
-    request bigint not null, ref text not null, key text not null, pattern text, json_pattern text) on commit delete rows`.execute(
-    db,
-  );
+    request bigint not null, ref text not null, key text not null, pattern text) on commit delete rows`.execute(db);
   for (const [position, scope] of shape.scopes.entries()) {
     const keys = scope.key.map((name, index) => sql`${column("t", name)} as ${sql.id(`k${index + 1}`)}`);
     await sql`create temporary table if not exists ${sql.id(`lethe_scope_${position}`)} on commit delete rows as
@@ -59,14 +57,8 @@ export const deriveScopes = async (
 ): Promise<void> => {
   await copyInto(
     client,
-    "pg_temp.lethe_subject (request, ref, key, pattern, json_pattern)",
-    batch.map((subject): CopyValue[] => [
-      subject.request,
-      subject.ref,
-      subject.key,
-      subject.pattern,
-      subject.jsonPattern,
-    ]),
+    "pg_temp.lethe_subject (request, ref, key, pattern)",
+    batch.map(({ request, ref, key, pattern }): CopyValue[] => [request, ref, key, pattern]),
   );
   for (const scope of shape.scopes) {
     await fill(shape, scope).execute(db);
@@ -77,7 +69,7 @@ export const deriveScopes = async (
 
 /** Rows that triggers of this very batch copied into a table since its scope was derived. */
 export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scope): Promise<void> => {
-  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
   await sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})
     where not exists (select from ${scopeTable(shape, scope.table)} s where ${and(keyNames(scope).map((name) => sql`${sql.ref(`s.${name}`)} = ${sql.ref(`w.${name}`)}`))})`.execute(
     db,
@@ -85,7 +77,7 @@ export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scop
 };
 
 const fill = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
-  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
   return sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})`;
 };
 
@@ -99,9 +91,8 @@ const rowsOf = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const ways = scope.via.map(
     (via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)} where not p.spared`,
   );
-  // UNION also removes duplicates: a row that is reached in two ways is in scope once. One way from child to parent has none.
-  const single = scope.via.length === 1 && scope.via[0]?.direction === "refers";
-  return single ? sql.join(ways) : sql`select * from (${sql.join(ways, sql` union `)}) u`;
+  // UNION also removes duplicates: a row that is reached in two ways is in scope once.
+  return hasOneWay(shape, scope) ? sql.join(ways) : sql`select * from (${sql.join(ways, sql` union `)}) u`;
 };
 
 const wayIn = (shape: Shape, scope: Scope, via: Via): RawBuilder<unknown> => {
@@ -127,7 +118,7 @@ const fillChildren = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const t = tableName(scope.table);
   const edge = scope.self;
   if (edge === undefined) throw new TypeError("no self reference");
-  const names = sql.join(keyNames(scope).map((name) => sql.ref(name)));
+  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
   const keys = sql.join(scope.key.map((name) => column("t", name)));
   return sql`with recursive family (request, ${names}) as (
       select request, ${names} from ${target}

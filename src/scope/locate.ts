@@ -29,8 +29,7 @@ export async function* locate(
   wanted: AsyncIterable<Wanted>,
 ): AsyncGenerator<readonly Located[]> {
   const kinds = new Set<IdentifierKind>();
-  await sql`create temporary table if not exists lethe_wanted (request bigint, kind text, form text)`.execute(db);
-  await sql`truncate pg_temp.lethe_wanted`.execute(db);
+  await sql`create temporary table lethe_wanted (request bigint, kind text, form text) on commit drop`.execute(db);
   await copyInto(client, "pg_temp.lethe_wanted (request, kind, form)", forms(wanted, kinds));
 
   const t = tableName(root.table);

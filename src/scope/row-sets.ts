@@ -9,7 +9,7 @@ import { and, column, keyNames, refersIntoScope, sameRow, scopeOf, scopeTable, t
  */
 export const readRowSets = async (db: Kysely<unknown>, shape: Shape): Promise<readonly RowSet[]> => {
   const parts = shape.scopes.map((scope) => {
-    const names = sql.join(["request", ...keyNames(scope), "spared"].map((name) => sql.ref(name)));
+    const names = sql.join(["request", ...keyNames(scope), "spared"].map((name) => sql.id(name)));
     return sql`select ${scope.table}::text as "table", count(*) as rows, count(*) filter (where spared) as spared,
       coalesce(bit_xor(hash_record_extended(row(${names}), 0)), 0)::text as fingerprint from ${scopeTable(shape, scope.table)}`;
   });

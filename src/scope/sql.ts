@@ -7,7 +7,8 @@ export const tableName = (name: string): RawBuilder<unknown> => {
   return second === undefined ? sql.id("public", first ?? name) : sql.id(first ?? name, second);
 };
 
-export const column = (alias: string, name: string): RawBuilder<unknown> => sql.ref(`${alias}.${name}`);
+// Not sql.ref, which would take a dot inside a column's name for a separator.
+export const column = (alias: string, name: string): RawBuilder<unknown> => sql.id(alias, name);
 
 export const and = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
   conditions.length === 0 ? sql`true` : sql.join([...conditions], sql` and `);
@@ -53,6 +54,34 @@ export const refersIntoScope = (shape: Shape, edge: Edge, child: string): RawBui
   if (scope === undefined) return sql`false`;
   return sql`exists (select from ${tableName(edge.to.table)} q join ${scopeTable(shape, edge.to.table)} p
     on ${sameRow(scope, "q", "p")} and not p.spared where ${refers(edge, child, "q")})`;
+};
+
+/** The row of `child` refers to a row of a subject that is spared. */
+export const refersToSpared = (shape: Shape, edge: Edge, child: string): RawBuilder<unknown> => {
+  const scope = scopeOf(shape, edge.to.table);
+  if (scope === undefined) return sql`false`;
+  return sql`exists (select from ${tableName(edge.to.table)} q join ${scopeTable(shape, edge.to.table)} p
+    on ${sameRow(scope, "q", "p")} and p.spared where ${refers(edge, child, "q")})`;
+};
+
+/**
+ * Whether one way leads to each row, and from one row only: then no two subjects of a batch have it in common, nor one
+ * subject twice. A foreign key leads to one row; a link may lead to several with the same value.
+ */
+export const hasOneWay = (shape: Shape, { via }: Scope): boolean => {
+  const [only] = via;
+  if (via.length !== 1 || only === undefined || only.direction !== "refers") return false;
+  if (only.edge.declared === "foreign-key") return true;
+  const key = scopeOf(shape, only.edge.to.table)?.key;
+  return key?.length === 1 && key[0] === only.edge.to.columns[0];
+};
+
+/** No two subjects of a batch can have a row of this table in common; requests for the same person count as one. */
+export const hasOneOwner = (shape: Shape, scope: Scope): boolean => {
+  if (scope.table === shape.root.table) return true;
+  if (scope.self !== undefined || !hasOneWay(shape, scope)) return false;
+  const parent = scopeOf(shape, scope.via[0]?.edge.to.table ?? "");
+  return parent !== undefined && hasOneOwner(shape, parent);
 };
 
 /** The row `alias` of `table` is in scope and not spared. */
