@@ -7,9 +7,13 @@ export type Catalog = {
   /** E.g. 180004. */
   readonly serverVersion: number;
   readonly tables: ReadonlyMap<string, CatalogTable>;
+  /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
+  readonly outsiders: readonly Outsider[];
   /** SHA-256 over everything below except row estimates: changes when, and only when, the schema does. */
   readonly fingerprint: string;
 };
+
+export type Outsider = { readonly table: string; readonly name: string; readonly references: string };
 
 export type CatalogTable = {
   readonly name: string;

@@ -9,8 +9,8 @@ import type { ColumnChange, Shape } from "#records/plan.ts";
 const sampled = 1_000;
 
 /**
- * Asks the database itself whether its check constraints allow what the policy sets columns to: nobody else can evaluate their
- * expressions. Constraints over set columns alone are decided for good; with other columns in them, on a sample of rows, and
+ * Asks the database itself whether columns can hold what the policy sets them to, and whether its check constraints allow it: nobody
+ * else can evaluate their expressions. Constraints over set columns alone are decided for good; with other columns in them, on a sample of rows, and
  * what the sample misses fails for one subject, not for the batch. Throws POLICY_CONTRADICTION.
  */
 export const probeChecks = async (
@@ -23,6 +23,17 @@ export const probeChecks = async (
     if (step.kind !== "anonymise" && step.kind !== "retain") continue;
     const table = catalog.tables.get(step.table);
     if (table === undefined) continue;
+    for (const change of step.changes) {
+      if (await holds(db, change)) continue;
+      throw new LetheError(
+        "POLICY_CONTRADICTION",
+        `store ${catalog.store}: ${table.name}.${change.name} is ${change.type} and cannot hold what the policy sets it to`,
+        {
+          place: policy.placeOf(["tables", step.table, "columns", change.name]),
+          hint: "choose a value of the column's type",
+        },
+      );
+    }
     for (const check of table.checks) {
       const changes = step.changes.filter(({ name }) => check.columns.includes(name));
       if (changes.length === 0 || changes.some(({ transform }) => literal(transform) === undefined)) continue;
@@ -53,6 +64,30 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
     case "truncate":
     case "generalise":
       return undefined;
+  }
+};
+
+/** Enumerations, numbers and domains say no; so does a domain that is NOT NULL. */
+const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Promise<boolean> => {
+  const values = transform.kind === "generalise" ? mapped(transform) : [literal(transform)];
+  for (const value of values) {
+    if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)})`.execute(db))))
+      return false;
+  }
+  return true;
+};
+
+const mapped = ({ map, otherwise }: Extract<ColumnChange["transform"], { kind: "generalise" }>) =>
+  [...new Set([...Object.values(map), otherwise])].map((value) => sql`${value}::text`);
+
+/** Data exceptions, violated domains, and types without such a cast; other errors are not about the value. */
+const refused = async (query: Promise<unknown>): Promise<boolean> => {
+  try {
+    await query;
+    return false;
+  } catch (error) {
+    if (/^(22|23|42846)/.test(sqlFailureOf(error)?.sqlstate ?? "")) return true;
+    throw error;
   }
 };
 

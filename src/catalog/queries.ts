@@ -100,15 +100,29 @@ export const constraints = `
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
   order by 1, 2`;
 
+export type OutsiderRow = { schema: string; relation: string; name: string; references_oid: number };
+
+/** Foreign keys into the relations in scope from elsewhere: they refuse deletions, or spread them. */
+export const outsiders = `
+  with scope as (${scope})
+  select n.nspname as schema, c.relname as relation, o.conname as name, s.oid::int8 as references_oid
+  from scope s join pg_constraint o on o.confrelid = s.oid and o.contype = 'f' and o.conparentid = 0
+  join pg_class c on c.oid = o.conrelid and c.relpersistence <> 't' join pg_namespace n on n.oid = c.relnamespace
+  where not exists (select from scope x where x.oid = o.conrelid)
+  order by 1, 2, 3`;
+
 export type TriggerRow = { table_oid: number; name: string; events: Trigger["events"][number][]; source: string };
 
 export const triggers = `
   with scope as (${scope})
-  select t.tgrelid::int8 as table_oid, t.tgname as name,
+  select s.oid::int8 as table_oid, t.tgname as name,
     array_remove(array[case when t.tgtype & 4 > 0 then 'insert' end, case when t.tgtype & 16 > 0 then 'update' end,
                        case when t.tgtype & 8 > 0 then 'delete' end], null) as events,
     p.prosrc as source
-  from scope s join pg_trigger t on t.tgrelid = s.oid join pg_proc p on p.oid = t.tgfoid
+  from scope s
+  -- a partition may have triggers of its own; those that it has from its parent are the parent's
+  join pg_trigger t on coalesce(pg_partition_root(t.tgrelid), t.tgrelid) = s.oid and t.tgparentid = 0
+  join pg_proc p on p.oid = t.tgfoid
   where not t.tgisinternal and t.tgenabled <> 'D'
   order by 1, 2`;
 

@@ -41,6 +41,11 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
   const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
   const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions));
   const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads));
+  const outsiders = (await rowsOf<queries.OutsiderRow>(queries.outsiders)).map((row) => ({
+    table: displayName(row.schema, row.relation),
+    name: row.name,
+    references: names.get(row.references_oid) ?? "",
+  }));
   const version = await client.query<{ version: number }>(
     "select current_setting('server_version_num')::int4 as version",
   );
@@ -71,7 +76,8 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     store: options.store,
     serverVersion,
     tables: new Map(tables.map((table) => [table.name, table])),
-    fingerprint: digestOf(tables.map(({ estimatedRows: _, ...schema }) => schema)),
+    outsiders,
+    fingerprint: digestOf([tables.map(({ estimatedRows: _, ...schema }) => schema), outsiders]),
   };
 };
 

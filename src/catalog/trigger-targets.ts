@@ -13,8 +13,10 @@ export const tablesWrittenBy = (source: string, tables: ReadonlySet<string>): st
   const found = new Set<string>();
   for (const match of code.matchAll(target)) {
     const parts = (match[1] ?? "").split(/\s*\.\s*/).map(unquote);
-    const name = parts.length === 2 && parts[0] === "public" ? parts[1] : parts.join(".");
-    if (name !== undefined && tables.has(name)) found.add(name);
+    const name = parts.length === 2 && parts[0] === "public" ? (parts[1] ?? "") : parts.join(".");
+    // Without a schema it depends on the search path: any table of that name may be meant.
+    for (const table of tables)
+      if (table === name || (parts.length === 1 && table.endsWith(`.${name}`))) found.add(table);
   }
   return [...found].toSorted();
 };

@@ -1,8 +1,8 @@
 import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
-import type { Policy, TableRule, Transform } from "#policy/policy.ts";
+import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import type { Finding } from "#plan/finding.ts";
-import { owns, type Reach } from "#plan/reach.ts";
+import { nulls, owns, type Reach } from "#plan/reach.ts";
 
 /** What the policy asks for and the schema forbids, found before anything runs. */
 export const contradictions = (
@@ -28,6 +28,10 @@ export const contradictions = (
 
 const maximumLength = (type: string): number =>
   Number(/^character(?: varying)?\((\d+)\)$/.exec(type)?.[1] ?? Number.MAX_SAFE_INTEGER);
+
+/** Searched as text, but with no room for the mark that redacting leaves. */
+const noText =
+  /^(?:uuid|inet|cidr|tsvector|ltree|hstore|(?:smallint|integer|bigint|numeric.*|real|double precision|boolean|date|time.*|interval.*|uuid|inet|cidr|bytea)\[\])$/;
 
 /** `{random}` becomes 20 hexadecimal digits. */
 export const randomDigits = 20;
@@ -60,8 +64,8 @@ const transformProblem = (table: CatalogTable, name: string, transform: Transfor
         : undefined;
     }
     case "redact":
-      return column.shape === "other"
-        ? [`{redact} needs text, JSON or an array, this is ${column.type}`, "use {set: null} or keep"]
+      return column.shape === "other" || noText.test(column.type)
+        ? [`{redact} needs text, JSON or an array of them, this is ${column.type}`, "use {set: null} or keep"]
         : undefined;
     case "truncate":
       return /^(date|timestamp)/.test(column.type)
@@ -78,6 +82,11 @@ const generaliseProblem = (
   transform: Extract<Transform, { kind: "generalise" }>,
 ): [string, string] | undefined => {
   if (alone) return ["{generalise} into a UNIQUE column", "use {unique: …} or {set: null}"];
+  const longest = Math.max(
+    0,
+    ...[...Object.values(transform.map), transform.otherwise ?? ""].map(({ length }) => length),
+  );
+  if (longest > maximumLength(column.type)) return [`{generalise} makes more than fits ${column.type}`, "shorten it"];
   if (transform.otherwise === null && !column.nullable)
     return ["unmapped values become null in a NOT NULL column", "add `otherwise:`"];
   return column.shape === "other"
@@ -85,14 +94,11 @@ const generaliseProblem = (
     : undefined;
 };
 
-const nulls = (rule: TableRule, edge: Edge): boolean =>
-  (rule.treatment === "anonymise" || rule.treatment === "retain") &&
-  edge.columns.some((column) => rule.columns[column]?.kind === "null");
-
 /** A row that stays must not be left referring to a row that goes, nor go with it silently (I6). */
 const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] => {
   const target = policy.tables[edge.to.table];
-  if (edge.declared === "link" || edge.table === edge.to.table) return [];
+  if (edge.declared === "link") return [];
+  if (edge.table === edge.to.table) return hierarchyProblem(policy, edge);
   if (target?.treatment !== "erase" || !found.levels.has(edge.to.table)) return [];
   const isRoot = edge.to.table === policy.subject.table;
   const rule = policy.tables[edge.table];
@@ -127,6 +133,21 @@ const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] =
       hint: edge.nullable
         ? `set ${name} to null in the rule of ${edge.table}, or anonymise ${edge.to.table}`
         : `${name} is NOT NULL: anonymise ${edge.to.table} instead of erasing it`,
+    },
+  ];
+};
+
+/** The rows of other people that refer to an erased row of their own table are cut loose, or spare it; where neither can be, the database must not take them along. */
+const hierarchyProblem = (policy: Policy, edge: Edge): Finding[] => {
+  const { table } = policy.subject;
+  if (edge.table !== table || policy.tables[table]?.treatment !== "erase") return [];
+  if (edge.nullable || edge.onDelete !== "cascade") return [];
+  return [
+    {
+      code: "POLICY_CASCADE",
+      message: `erasing a row of ${table} would make the database delete other people's rows that refer to it (${edge.name}, ON DELETE CASCADE)`,
+      place: policy.placeOf(["tables", table]),
+      hint: `make ${table}.${edge.columns.join(",")} nullable, or anonymise ${table} instead`,
     },
   ];
 };

@@ -113,7 +113,15 @@ const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
       place: policy.placeOf(["tables", name]),
       hint: `let the role see every row: ALTER ROLE … BYPASSRLS, or a policy on ${name} for it`,
     }));
-  return [...uncovered, ...copied, ...hidden];
+  const outside = catalog.outsiders
+    .filter(({ references }) => treated.includes(references))
+    .map(({ table, name, references }): Finding => ({
+      code: "POLICY_TABLE_UNCOVERED",
+      message: `table ${table} refers to ${references} (${name}) and is outside the store's schemas`,
+      place: policy.placeOf(["tables", references]),
+      hint: `list its schema under the store's \`schemas\` in the configuration, and add a rule for ${table}`,
+    }));
+  return [...uncovered, ...copied, ...outside, ...hidden];
 };
 
 const isTreated = (policy: Policy, name: string): boolean => {

@@ -34,13 +34,17 @@ export const orderTables = (tables: readonly string[], precedences: readonly Pre
     }
     const cyclic = open.filter((precedence) => inCycle(precedence, open));
     const weakest =
-      cyclic.find(({ edge }) => edge?.deferrable === true) ?? cyclic.find(({ edge }) => edge?.nullable === true);
+      cyclic.find(({ edge }) => edge !== undefined && waits(edge)) ??
+      cyclic.find(({ edge }) => edge?.nullable === true);
     if (weakest?.edge === undefined) return { tables: ordered, deferred, cut, stuck: [...remaining].toSorted() };
-    (weakest.edge.deferrable ? deferred : cut).push(weakest.edge);
+    (waits(weakest.edge) ? deferred : cut).push(weakest.edge);
     open = open.filter((precedence) => precedence !== weakest);
   }
   return { tables: ordered, deferred, cut, stuck: [] };
 };
+
+/** Only a check can be deferred; RESTRICT and the other actions happen at once, whatever the constraint says. */
+const waits = (edge: Edge): boolean => edge.deferrable && edge.onDelete === "no action";
 
 const inCycle = ({ before, after }: Precedence, all: readonly Precedence[]): boolean => {
   const seen = new Set<string>();

@@ -21,6 +21,11 @@ export const owns = (policy: Policy, edge: Edge): boolean => {
   return owner === undefined || edge.columns.every((column) => owner.includes(column));
 };
 
+/** Whether the rule sets the reference to null in the rows that stay. */
+export const nulls = (rule: TableRule | undefined, edge: Edge): boolean =>
+  (rule?.treatment === "anonymise" || rule?.treatment === "retain") &&
+  edge.columns.some((column) => rule.columns[column]?.kind === "null");
+
 /**
  * Breadth first from the root against the direction of references (orders refer to customers, so orders are reached);
  * when nothing more is found that way, one step along references into tables that the policy treats (an address that

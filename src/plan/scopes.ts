@@ -1,4 +1,4 @@
-import type { Catalog } from "#catalog/catalog.ts";
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import { parentOf, type Edge, type Scope } from "#records/plan.ts";
 import type { Reach } from "#plan/reach.ts";
@@ -32,26 +32,38 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
     .map((table) => {
       const vias = found.vias.get(table) ?? [];
       const owning = new Set(vias.filter((via) => via.direction === "refers").map((via) => via.edge));
-      const primaryKey = catalog.tables.get(table)?.primaryKey ?? [];
       return {
         table,
-        key: primaryKey.length > 0 ? primaryKey : ["tableoid", "ctid"],
+        key: keyOf(policy, catalog.tables.get(table)),
         via: vias,
         self: found.selves.get(table),
-        uses: table === policy.subject.table ? [] : usesOf(table, edges, found),
+        uses: table === policy.subject.table ? [] : usesOf(policy, table, edges, found),
         late: copiedInto.has(table),
         contested: owning.size > 1,
       };
     });
 };
 
+/** What finds a row again after other columns of it have changed. */
+const keyOf = (policy: Policy, table: CatalogTable | undefined): readonly string[] => {
+  if (table === undefined || table.primaryKey.length > 0) return table?.primaryKey ?? [];
+  const rule = policy.tables[table.name];
+  const stays = (name: string): boolean =>
+    table.columns.some((column) => column.name === name && !column.nullable) &&
+    (rule === undefined || !("columns" in rule) || rule.columns[name]?.kind === "keep");
+  return table.unique.find((unique) => unique.columns.every(stays))?.columns ?? ["tableoid", "ctid"];
+};
+
 /**
  * A reference uses a row when it is not how the referring row is owned: a payment that belongs to an invoice does not
  * use it, an order that is shipped to an address does.
  */
-const usesOf = (table: string, edges: readonly Edge[], found: Reach): readonly Edge[] =>
+const usesOf = (policy: Policy, table: string, edges: readonly Edge[], found: Reach): readonly Edge[] =>
   edges.filter((edge) => {
-    if (edge.to.table !== table || edge.table === table) return false;
+    if (edge.to.table !== table) return false;
+    // Where replies cannot be cut loose from what they reply to, that stays.
+    if (edge.table === table)
+      return policy.tables[table]?.treatment === "erase" && !edge.nullable && found.selves.get(table) !== edge;
     const ownedBy = (found.vias.get(edge.table) ?? []).some((via) => via.direction === "refers" && via.edge === edge);
     return !ownedBy;
   });

@@ -2,7 +2,7 @@ import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { ColumnChange, Edge, Scope, Step } from "#records/plan.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
-import { owns, type Reach } from "#plan/reach.ts";
+import { nulls, owns, type Reach } from "#plan/reach.ts";
 
 /**
  * The statements of a batch in the order in which they run: references are cut first, then rows that refer go before rows they
@@ -22,31 +22,50 @@ export const stepsOf = (
   const references = edges
     .filter((edge) => edge.declared === "foreign-key" && erased(edge.to.table))
     .map((edge): Precedence => ({ before: edge.table, after: edge.to.table, edge }));
+  // Cuts fire triggers too, but they run before all of this.
   const copies = treated.flatMap((name) =>
-    (catalog.tables.get(name)?.triggers ?? []).flatMap((trigger) =>
-      trigger.writesTo.map((target): Precedence => ({ before: name, after: target, edge: undefined })),
-    ),
+    (catalog.tables.get(name)?.triggers ?? [])
+      .filter((trigger) => trigger.events.includes(erased(name) ? "delete" : "update"))
+      .flatMap((trigger) =>
+        trigger.writesTo.map((target): Precedence => ({ before: name, after: target, edge: undefined })),
+      ),
   );
   const order = orderTables(treated, [...references, ...copies]);
 
+  // References from rows of others to rows that go. A row has to be there to be found without a key, so its table's own step comes first.
   const mentions = edges.filter(
     (edge) =>
       edge.declared === "foreign-key" &&
-      edge.to.table === policy.subject.table &&
       erased(edge.to.table) &&
       edge.nullable &&
-      (edge.table === edge.to.table || !owns(policy, edge) || !found.levels.has(edge.table)),
+      (edge.table === edge.to.table
+        ? found.selves.get(edge.table)?.name !== edge.name
+        : edge.to.table === policy.subject.table && (!owns(policy, edge) || !found.levels.has(edge.table))),
   );
-  const shared = scopes
-    .filter((scope) => scope.contested || scope.uses.length > 0)
-    .filter((scope) => treated.includes(scope.table))
-    .flatMap((scope) =>
-      scope.via.filter((via) => via.direction === "refers" && via.edge.nullable).map((via) => via.edge),
-    )
-    .filter(
+  const keyless = new Set(scopes.filter((scope) => scope.key[0] === "tableoid").map((scope) => scope.table));
+  const spareable = new Set(
+    scopes
+      .filter((scope) => scope.contested || scope.uses.length > 0)
+      .map((scope) => scope.table)
+      .filter((name) => treated.includes(name)),
+  );
+  const leaves = ({ table }: { readonly table: string }): boolean =>
+    policy.tables[table]?.treatment === "erase" || policy.tables[table]?.treatment === "anonymise";
+  const shared = new Set([
+    ...scopes
+      .filter((scope) => spareable.has(scope.table))
+      .flatMap((scope) => scope.via.filter((via) => via.direction === "refers").map((via) => via.edge)),
+    // What stays of a subject must not lead to a row that is a living person's too.
+    ...edges.filter(
       (edge) =>
-        policy.tables[edge.to.table]?.treatment === "erase" || policy.tables[edge.to.table]?.treatment === "anonymise",
-    );
+        edge.declared === "foreign-key" &&
+        edge.table !== edge.to.table &&
+        spareable.has(edge.to.table) &&
+        treated.includes(edge.table) &&
+        !erased(edge.table) &&
+        !nulls(policy.tables[edge.table], edge),
+    ),
+  ]);
   const cut =
     (why: "mention" | "spared" | "cycle") =>
     (edge: Edge): Step => ({ kind: "cut", table: edge.table, edge, why });
@@ -54,10 +73,13 @@ export const stepsOf = (
   return {
     order,
     steps: [
-      ...mentions.map(cut("mention")),
-      ...shared.map(cut("spared")),
+      ...mentions.filter((edge) => !keyless.has(edge.table)).map(cut("mention")),
+      ...[...shared].filter((edge) => edge.nullable && leaves(edge.to)).map(cut("spared")),
       ...order.cut.map(cut("cycle")),
-      ...order.tables.map((table) => changeOf(policy, catalog, table)),
+      ...order.tables.flatMap((table) => [
+        ...mentions.filter((edge) => keyless.has(edge.table) && edge.to.table === table).map(cut("mention")),
+        changeOf(policy, catalog, table),
+      ]),
     ],
   };
 };

@@ -11,6 +11,7 @@ type Shorthand = Partial<Omit<CatalogTable, "columns" | "foreignKeys">> & {
 export const makeCatalog = (tables: Readonly<Record<string, Shorthand>>): Catalog => ({
   store: "shop",
   serverVersion: 180_004,
+  outsiders: [],
   fingerprint: "",
   tables: new Map(Object.entries(tables).map(([name, shorthand]) => [name, tableOf(name, shorthand)])),
 });
