@@ -107,7 +107,8 @@ const withRunLock = async <T>(ctx: Context, work: (ctx: Context) => Promise<T>):
   } finally {
     client.off("error", onLoss);
     client.on("error", () => undefined);
-    // Closing the session releases its lock, also when unlocking would fail.
+    // A run that follows at once must find the lock free: the server notices a closed session only a little later.
+    await client.query("select pg_advisory_unlock($1)", [runLock]).catch(() => undefined);
     client.release(true);
   }
 };

@@ -1,0 +1,178 @@
+import { afterEach, expect, test } from "vitest";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const customers = (count: number) => `
+  create table customers (id int primary key, email text unique, name text);
+  insert into customers select n, 'p' || n || '@shop.example', 'P' || n from generate_series(1, ${count}) n;
+  create table orders (id int primary key, customer_id int not null references customers, note text);
+  insert into orders select n, n, 'order of ' || n from generate_series(1, ${count}) n;`;
+const anonymised = "customers: { treatment: anonymise, columns: { email: { set: null }, name: { set: null } } }";
+const people = (count: number) => Array.from({ length: count }, (_, n) => ({ email: `p${n + 1}@shop.example` }));
+
+test("of a thousand subjects the one that violates a constraint stays whole, and is named, while the others finish", async () => {
+  night = await openNight({
+    schema: `${customers(1000)}
+      -- the database learns of it only when the row changes
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if old.id = 437 then raise exception using errcode = '23514', constraint = 'four_eyes', table = 'customers'; end if;
+        return new; end $$;
+      create trigger refuse before update on customers for each row execute function refuse()`,
+    tables: `${anonymised}\norders: { treatment: erase }`,
+  });
+  const refs = await night.ask(...people(1000));
+  const summary = await night.nightly();
+  expect(summary).toMatchObject({ outcome: "attention", requests: { received: 1000, done: 999, failed: 1 } });
+  expect(await night.requests(refs[436] ?? "")).toEqual([
+    {
+      ref: refs[436],
+      state: "failed",
+      code: "CONSTRAINT_VIOLATED",
+      detail: expect.objectContaining({
+        store: "shop",
+        table: "customers",
+        constraint: "four_eyes",
+        sqlstate: "23514",
+      }),
+    },
+  ]);
+  expect(await night.store.query("select * from customers where email is not null")).toEqual([
+    { id: 437, email: "p437@shop.example", name: "P437" },
+  ]);
+  expect(await night.store.query("select id from orders")).toEqual([{ id: 437 }]);
+  expect(await night.store.query("select count(*) from lethe.journal_request")).toEqual([{ count: 999 }]);
+});
+
+test("a locked row makes its own request wait for the next night and no other", async () => {
+  night = await openNight({
+    schema: customers(5),
+    tables: `${anonymised}\norders: { treatment: erase }`,
+    store: { lockTimeoutMs: 100 },
+  });
+  const refs = await night.ask(...people(5));
+  const other = await night.store.pool.raw.connect();
+  try {
+    await other.query("begin");
+    await other.query("select from customers where id = 3 for update");
+    expect(await night.nightly()).toMatchObject({ requests: { done: 4, failed: 1 } });
+    expect(await night.requests(refs[2] ?? "")).toMatchObject([{ state: "failed", code: "ROW_LOCKED" }]);
+    expect(await night.store.query("select id from orders")).toEqual([{ id: 3 }]);
+    await other.query("rollback");
+  } finally {
+    other.release();
+  }
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 5, failed: 0 } });
+  expect(await night.store.query("select id from orders")).toEqual([]);
+});
+
+test("a statement that takes too long for one subject's rows stops that subject only", async () => {
+  night = await openNight({
+    schema: `${customers(4)}
+      create function dawdle() returns trigger language plpgsql as $$ begin
+        if old.id = 2 then perform pg_sleep(60); end if; return old; end $$;
+      create trigger dawdle before delete on orders for each row execute function dawdle()`,
+    tables: `${anonymised}\norders: { treatment: erase }`,
+    store: { statementTimeoutMs: 1500 },
+  });
+  const refs = await night.ask(...people(4));
+  expect(await night.nightly()).toMatchObject({ requests: { done: 3, failed: 1 } });
+  expect(await night.requests(refs[1] ?? "")).toMatchObject([{ state: "failed", code: "STATEMENT_TIMEOUT" }]);
+  expect(await night.store.query("select id, email from customers where email is not null")).toEqual([
+    { id: 2, email: "p2@shop.example" },
+  ]);
+  await night.store.query(
+    "create or replace function dawdle() returns trigger language plpgsql as 'begin return old; end'",
+  );
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 4, failed: 0 } });
+});
+
+test("what is refused only at the commit is one subject's failure too", async () => {
+  night = await openNight({
+    schema: `${customers(4)}
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if old.id = 2 then raise exception using errcode = '23503', constraint = 'late', table = 'orders'; end if; return null; end $$;
+      create constraint trigger late after delete on orders deferrable initially deferred for each row execute function refuse()`,
+    tables: `${anonymised}\norders: { treatment: erase }`,
+  });
+  const refs = await night.ask(...people(4));
+  expect(await night.nightly()).toMatchObject({ requests: { done: 3, failed: 1 } });
+  expect(await night.requests(refs[1] ?? "")).toMatchObject([
+    { state: "failed", code: "CONSTRAINT_VIOLATED", detail: { constraint: "late" } },
+  ]);
+  expect(await night.store.query("select id from orders")).toEqual([{ id: 2 }]);
+});
+
+test("blockers stop a request with nothing changed, and it goes on by itself once they are gone", async () => {
+  night = await openNight({
+    schema: `${customers(3)} alter table orders add status text default 'done'; update orders set status = 'open' where id = 2`,
+    tables: `${anonymised}\norders: { treatment: erase }`,
+    blockers: "- { code: ORDER_OPEN, when: { table: orders, status: open }, then: block, hint: ship it }",
+  });
+  const refs = await night.ask(...people(3));
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 2, pending: 1, blocked: 1 } });
+  const blocked = {
+    state: "blocked",
+    code: "ORDER_OPEN",
+    detail: { store: "shop", table: "orders", rows: 1, hint: "ship it" },
+  };
+  expect(await night.requests(refs[1] ?? "")).toMatchObject([blocked]);
+  expect(await night.store.query("select id, name from customers where name is not null")).toEqual([
+    { id: 2, name: "P2" },
+  ]);
+  await night.nightly();
+  expect(await night.requests(refs[1] ?? "")).toMatchObject([blocked]);
+  await night.store.query("update orders set status = 'done'");
+  expect(await night.nightly()).toMatchObject({ requests: { done: 3, blocked: 0 } });
+  const kinds = await night.state.query<{ kind: string }>(
+    "select kind from lethe.ledger_entry where request_ref = $1 order by index",
+    [refs[1]],
+  );
+  expect(kinds.map(({ kind }) => kind).slice(3)).toEqual([
+    "request.blocked",
+    "request.unblocked",
+    "request.erasing",
+    "request.erased",
+    "request.completed",
+  ]);
+});
+
+test("identifiers that nobody or several people answer to block the request", async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text); create table orders (id int primary key);
+      insert into customers values (1, 'twin@shop.example'), (2, 'Twin@Shop.Example'), (3, 'one@shop.example')`,
+    tables: "customers: { treatment: erase }",
+  });
+  const refs = await night.ask(
+    { email: "twin@shop.example" },
+    { email: "nobody@shop.example" },
+    { email: "one@shop.example" },
+    { email: "twin2@shop.example", key: "3" },
+  );
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 2, blocked: 2 } });
+  expect(await night.requests(...refs)).toMatchObject([
+    { state: "blocked", code: "SUBJECT_AMBIGUOUS", detail: { store: "shop", rows: 2 } },
+    { state: "blocked", code: "SUBJECT_NOT_FOUND" },
+    { state: "completed" },
+    { state: "completed" },
+  ]);
+  expect(await night.store.query("select id from customers order by id")).toEqual([{ id: 1 }, { id: 2 }]);
+  await night.store.query(
+    "delete from customers where id = 2; insert into customers values (4, 'nobody@shop.example')",
+  );
+  expect(await night.nightly()).toMatchObject({ requests: { done: 4, blocked: 0 } });
+  expect(await night.store.query("select id from customers")).toEqual([]);
+});
+
+test("two root rows are noticed wherever the pair falls in the reading", async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      insert into customers select n, 'p' || n || '@shop.example' from generate_series(1, 1200) n;
+      insert into customers select n + 2000, 'p' || n || '@shop.example' from generate_series(990, 1010) n`,
+    tables: "customers: { treatment: erase }",
+  });
+  await night.ask(...people(1200));
+  expect(await night.erase()).toMatchObject({ requests: { received: 1200, pending: 1200, blocked: 21 } });
+  expect(await night.store.query("select count(*) from customers")).toEqual([{ count: 42 }]);
+});
