@@ -46,6 +46,31 @@ const killServer = async (): Promise<void> => {
   process.kill(Number(lines.split("\n")[0]), "SIGKILL");
 };
 
+/** Kills the server under a night, starts it and runs again: says how the first night failed, and how long it took if it did not. */
+const killAndRunAgain = async (afterMs: number): Promise<{ error: LetheError | undefined; took: number }> => {
+  const scene = await openScene(stage);
+  // PostgreSQL copies a sequence with the numbers it has logged in advance: without a checkpoint, those that the night
+  // takes from a fresh copy would be taken again after the crash.
+  await query(urlOf("postgres"), "checkpoint");
+  const started = performance.now();
+  const killing = new Promise<void>((settle, reject) => {
+    setTimeout(() => void killServer().then(settle, reject), afterMs);
+  });
+  const night = await wholeNight(scene.order).catch((error: unknown) => error);
+  const took = performance.now() - started;
+  await killing;
+  await server.stop();
+  server = await startEmbedded(directory);
+  await moveScene(stage, scene);
+  await wholeNight(scene.again);
+  const found = { differences: differences(reference, await readEndState(scene)), oddities: await oddities(scene) };
+  expect({ afterMs, ...found }).toEqual({ afterMs, differences: [], oddities: [] });
+  await scene.dispose();
+  if (night instanceof LetheError) return { error: night, took };
+  expect(night).toMatchObject({ outcome: "attention" });
+  return { error: undefined, took };
+};
+
 test(
   `the database server killed at ${moments} random moments of a night, the next run ends as an undisturbed night does`,
   async () => {
@@ -55,37 +80,19 @@ test(
     );
     let failed = 0;
     for (const [index, offset] of offsets.entries()) {
-      const afterMs = ((index + offset) / moments) * usual;
-      const scene = await openScene(stage);
-      // PostgreSQL copies a sequence with the numbers it has logged in advance: without a checkpoint, those that the night
-      // takes from a fresh copy would be taken again after the crash.
-      await query(urlOf("postgres"), "checkpoint");
-      const killing = new Promise<void>((settle, reject) => {
-        setTimeout(() => void killServer().then(settle, reject), afterMs);
-      });
-      const night = await wholeNight(scene.order).catch((error: unknown) => error);
-      await killing;
-      await server.stop();
-      server = await startEmbedded(directory);
-      await moveScene(stage, scene);
-      if (night instanceof Error) {
-        failed += 1;
-        console.log(night.message, String(night.cause));
-        expect(night).toBeInstanceOf(LetheError);
-        if (night instanceof LetheError) {
-          expect(["DATABASE_LOST", "DATABASE_REFUSED"]).toContain(night.code);
-          expect(exitOf(night.code)).toBe(1);
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        const { error, took } = await killAndRunAgain(((index + offset) / moments) * usual);
+        if (error !== undefined) {
+          failed += 1;
+          expect(["DATABASE_LOST", "DATABASE_REFUSED"]).toContain(error.code);
+          expect(exitOf(error.code)).toBe(1);
+          break;
         }
+        // The moment came too late: the machine is faster than it was.
+        usual = took;
       }
-      await wholeNight(scene.again);
-      expect({
-        afterMs,
-        differences: differences(reference, await readEndState(scene)),
-        oddities: await oddities(scene),
-      }).toEqual({ afterMs, differences: [], oddities: [] });
-      await scene.dispose();
     }
-    expect(failed).toBeGreaterThan(moments / 2);
+    expect(failed).toBe(moments);
   },
-  60_000 + moments * 20_000,
+  60_000 + moments * 30_000,
 );

@@ -37,10 +37,10 @@ afterAll(async () => {
 const killAndRunAgain = async (killing: Killing) => {
   const scene = await openScene(stage);
   try {
-    const { signal } = await children.night(scene.order, killing);
+    const { signal, took } = await children.night(scene.order, killing);
     await wholeNight(scene.again);
     const actual = await readEndState(scene);
-    return { signal, differences: differences(reference, actual), oddities: await oddities(scene) };
+    return { signal, took, differences: differences(reference, actual), oddities: await oddities(scene) };
   } finally {
     await scene.dispose();
   }
@@ -71,10 +71,10 @@ test("an undisturbed night does everything that a crash can leave half done", ()
   });
 });
 
-test.concurrent.each(faultPoints)(
+test.each(faultPoints)(
   "killed %s, the next run ends as an undisturbed night does",
   async (fault) => {
-    expect(await killAndRunAgain({ fault })).toEqual({ signal: "SIGKILL", differences: [], oddities: [] });
+    expect(await killAndRunAgain({ fault })).toMatchObject({ signal: "SIGKILL", differences: [], oddities: [] });
   },
   120_000,
 );
@@ -92,13 +92,19 @@ test(
     );
     let killed = 0;
     for (const [index, offset] of offsets.entries()) {
-      const afterMs = ((index + offset) / moments) * usual;
-      const { signal, ...rest } = await killAndRunAgain({ afterMs });
-      if (signal === "SIGKILL") killed += 1;
-      expect({ afterMs, ...rest }).toEqual({ afterMs, differences: [], oddities: [] });
+      for (let attempt = 0; attempt < 3; attempt += 1) {
+        const afterMs = ((index + offset) / moments) * usual;
+        const { signal, took, ...rest } = await killAndRunAgain({ afterMs });
+        expect({ afterMs, ...rest }).toEqual({ afterMs, differences: [], oddities: [] });
+        if (signal === "SIGKILL") {
+          killed += 1;
+          break;
+        }
+        // The moment came too late: the machine is faster than it was.
+        usual = took;
+      }
     }
-    // Nights differ in length: the last moments may come too late.
-    expect(killed).toBeGreaterThan(moments / 2);
+    expect(killed).toBe(moments);
   },
-  60_000 + moments * 10_000,
+  60_000 + moments * 20_000,
 );
