@@ -46,7 +46,7 @@ export class Children implements AsyncDisposable {
 }
 
 const start = async (): Promise<ChildProcess> => {
-  const child = fork(resolve(import.meta.dirname, "night-child.ts"), [], {
+  const child = fork(resolve(import.meta.dirname, "night-process.ts"), [], {
     execArgv: ["-C", "source"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });

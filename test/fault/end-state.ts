@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { query, type Scene } from "#test/fault/scene.ts";
 import { ledgerLines } from "#test/fault/ledger-lines.ts";
+import { requestNames, withNames } from "#test/fault/request-names.ts";
 
 /** What there is at the end of a night: by table, file or kind of entry, one line each, sorted. */
 export type EndState = ReadonlyMap<string, readonly string[]>;
@@ -49,19 +50,6 @@ const without = (lines: readonly string[], others: readonly string[]): string[] 
   });
 };
 
-/** References to the request's file and row: `requests 7`. */
-export const requestNames = async ({ urls }: Pick<Scene, "urls">): Promise<ReadonlyMap<string, string>> => {
-  const rows = await query<{ ref: string; name: string }>(
-    urls.state,
-    `select r.ref, case when f.imported_at < '2026-10-01' then 'earlier ' else 'request ' end || i.row_number as name
-     from lethe.import_row i join lethe.request r on r.id = i.request_id join lethe.import_file f on f.digest = i.file_digest`,
-  );
-  return new Map(rows.map(({ ref, name }) => [ref, name]));
-};
-
-export const withNames = (text: string, names: ReadonlyMap<string, string>): string =>
-  text.replaceAll(/R(?:-[0-9A-Z]{4}){3}/g, (ref) => names.get(ref) ?? "an unknown request");
-
 const linesOf = async (url: string, text: string, names: ReadonlyMap<string, string>): Promise<string[]> => {
   const rows = await query<{ line: string }>(url, `select row_to_json(t)::text as line from (${text}) t`);
   return rows.map(({ line }) => withNames(line, names)).toSorted();
@@ -90,7 +78,6 @@ const storeLines = async (url: string): Promise<Map<string, string[]>> => {
  */
 const journalQueries: Readonly<Record<string, string>> = {
   request: "select ref from lethe.journal_request",
-  // The request by the row of its first batch's reference would need Lethe's own tables: dispositions say the same per request.
   step: `select table_name, treatment, sum(rows) as rows, min(clock_first) as first, max(clock_last) as last
     from lethe.journal_step group by 1, 2`,
   spared: "select table_name, sum(rows) as rows from lethe.journal_spared group by 1",

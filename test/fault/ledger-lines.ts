@@ -1,5 +1,5 @@
 import { query, type Scene } from "#test/fault/scene.ts";
-import { withNames } from "#test/fault/end-state.ts";
+import { withNames } from "#test/fault/request-names.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 
 type Body = LedgerEvent & { readonly at: string; readonly run: string | null };

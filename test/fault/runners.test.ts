@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import pg from "pg";
+import { Temporal } from "temporal-polyfill";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { nextAttempt, theNight } from "#test/fault/company.ts";
 import { differences, readEndState, type EndState } from "#test/fault/end-state.ts";
@@ -115,7 +116,7 @@ describe("twenty requests in batches of four", () => {
     async () => {
       await wholeNight(scene.again);
       const before = await everything();
-      const earlier = new Date(Date.parse(nextAttempt) - 3_600_000).toISOString();
+      const earlier = Temporal.Instant.from(nextAttempt).subtract({ hours: 1 }).toString();
       const ended = await lethe(["run", "--json", "--now", earlier], { cwd: scene.directory });
       expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([1, { error: { code: "CLOCK_WENT_BACK" } }]);
       expect(await everything()).toEqual(before);
