@@ -54,9 +54,9 @@ export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
     }
   }
 
-  deepen(levels, owning);
-  const ordered = new Map([...levels].toSorted(([, a], [, b]) => a - b));
-  const nearer = (from: string, to: string): boolean => (levels.get(from) ?? Infinity) < (levels.get(to) ?? Infinity);
+  const depths = deepen(policy.subject.table, levels, throughReference, edges, owning);
+  const ordered = new Map([...depths].toSorted(([, a], [, b]) => a - b));
+  const nearer = (from: string, to: string): boolean => (depths.get(from) ?? Infinity) < (depths.get(to) ?? Infinity);
   const vias = new Map<string, Via[]>();
   for (const table of ordered.keys()) {
     vias.set(
@@ -75,24 +75,41 @@ export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
 
 /**
  * A link is the policy's word that rows belong where it leads, however far away that is: one history table may be linked to customers
- * and to their addresses. Its table comes after all of them; where links go round in a circle, the nearest one counts.
+ * and to their addresses. Its table comes after all of them; a link that would lead round in a circle does not count. Returns the
+ * longest way from the root to each table.
  */
-const deepen = (levels: Map<string, number>, owning: readonly Edge[]): void => {
-  const found = new Map(levels);
-  const leading = owning.filter((edge) => {
-    const [level, parent] = [found.get(edge.table), found.get(edge.to.table)];
-    return level !== undefined && parent !== undefined && (edge.declared === "link" || parent < level);
-  });
-  for (let round = 0; round < found.size; round += 1) {
-    let moved = false;
-    for (const edge of leading) {
-      const parent = levels.get(edge.to.table) ?? 0;
-      if ((levels.get(edge.table) ?? 0) > parent) continue;
-      levels.set(edge.table, parent + 1);
-      moved = true;
-    }
-    if (!moved) return;
+const deepen = (
+  root: string,
+  levels: ReadonlyMap<string, number>,
+  throughReference: ReadonlySet<string>,
+  edges: readonly Edge[],
+  owning: readonly Edge[],
+): Map<string, number> => {
+  const parents = new Map([...levels.keys()].map((table) => [table, new Set<string>()]));
+  const isNearer = (a: string, b: string): boolean => (levels.get(a) ?? Infinity) < (levels.get(b) ?? Infinity);
+  for (const { table, to } of edges) {
+    if (throughReference.has(to.table) && isNearer(table, to.table)) parents.get(to.table)?.add(table);
   }
+  for (const { table, to } of owning) {
+    if (!throughReference.has(table) && isNearer(to.table, table)) parents.get(table)?.add(to.table);
+  }
+  const leadsTo = (from: string, to: string, seen = new Set<string>()): boolean =>
+    from === to ||
+    (!seen.has(from) && [...(seen.add(from) && (parents.get(from) ?? []))].some((parent) => leadsTo(parent, to, seen)));
+  for (const { declared, table, to } of owning) {
+    if (declared !== "link" || table === root || throughReference.has(table) || !levels.has(to.table)) continue;
+    if (!leadsTo(to.table, table)) parents.get(table)?.add(to.table);
+  }
+  const depths = new Map<string, number>();
+  const depth = (table: string): number => {
+    const known = depths.get(table);
+    if (known !== undefined) return known;
+    const found = Math.max(-1, ...[...(parents.get(table) ?? [])].map(depth)) + 1;
+    depths.set(table, found);
+    return found;
+  };
+  for (const table of levels.keys()) depth(table);
+  return depths;
 };
 
 const growChildren = (levels: Map<string, number>, owning: readonly Edge[]): void => {

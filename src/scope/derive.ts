@@ -91,8 +91,8 @@ const rowsOf = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const ways = scope.via.map(
     (via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)} where not p.spared`,
   );
-  // UNION also removes duplicates: a row that is reached in two ways is in scope once.
-  return hasOneWay(shape, scope) ? sql.join(ways) : sql`select * from (${sql.join(ways, sql` union `)}) u`;
+  // A row that is reached in two ways, or in one way from two rows, is in scope once.
+  return hasOneWay(shape, scope) ? sql.join(ways) : sql`select distinct * from (${sql.join(ways, sql` union all `)}) u`;
 };
 
 const wayIn = (shape: Shape, scope: Scope, via: Via): RawBuilder<unknown> => {

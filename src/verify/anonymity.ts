@@ -23,9 +23,7 @@ export const measureAnonymity = async (
     const source = second === undefined ? sql.id("public", table) : sql.id(first ?? "public", second);
     const result = await sql<Measured>`select coalesce(min(n), 0) as k, count(*) as classes,
         coalesce(sum(n), 0)::bigint as rows, coalesce(sum(n) filter (where n < ${threshold}), 0)::bigint as below
-      from (select count(*) as n from ${source} group by ${sql.join(quasi.map((name) => sql.ref(name)))}) g`.execute(
-      db,
-    );
+      from (select count(*) as n from ${source} group by ${sql.join(quasi.map((name) => sql.id(name)))}) g`.execute(db);
     const [row] = result.rows;
     if (row === undefined) continue;
     measured.push({ store: store.name, table, quasi, threshold, ...row, measuredAt: ctx.clock.now().toString() });

@@ -14,12 +14,12 @@ export const ownedByOthers = async (db: Kysely<unknown>, root: SubjectRoot, hits
   for (const [kind, name] of Object.entries(root.identifiers)) {
     const value: RawBuilder<unknown> =
       kind === "phone"
-        ? sql`regexp_replace(t.${sql.ref(name)}::text, '\\D', '', 'g')`
-        : sql`lower(t.${sql.ref(name)}::text)`;
+        ? sql`regexp_replace(t.${sql.id(name)}::text, '\\D', '', 'g')`
+        : sql`lower(t.${sql.id(name)}::text)`;
     const result = await sql`delete from pg_temp.lethe_sought w using ${table} t
       where w.request = any (${requests}::bigint[]) and w.kind = ${kind === "phone" ? "phone" : "token"} and ${value} = w.form
         and not exists (select from pg_temp.lethe_sought_key o
-          where o.request = w.request and o.key = t.${sql.ref(root.key)}::text)`.execute(db);
+          where o.request = w.request and o.key = t.${sql.id(root.key)}::text)`.execute(db);
     struck += Number(result.numAffectedRows ?? 0n);
   }
   return struck;

@@ -46,11 +46,11 @@ export const searchStatistics = async (
 };
 
 const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: SoughtProfile): RawBuilder<unknown> => {
-  const cells = columns.map((name) => ({ name, text: sql`${sql.ref(`t.${name}`)}::text` }));
+  const cells = columns.map((name) => ({ name, text: sql`${sql.id("t", name)}::text` }));
   const { token, phone } = profile;
   const parts = cells.flatMap(({ name, text }) => [
     ...(token === undefined ? [] : [tokensOf(name, text, token, profile.inner)]),
-    ...(phone === undefined ? [] : [phonesOf(name, text)]),
+    ...(phone === undefined ? [] : [phonesOf(name, text, phone, profile.phoneSizes)]),
   ]);
   // One look at the whole row first: most rows of most tables hold nothing that could be an identifier.
   const row = sql`concat_ws(e'\\n', ${sql.join(cells.map(({ text }) => text))})`;
@@ -75,14 +75,18 @@ const tokensOf = (name: string, text: RawBuilder<unknown>, worth: string, inner:
 /** For a bracket expression of a POSIX pattern: `]`, `^`, `-` and `\` mean something there. */
 const bracketed = (characters: string): string => characters.replaceAll(/[\]^\-\\[]/g, String.raw`\$&`);
 
-/** E.164 allows fifteen digits, and two zeros may stand before; a longer run is several things written side by side. */
-const longestPhone = 17;
-
-const phonesOf = (name: string, text: RawBuilder<unknown>): RawBuilder<unknown> =>
-  sql`select ${name}::text, 'phone'::text, form from (
-      select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${phoneRun}, 'g') run) r
-    cross join lateral (
-      select digits as form where length(digits) <= ${sql.lit(longestPhone)}
-      union all
-      select substr(digits, first, size) from generate_series(1, length(digits) - 6) first, generate_series(7, ${sql.lit(longestPhone)}) size
-      where length(digits) > ${sql.lit(longestPhone)} and first + size - 1 <= length(digits)) f`;
+/**
+ * Every run of digits as a whole number and as each part of it that has the length of a sought one: what stands side by side ("030 1234567, 12.2024")
+ * is one run of digits too.
+ */
+const phonesOf = (
+  name: string,
+  text: RawBuilder<unknown>,
+  worth: string,
+  sizes: readonly number[],
+): RawBuilder<unknown> =>
+  sql`select ${name}::text, 'phone'::text, substr(digits, first, size) from (
+      select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${phoneRun}, 'g') run
+      where ${text} ~ ${worth}) r
+    cross join unnest(array[${sql.join(sizes.map((size) => sql.lit(size)))}]) size
+    cross join lateral generate_series(1, length(digits) - size + 1) first`;

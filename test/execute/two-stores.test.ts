@@ -1,0 +1,107 @@
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Context, Store } from "#context.ts";
+import { closePool, openPool } from "#db/pool.ts";
+import { parsePolicy } from "#policy/parse.ts";
+import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
+import { createDatabase, type TestDatabase } from "#test/support/database.ts";
+
+let night: Night;
+let crm: TestDatabase;
+let shop: Store;
+
+beforeEach(async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text, ext text);
+      insert into customers values (1, 'ann@shop.example', 'X-1'), (2, 'bob@shop.example', 'X-2'), (3, 'cem@shop.example', 'X-3')`,
+    subject: "{ table: customers, key: id, identifiers: { email: email, external_id: ext } }",
+    tables: "customers: { treatment: erase }",
+    config: {},
+  });
+  crm = await createDatabase(`create table contacts (id int primary key, mail text, status text);
+    insert into contacts values (1, 'zoe@crm.example', 'done'), (7, 'ANN@shop.example', 'done'), (8, 'bob@shop.example', 'open'), (9, 'cem@shop.example', 'done'), (10, 'cem@shop.example', 'done')`);
+  [shop] = night.context.stores as [Store];
+});
+afterEach(async () => {
+  await crm.drop();
+  await night.dispose();
+});
+
+const crmPolicy = policyText({
+  subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
+  tables: "contacts: { treatment: erase }",
+  blockers: "- { code: CONTACT_OPEN, when: { table: contacts, status: open }, then: block }",
+});
+
+const crmStore = (url = crm.url): Store => ({
+  name: "crm",
+  pool: openPool({ url, applicationName: "test", label: "crm", connectTimeoutMs: 500 }),
+  policy: parsePolicy("crm.yaml", crmPolicy),
+  config: { ...shop.config, name: "crm" },
+});
+
+const withStores = async <T>(
+  stores: readonly Store[],
+  work: (both: Night, context: Context) => Promise<T>,
+): Promise<T> => {
+  const context = { ...night.context, stores };
+  try {
+    return await work(withRequests({ ...night, context: context as Night["context"] }), context);
+  } finally {
+    for (const store of stores) if (store !== shop) await closePool(store.pool);
+  }
+};
+
+const left = async () => ({
+  shop: (await night.store.query<{ id: number }>("select id from customers order by id")).map(({ id }) => id),
+  crm: (await crm.query<{ id: number }>("select id from contacts order by id")).map(({ id }) => id),
+});
+
+test.each([
+  ["the first store", false],
+  ["the second store", true],
+])("what %s tells about a person finds them in the other", async (_, reversed) => {
+  const both = [shop, crmStore()];
+  await withStores(reversed ? both.toReversed() : both, async (stores) => {
+    const [ref] = await stores.ask({ external_id: "X-1" });
+    expect(await stores.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
+    expect(await stores.dispositions(ref ?? "")).toEqual(["erase contacts 1 0", "erase customers 1 0"]);
+  });
+});
+
+test("a number that is a key in the first store is nobody in the second", async () => {
+  await withStores([shop, crmStore()], async (stores) => {
+    await stores.ask({ key: "1" });
+    expect(await stores.nightly()).toMatchObject({ outcome: "done" });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
+  });
+});
+
+test("what one store blocks, or finds twice, is not begun in the other", async () => {
+  await withStores([shop, crmStore()], async (stores) => {
+    const refs = await stores.ask({ email: "bob@shop.example" }, { email: "cem@shop.example" });
+    await stores.nightly();
+    await stores.nightly();
+    expect(await stores.requests(...refs)).toMatchObject([
+      { state: "blocked", code: "CONTACT_OPEN" },
+      { state: "blocked", code: "SUBJECT_AMBIGUOUS" },
+    ]);
+    expect(await left()).toEqual({ shop: [1, 2, 3], crm: [1, 7, 8, 9, 10] });
+    await crm.query("update contacts set status = 'done'; delete from contacts where id = 10");
+    expect(await stores.nightly()).toMatchObject({ outcome: "done", requests: { done: 2 } });
+    expect(await left()).toEqual({ shop: [1], crm: [1, 7] });
+  });
+});
+
+test("a store that is down keeps no other from its work, and is caught up when it is back", async () => {
+  await withStores([shop, crmStore()], (stores) => stores.ask({ email: "ann@shop.example" }));
+  await withStores([shop, crmStore("postgres://127.0.0.1:1/none")], async (stores) => {
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 7, 8, 9, 10] });
+    expect(await stores.requests()).toMatchObject([{ state: "erasing", code: null }]);
+  });
+  await withStores([shop, crmStore()], async (stores) => {
+    expect(await stores.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
+  });
+});
