@@ -9,7 +9,7 @@ export type Catalog = {
   readonly tables: ReadonlyMap<string, CatalogTable>;
   /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
   readonly outsiders: readonly Outsider[];
-  /** SHA-256 over everything below except row estimates: changes when, and only when, the schema does. */
+  /** SHA-256 over everything below except row estimates and `analysable`: changes when, and only when, the schema does. */
   readonly fingerprint: string;
 };
 
@@ -35,6 +35,8 @@ export type CatalogTable = {
   readonly reads: readonly string[];
   /** For materialised views: our role may refresh it. */
   readonly refreshable: boolean;
+  /** Our role may analyse it; PostgreSQL skips it with no more than a warning otherwise. */
+  readonly analysable: boolean;
   /** The planner's estimate; -1 when never analysed. */
   readonly estimatedRows: number;
 };

@@ -17,18 +17,29 @@ export type RelationRow = {
   kind: CatalogTable["kind"];
   row_security: boolean;
   refreshable: boolean;
+  analysable: boolean;
   estimated_rows: number;
 };
+
+/** The owner may, and from PostgreSQL 17 on whoever holds MAINTAIN. */
+const maintains = `(pg_has_role(c.relowner, 'usage')
+      or case when current_setting('server_version_num')::int >= 170000
+              then has_table_privilege(s.oid, 'maintain') else false end)`;
+
+/** Before PostgreSQL 17: the functions that `lethe init` prints do it in the owner's name. */
+const executes = (signature: string): string =>
+  `coalesce(has_function_privilege(to_regprocedure('${signature}'), 'execute'), false)`;
 
 export const relations = `
   with scope as (${scope})
   select s.oid::int8 as oid, s.nspname as schema, s.relname as relation,
     case s.relkind when 'r' then 'table' when 'p' then 'partitioned' when 'v' then 'view' else 'materialised-view' end as kind,
     s.relrowsecurity and row_security_active(s.oid) as row_security,
-    -- PostgreSQL 17 lets a role with MAINTAIN refresh; before, only the owner can
-    s.relkind = 'm' and (pg_has_role(c.relowner, 'usage')
-      or case when current_setting('server_version_num')::int >= 170000
-              then has_table_privilege(s.oid, 'maintain') else false end) as refreshable,
+    s.relkind = 'm' and (${maintains} or ${executes("lethe.refresh_view(regclass)")}) as refreshable,
+    ${maintains}
+      or pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
+      or ${executes("lethe.analyze_table(regclass)")}
+        and (has_table_privilege(s.oid, 'delete') or has_any_column_privilege(s.oid, 'update') or s.relkind = 'm') as analysable,
     s.reltuples::float8 as estimated_rows
   from scope s join pg_class c on c.oid = s.oid
   order by s.nspname, s.relname`;

@@ -68,6 +68,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
       rowSecurity: relation.row_security,
       reads: (reads.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
       refreshable: relation.refreshable,
+      analysable: relation.analysable,
       estimatedRows: relation.estimated_rows,
     };
   });
@@ -77,7 +78,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     serverVersion,
     tables: new Map(tables.map((table) => [table.name, table])),
     outsiders,
-    fingerprint: digestOf([tables.map(({ estimatedRows: _, ...schema }) => schema), outsiders]),
+    fingerprint: digestOf([tables.map(({ estimatedRows: _, analysable: _may, ...schema }) => schema), outsiders]),
   };
 };
 

@@ -39,11 +39,10 @@ const textOf = ({ files, variable, database, subject, tables, reviews, role, gra
 Written:
 ${files.map((file) => `  ${file}`).join("\n")}
 
-A role that holds what the policy needs, and no more (run this as the owner of the tables, once;
-set its password with \\password ${role} in psql):
+A role that holds what the policy needs, and no more: run ${files[2] ?? "this"} once, as the owner of
+the tables, and set the role's password with \\password ${role} in psql. It says:
 
-  create role ${role} login;
-${grants.map((grant) => `  ${grant}`).join("\n")}
+${grants.map((grant) => `  ${grant.replaceAll("\n", "\n  ")}`).join("\n")}
 
 Next:
   1. export ${variable}=postgres://${role}:PASSWORD@HOST:PORT/${encodeURIComponent(database)}

@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import type { Catalog } from "#catalog/catalog.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Shape } from "#records/plan.ts";
@@ -8,23 +8,37 @@ import { tableName } from "#scope/sql.ts";
 /**
  * Copies that PostgreSQL itself keeps of changed rows: materialised views are refreshed, and treated tables are analysed, because `pg_stats` holds frequent
  * values of rows that are gone (requirement F). Idempotent; runs after the batches and before verification, which searches both.
+ *
+ * Before PostgreSQL 17 only an owner may do either: a role that holds what `lethe init` prints does it by two functions of the
+ * owner's. Planning has made sure that one of the ways is open, for `ANALYZE` itself would skip the table and only warn.
  */
 export const refreshCopies = async (session: StoreSession, shape: Shape, catalog: Catalog): Promise<void> => {
+  const { db } = session;
   for (const view of shape.refresh) {
-    await inTransaction(session, "read-write", () =>
-      sql`refresh materialized view ${tableName(view)}`.execute(session.db),
-    );
+    const name = tableName(view);
+    const refresh = (await byFunction(session, "refresh_view"))
+      ? sql`select lethe.refresh_view(${regclass(name, db)}::regclass)`
+      : sql`refresh materialized view ${name}`;
+    await inTransaction(session, "read-write", () => refresh.execute(db));
   }
   const treated = new Set(shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table));
   for (const table of [...treated, ...shape.refresh]) {
     // Never analysed: there is nothing to forget, and analysing would first write values down.
     if ((catalog.tables.get(table)?.estimatedRows ?? -1) < 0) continue;
-    await session.client.query(analyse(session, table));
+    const name = tableName(table);
+    await ((await byFunction(session, "analyze_table"))
+      ? sql`select lethe.analyze_table(${regclass(name, db)}::regclass)`.execute(db)
+      : sql`analyze ${name}`.execute(db));
   }
   faultPoint("after-views-refreshed");
 };
 
-const analyse = ({ db }: StoreSession, table: string): { text: string; values: unknown[] } => {
-  const { sql: text, parameters } = sql`analyze ${tableName(table)}`.compile(db);
-  return { text, values: [...parameters] };
+/** The function is there only where the owner's privileges are needed; who has them does without. */
+const byFunction = async ({ db }: StoreSession, name: "refresh_view" | "analyze_table"): Promise<boolean> => {
+  const found = await sql<{ present: boolean }>`select
+    to_regprocedure(${`lethe.${name}(regclass)`}) is not null as present`.execute(db);
+  return found.rows[0]?.present === true;
 };
+
+/** The quoted name as text. */
+const regclass = (name: RawBuilder<unknown>, db: StoreSession["db"]): string => name.compile(db).sql;

@@ -2,7 +2,18 @@ import pg from "pg";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy, TableRule } from "#policy/policy.ts";
 
-const quote = (name: string): string => (/^[a-z_][a-z0-9_]*$/.test(name) ? name : pg.escapeIdentifier(name));
+/** What PostgreSQL takes for a column's name only in quotes. */
+const reserved = new Set(
+  `all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation column
+  concurrently constraint create cross current_catalog current_date current_role current_schema current_time current_timestamp
+  current_user default deferrable desc distinct do else end except false fetch for foreign freeze from full grant group having
+  ilike in initially inner intersect into is isnull join lateral leading left like limit localtime localtimestamp natural not
+  notnull null offset on only or order outer overlaps placing primary references returning right select session_user similar
+  some symmetric system_user table tablesample then to trailing true union unique user using variadic verbose when where
+  window with`.split(/\s+/),
+);
+const quote = (name: string): string =>
+  /^[a-z_][a-z0-9_]*$/.test(name) && !reserved.has(name) ? name : pg.escapeIdentifier(name);
 const nameOf = ({ schema, relation }: Pick<CatalogTable, "schema" | "relation">): string =>
   `${quote(schema)}.${quote(relation)}`;
 const list = (columns: Iterable<string>): string => [...columns].map(quote).join(", ");
@@ -80,22 +91,50 @@ const triggerGrants = (table: CatalogTable | undefined, to: string): string[] =>
 
 const version17 = 170_000;
 
-/** VACUUM, ANALYZE and REFRESH remove what a deleted row leaves in pages, statistics and materialised views. */
+/** ANALYZE and REFRESH remove what a deleted row leaves in statistics and materialised views. */
 const maintenance = (catalog: Catalog, treated: readonly CatalogTable[], role: string): string[] => {
-  const names = new Set(treated.map(({ name }) => name));
+  const names = new Set(treated.flatMap(({ name, partitions }) => [name, ...partitions]));
   const stale = [...catalog.tables.values()].filter(
     ({ kind, reads }) => kind === "materialised-view" && reads.some((name) => names.has(name)),
   );
-  if (catalog.serverVersion < version17) {
-    return [
-      "-- Before PostgreSQL 17 only the owner of a table can VACUUM and ANALYZE it: leave that to autovacuum, or to the owner.",
-      ...stale.map((view) => `alter materialized view ${nameOf(view)} owner to ${quote(role)};`),
-    ];
-  }
+  if (catalog.serverVersion < version17) return maintenanceFunctions(role, stale.length > 0);
   const partitions = treated.flatMap((table) => table.partitions.map(partitionName));
   const all = [...treated.map(nameOf), ...partitions, ...stale.map(nameOf)];
   return all.map((name) => `grant maintain on ${name} to ${quote(role)};`);
 };
+
+/**
+ * Before PostgreSQL 17 nobody but the owner of a table may ANALYZE it, or REFRESH a view: two functions do it in the name of
+ * who creates them, for tables that the caller may change and views that it may read, and do nothing else.
+ */
+const maintenanceFunctions = (role: string, views: boolean): string[] => [
+  "-- Before PostgreSQL 17 only owners may ANALYZE and REFRESH: these functions do, in the name of who creates them.",
+  ...maintenanceFunction(role, "analyze_table", "analyze", [
+    "has_table_privilege(session_user, target, 'delete')",
+    "has_any_column_privilege(session_user, target, 'update')",
+    "(select relkind = 'm' from pg_class where oid = target) and has_table_privilege(session_user, target, 'select')",
+  ]),
+  ...(views
+    ? maintenanceFunction(role, "refresh_view", "refresh materialized view", [
+        "has_table_privilege(session_user, target, 'select')",
+      ])
+    : []),
+];
+
+// The pinned path makes regclass print the schema, and keeps anybody's objects out of the definer's way.
+const maintenanceFunction = (role: string, name: string, verb: string, allowed: readonly string[]): string[] => [
+  `create or replace function lethe.${name}(target regclass) returns void
+  language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if ${allowed.map((condition) => `(${condition})`).join("\n    or ")} then
+    execute format('${verb} %s', target);
+  else
+    raise insufficient_privilege using message = format('%s is not for role %s', target, session_user);
+  end if;
+end $$;`,
+  `revoke all on function lethe.${name}(regclass) from public;`,
+  `grant execute on function lethe.${name}(regclass) to ${quote(role)};`,
+];
 
 const partitionName = (name: string): string => {
   const dot = name.indexOf(".");

@@ -44,6 +44,10 @@ export type Initialised = {
 
 const role = "lethe";
 
+const grantsHeading = `-- A role that holds what the drafted policy needs, and no more. Run this once in the database, as the owner of its tables,
+-- and give the role a password. A policy that treats further tables or columns needs further grants.
+`;
+
 /**
  * Reads the live schema, drafts configuration, policy and keys. Everything is drafted, and every path checked, before
  * the first file is written; what was written is taken back when a later one fails.
@@ -63,7 +67,8 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
   const variable = `LETHE_${store.toUpperCase().replaceAll("-", "_")}_URL`;
   const policyFile = `policies/${store}.yaml`;
   const keyFiles = ["keys/signing.pem", "keys/public.pem", "keys/pseudonym.key"];
-  const files = ["lethe.yaml", policyFile, ...keyFiles];
+  const grantsFile = `policies/${store}.grants.sql`;
+  const files = ["lethe.yaml", policyFile, grantsFile, ...keyFiles];
   await refuseExisting(directory, files);
 
   const { catalog, samples } = await readStore(options.url, database, schemas);
@@ -89,7 +94,10 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
     schemas,
   });
 
-  await writeAll(directory, { [policyFile]: policyText, "lethe.yaml": configText });
+  const grants = [`create role ${role} login;`, ...grantsFor(policy, catalog, role, database)];
+  const grantsText = `${grantsHeading}${grants.join("\n")}\n`;
+
+  await writeAll(directory, { [policyFile]: policyText, [grantsFile]: grantsText, "lethe.yaml": configText });
   return {
     files,
     variable,
@@ -98,7 +106,7 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
     tables: draft.tables.length,
     reviews: policyText.split("# review:").length - 1,
     role,
-    grants: grantsFor(policy, catalog, role, database),
+    grants,
   };
 };
 

@@ -1,4 +1,4 @@
-import type { Catalog } from "#catalog/catalog.ts";
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import { digestOf } from "#lib/canonical.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Plan, RowSet, Shape } from "#records/plan.ts";
@@ -21,12 +21,19 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
   const scopes = scopesOf(policy, catalog, edges, found);
   const { stuck } = stepsOf(policy, catalog, edges, found, scopes).order;
   const unrefreshable = refreshesOf(policy, catalog).filter((view) => catalog.tables.get(view)?.refreshable !== true);
+  const unanalysable = analysesOf(policy, catalog).filter((table) => !table.analysable);
   return [
+    ...unanalysable.map(({ name }): Finding => ({
+      code: "DATABASE_PRIVILEGE",
+      message: `our role may not analyse ${name}: PostgreSQL's statistics would keep values of rows that are gone`,
+      place: policy.placeOf(["tables", name]),
+      hint: `run what \`lethe init\` printed: from PostgreSQL 17 on GRANT MAINTAIN, before the function lethe.analyze_table`,
+    })),
     ...unrefreshable.map((view): Finding => ({
       code: "DATABASE_PRIVILEGE",
       message: `materialised view ${view} reads treated tables and our role may not refresh it`,
       place: policy.placeOf(["tables"]),
-      hint: `make the role its owner, or from PostgreSQL 17 on: GRANT MAINTAIN ON ${view}`,
+      hint: `run what \`lethe init\` printed: from PostgreSQL 17 on GRANT MAINTAIN, before the function lethe.refresh_view`,
     })),
     ...(stuck.length === 0
       ? []
@@ -58,7 +65,7 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
   return {
     store: catalog.store,
     policy: { name: policy.name, version: policy.version, digest: policy.digest },
-    catalog: digestOf(reached.map(({ estimatedRows: _, ...schema }) => schema)),
+    catalog: digestOf(reached.map(({ estimatedRows: _, analysable: _may, ...schema }) => schema)),
     root: {
       table,
       key,
@@ -96,6 +103,12 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
     ],
   };
 };
+
+/** Treated tables: `pg_stats` holds frequent values of their rows. */
+const analysesOf = (policy: Policy, catalog: Catalog): readonly CatalogTable[] =>
+  Object.entries(policy.tables).flatMap(([name, rule]) =>
+    rule.treatment === "keep" ? [] : (catalog.tables.get(name) ?? []),
+  );
 
 /** Materialised views over treated tables, each after the views it reads. */
 const refreshesOf = (policy: Policy, catalog: Catalog): readonly string[] => {

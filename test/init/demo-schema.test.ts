@@ -43,8 +43,8 @@ it("the draft for a schema with partitions, triggers, views and undeclared relat
       "grant insert, update on public.address_history to eraser;  -- a trigger writes into it",
       "grant insert, update on public.audit_log to eraser;  -- a trigger writes into it",
     ]);
-    expect(grantsFor(policy, { ...catalog, serverVersion: 160_004 }, "eraser", "shop")).toContain(
-      "alter materialized view public.customer_lifetime_value owner to eraser;",
+    expect(grantsFor(policy, { ...catalog, serverVersion: 160_004 }, "eraser", "shop")).toContainEqual(
+      expect.stringMatching(/^create or replace function lethe.refresh_view\(target regclass\)/),
     );
   } finally {
     await database.drop();

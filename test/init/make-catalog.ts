@@ -29,6 +29,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
   rowSecurity: false,
   reads: [],
   refreshable: false,
+  analysable: true,
   estimatedRows: -1,
   ...rest,
   columns: ["id bigint!", ...columns].map(columnOf),
