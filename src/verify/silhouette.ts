@@ -28,10 +28,14 @@ export class Silhouette {
     return this;
   }
 
+  /** What they all begin with, where that is long enough to tell them from other text ("cus_"). */
+  get prefix(): string | undefined {
+    return this.#prefix !== undefined && this.#prefix.length >= 3 ? this.#prefix : undefined;
+  }
+
   /** A POSIX pattern that every added identifier matches, in whatever text it stands. */
   pattern(): string {
-    const prefix = this.#prefix ?? "";
-    if (prefix.length >= 3) return escape(prefix);
+    if (this.prefix !== undefined) return escape(this.prefix);
     if (this.#skeletons.size > mostSkeletons) return String.raw`[^\s]{${this.#shortest},}`;
     return [...this.#skeletons].map(([bones, lengths]) => fleshOut(bones, lengths)).join("|");
   }

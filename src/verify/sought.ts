@@ -2,6 +2,7 @@ import type pg from "pg";
 import { copyInto, type CopyValue } from "#db/copy.ts";
 import { equalForms } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
+import { PhoneSilhouette } from "#verify/phone-silhouette.ts";
 import { Silhouette } from "#verify/silhouette.ts";
 
 /** What must not be found any more. */
@@ -12,10 +13,13 @@ export type SoughtKey = { readonly request: number; readonly key: string };
 
 /** What the sought forms look like: from it the search derives a cheap test that no match can fail. */
 export type SoughtProfile = {
-  /** A pattern (to be used without regard to case) that every cell with a sought token matches; undefined when no token is sought. */
-  readonly token: string | undefined;
-  /** The same for telephone numbers. */
-  readonly phone: string | undefined;
+  /** Whether anything but telephone numbers is sought. */
+  readonly tokens: boolean;
+  /** Every cell with a sought token contains one of these, or matches one of `tokenPatterns`. */
+  readonly anchors: readonly string[];
+  readonly tokenPatterns: readonly string[];
+  /** What every cell with a sought telephone number matches, and how many digits they have; undefined when none is sought. */
+  readonly phone: { readonly pattern: string; readonly sizes: readonly number[] } | undefined;
   /** Characters other than letters and digits that occur in tokens: everything else separates them. */
   readonly inner: string;
 };
@@ -23,17 +27,8 @@ export type SoughtProfile = {
 /** Shorter values are in too much text by chance; the report names this limit. */
 export const shortestToken = 4;
 
-/**
- * Seven digits or more, with the separators that people put between them, and no letter or digit next to them: hexadecimal ids
- * are full of digits.
- */
-const digits = String.raw`\d(?:[ ()./\u00a0-]*\d){6,}`;
-
-/** To find them all: what stands between two numbers bounds both. */
-export const phoneRun = `(?<![[:alnum:]])(${digits})(?![[:alnum:]])`;
-
-/** To see whether there is one: consuming the boundary is several times cheaper than looking around at every character. */
-const phoneSomewhere = `(?:^|[^[:alnum:]])${digits}(?:$|[^[:alnum:]])`;
+/** Where a telephone number may be: digits with what people put between them, and no letter or digit next to them. */
+export const phoneRun = String.raw`(?<![[:alnum:]])(\d(?:[ ()./\u00a0-]*\d){6,})(?![[:alnum:]])`;
 
 /**
  * Loads the forms of what is sought into `lethe_sought (request, kind, form)`, made by the caller. Values pass through once,
@@ -42,20 +37,20 @@ const phoneSomewhere = `(?:^|[^[:alnum:]])${digits}(?:$|[^[:alnum:]])`;
 export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<Sought>): Promise<SoughtProfile> => {
   const silhouettes = new Map<IdentifierKind, Silhouette>();
   const inner = new Set<string>();
-  let phones = 0;
+  const phones = new PhoneSilhouette();
 
   async function* rows(): AsyncGenerator<CopyValue[]> {
     for await (const { request, kind, value } of sought) {
       for (const form of equalForms(kind, value)) {
         if (kind === "phone") {
-          phones += 1;
+          phones.add(form);
           yield [request, "phone", form];
           continue;
         }
         // A bare number says nothing of itself: every other column holds it too.
         if (form.length < shortestToken || (kind === "key" && /^\d+$/.test(form))) continue;
         const silhouette = silhouettes.get(kind) ?? new Silhouette();
-        silhouettes.set(kind, silhouette.add(form));
+        silhouettes.set(kind, silhouette.add(value.normalize("NFC")));
         for (const character of form.matchAll(/[^\p{L}\p{N}]/gu)) inner.add(character[0]);
         yield [request, "token", form];
       }
@@ -63,11 +58,17 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
   }
 
   await copyInto(client, "pg_temp.lethe_sought (request, kind, form)", rows());
-  // Web addresses write "@" as "%40".
-  const patterns = [...silhouettes].map(([kind, silhouette]) => (kind === "email" ? "@|%40" : silhouette.pattern()));
+  const others = [...silhouettes].filter(([kind]) => kind !== "email").map(([, silhouette]) => silhouette);
+  const prefixes = others.flatMap((silhouette) => silhouette.prefix ?? []);
   return {
-    token: patterns.length === 0 ? undefined : patterns.join("|"),
-    phone: phones === 0 ? undefined : phoneSomewhere,
+    tokens: silhouettes.size > 0,
+    anchors: [
+      // Web addresses write "@" as "%40".
+      ...(silhouettes.has("email") ? ["@", "%40"] : []),
+      ...new Set(prefixes.flatMap((prefix) => [prefix, prefix.toLowerCase(), prefix.toUpperCase()])),
+    ],
+    tokenPatterns: others.flatMap((silhouette) => (silhouette.prefix === undefined ? [silhouette.pattern()] : [])),
+    phone: phones.sizes.length === 0 ? undefined : { pattern: phones.pattern(), sizes: phones.sizes },
     inner: [...inner].join(""),
   };
 };
