@@ -155,11 +155,17 @@ const plan = {
   ...(options.turns === undefined ? {} : { turns: Number(options.turns) }),
 };
 const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "lethe-bench-")));
+const opened = new AsyncDisposableStack();
+if (options.directory === undefined) opened.defer(() => rm(directory, { recursive: true, force: true }));
+// The server outlives a process that dies, and the database is large.
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => void opened.disposeAsync().finally(() => process.exit(1)));
+}
 try {
-  await using place = await openWorkplace(directory, plan.customers, say);
+  const place = opened.use(await openWorkplace(directory, plan.customers, say));
   say(`the embedded PostgreSQL, without fsync, a checkpoint before every turn, ${serverSettings.join(", ")}`);
   const summary = summaryOf(await bench(place, plan));
   process.stdout.write(`${options.json ? JSON.stringify(summary) : textOf(summary)}\n`);
 } finally {
-  if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+  await opened.disposeAsync();
 }
