@@ -74,7 +74,7 @@ test("a statement that takes too long for one subject's rows stops that subject 
         if old.id = 2 then perform pg_sleep(60); end if; return old; end $$;
       create trigger dawdle before delete on orders for each row execute function dawdle()`,
     tables: `${anonymised}\norders: { treatment: erase }`,
-    store: { statementTimeoutMs: 1500 },
+    store: { statementTimeoutMs: 1500, lockTimeoutMs: 500 },
   });
   const refs = await night.ask(...people(4));
   expect(await night.nightly()).toMatchObject({ requests: { done: 3, failed: 1 } });
@@ -83,7 +83,7 @@ test("a statement that takes too long for one subject's rows stops that subject 
     { id: 2, email: "p2@shop.example" },
   ]);
   await night.store.query(
-    "create or replace function dawdle() returns trigger language plpgsql as 'begin return old; end'",
+    "create or replace function public.dawdle() returns trigger language plpgsql as 'begin return old; end'",
   );
   expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 4, failed: 0 } });
 });
