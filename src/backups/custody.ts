@@ -1,8 +1,7 @@
-import { sql, type Kysely } from "kysely";
+import { sql } from "kysely";
 import type { Context, State } from "#context.ts";
 import { heldFrom, purgedFrom, reaches, type Reach } from "#backups/reach.ts";
 import { inState } from "#backups/state-transaction.ts";
-import type { StateDb } from "#db/state-schema.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
@@ -99,7 +98,7 @@ export const backupsHolding = async (
         union select store from lethe.subject where request_id = request.id)
     join lethe.backup_set held on held.repository = repository.name and held.state in ('listed', 'condemned')
       and (request.erased_at is null or ${heldFrom} <= request.erased_at)
-    where request.ref = ${requestRef}`.execute(state.db as Kysely<StateDb>);
+    where request.ref = ${requestRef}`.execute(state.db);
   const [row] = rows;
   return { sets: row?.sets ?? 0, newest: row?.newest ?? null, clearOn: row?.clear ?? null };
 };
