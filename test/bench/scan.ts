@@ -1,7 +1,10 @@
 import type pg from "pg";
 
 /** Seconds that reading every text column of every table once takes, looking for one word that is nowhere. */
-export const timeScan = async (client: pg.Client, { parallel }: { readonly parallel: boolean }): Promise<number> => {
+export const timeScan = async (
+  client: pg.Client,
+  { parallel }: { readonly parallel: boolean } = { parallel: false },
+): Promise<number> => {
   const { rows } = await client.query<{ table: string; columns: string[] }>(
     `select table_name::text as table, array_agg(quote_ident(column_name))::text[] as columns from information_schema.columns
       where table_schema = 'public' and data_type in ('text', 'character varying') group by table_name order by 1`,
