@@ -16,10 +16,12 @@ export const ownedByOthers = async (db: Kysely<unknown>, root: SubjectRoot, hits
       kind === "phone"
         ? sql`regexp_replace(t.${sql.id(name)}::text, '\\D', '', 'g')`
         : sql`lower(t.${sql.id(name)}::text)`;
-    const result = await sql`delete from pg_temp.lethe_sought w using ${table} t
-      where w.request = any (${requests}::bigint[]) and w.kind = ${kind === "phone" ? "phone" : "token"} and ${value} = w.form
+    // With one form go all of the same identifier: "+49 171 …" here may be "0171 …" elsewhere.
+    const result = await sql`delete from pg_temp.lethe_sought f where f.identifier in (
+      select w.identifier from pg_temp.lethe_sought w join ${table} t on ${value} = w.form
+      where w.request = any (${requests}::bigint[]) and w.kind = ${kind === "phone" ? "phone" : "token"}
         and not exists (select from pg_temp.lethe_sought_key o
-          where o.request = w.request and o.key = t.${sql.id(root.key)}::text)`.execute(db);
+          where o.request = w.request and o.key = t.${sql.id(root.key)}::text))`.execute(db);
     struck += Number(result.numAffectedRows ?? 0n);
   }
   return struck;

@@ -49,7 +49,7 @@ const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: 
   const cells = columns.map((name) => ({ name, text: sql`${sql.ref(`t.${name}`)}::text` }));
   const { phone } = profile;
   const parts = cells.flatMap(({ name, text }) => [
-    ...(profile.tokens ? [tokensOf(name, text, profile)] : []),
+    ...(profile.tokens ? profile.inners.map((inner) => tokensOf(name, text, profile, inner)) : []),
     ...(phone === undefined ? [] : [phonesOf(name, text, phone)]),
   ]);
   // Most rows hold nothing that could be an identifier. LIKE reads a character in a nanosecond, a regular expression in twenty: one of
@@ -73,17 +73,22 @@ const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: 
 const contains = (text: RawBuilder<unknown>, part: string): RawBuilder<unknown> =>
   sql`${text} like ${sql.lit(`%${part.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`)}`;
 
-/** Web addresses write `@` as `%40`, and `+` as `%2B`. */
+/** Web addresses write `@` as `%40`, and `+` as `%2B`; JSON may write `@` as an escape. */
 const decoded = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
-  sql`replace(replace(lower(${text}), '%40', '@'), '%2b', '+')`;
+  sql`replace(replace(replace(lower(${text}), '%40', '@'), '%2b', '+'), '\\u0040', '@')`;
 
-const tokensOf = (name: string, text: RawBuilder<unknown>, profile: SoughtProfile): RawBuilder<unknown> => {
-  const separators = `[^[:alnum:]${bracketed(profile.inner)}]+`;
+const tokensOf = (
+  name: string,
+  text: RawBuilder<unknown>,
+  profile: SoughtProfile,
+  inner: string,
+): RawBuilder<unknown> => {
+  const separators = `[^[:alnum:]${bracketed(inner)}]+`;
   const worth = [
     ...profile.anchors.map((anchor) => contains(text, anchor)),
     ...profile.tokenPatterns.map((pattern) => sql`${text} ~ ${pattern}`),
   ];
-  return sql`select ${name}::text as name, 'token'::text as kind, btrim(token, ${profile.inner}) as form
+  return sql`select ${name}::text as name, 'token'::text as kind, btrim(token, ${inner}) as form
     from regexp_split_to_table(${decoded(text)}, ${separators}) token where ${sql.join(worth, sql` or `)}`;
 };
 

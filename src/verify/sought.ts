@@ -20,8 +20,11 @@ export type SoughtProfile = {
   readonly tokenPatterns: readonly string[];
   /** What every cell with a sought telephone number matches, and how many digits they have; undefined when none is sought. */
   readonly phone: { readonly pattern: string; readonly sizes: readonly number[] } | undefined;
-  /** Characters other than letters and digits that occur in tokens: everything else separates them. */
-  readonly inner: string;
+  /**
+   * Ways to split text into tokens: characters other than letters and digits that do not separate. Usually one; where some
+   * identifier holds characters that elsewhere stand before or behind one ("id=7:x"), text is split without them too.
+   */
+  readonly inners: readonly string[];
 };
 
 /** Shorter values are in too much text by chance; the report names this limit. */
@@ -31,47 +34,64 @@ export const shortestToken = 4;
 export const phoneRun = String.raw`(?<![[:alnum:]])(\d(?:[ ()./\u00a0-]*\d){6,})(?![[:alnum:]])`;
 
 /**
- * Loads the forms of what is sought into `lethe_sought (request, kind, form)`, made by the caller. Values pass through once,
+ * Loads the forms of what is sought into `lethe_sought (request, identifier, kind, form)`, made by the caller. Values pass through once,
  * in a COPY stream, and are not kept here.
  */
 export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<Sought>): Promise<SoughtProfile> => {
   const silhouettes = new Map<IdentifierKind, Silhouette>();
-  const inner = new Set<string>();
+  const inner = new Map<IdentifierKind, Set<string>>();
   const phones = new PhoneSilhouette();
 
   async function* rows(): AsyncGenerator<CopyValue[]> {
+    // All forms of one identifier have its number.
+    let identifier = 0;
     for await (const { request, kind, value } of sought) {
+      identifier += 1;
       for (const form of equalForms(kind, value)) {
         if (kind === "phone") {
           phones.add(form);
-          yield [request, "phone", form];
+          yield [request, identifier, "phone", form];
           continue;
         }
         // A bare number says nothing of itself: every other column holds it too.
         if (form.length < shortestToken || (kind === "key" && /^\d+$/.test(form))) continue;
         const silhouette = silhouettes.get(kind) ?? new Silhouette();
         silhouettes.set(kind, silhouette.add(value.normalize("NFC")));
-        for (const character of form.matchAll(/[^\p{L}\p{N}]/gu)) inner.add(character[0]);
-        yield [request, "token", form];
+        const characters = inner.get(kind) ?? new Set();
+        inner.set(kind, characters);
+        for (const [character] of form.matchAll(/[^\p{L}\p{N}]/gu)) characters.add(character);
+        yield [request, identifier, "token", form];
       }
     }
   }
 
-  await copyInto(client, "pg_temp.lethe_sought (request, kind, form)", rows());
+  await copyInto(client, "pg_temp.lethe_sought (request, identifier, kind, form)", rows());
   const others = [...silhouettes].filter(([kind]) => kind !== "email").map(([, silhouette]) => silhouette);
   const prefixes = others.flatMap((silhouette) => silhouette.prefix ?? []);
   return {
     tokens: silhouettes.size > 0,
     anchors: [
-      // Web addresses write "@" as "%40".
-      ...(silhouettes.has("email") ? ["@", "%40"] : []),
+      // Web addresses write "@" as "%40", some programs' JSON as an escape.
+      ...(silhouettes.has("email") ? ["@", "%40", String.raw`\u0040`] : []),
       ...new Set(prefixes.flatMap((prefix) => [prefix, prefix.toLowerCase(), prefix.toUpperCase()])),
     ],
     tokenPatterns: others.flatMap((silhouette) => (silhouette.prefix === undefined ? [silhouette.pattern()] : [])),
     phone: phones.sizes.length === 0 ? undefined : { pattern: phones.pattern(), sizes: phones.sizes },
-    inner: [...inner].join(""),
+    inners: innersOf([...inner.values()]),
   };
 };
+
+/** Seldom used around an identifier, and in most of them: splitting without these would find parts of other people's addresses. */
+const soft = /[._+@-]/;
+
+const innersOf = (kinds: readonly ReadonlySet<string>[]): readonly string[] => {
+  const text = (characters: Iterable<string>): string => [...new Set(characters)].toSorted(byCodePoint).join("");
+  const all = text(kinds.flatMap((characters) => [...characters]));
+  const some = text([...all].filter((character) => soft.test(character)));
+  return some === all ? [all] : [...new Set([all, some, ...kinds.map(text)])];
+};
+
+const byCodePoint = (a: string, b: string): number => (a < b ? -1 : 1);
 
 export const loadKeys = async (client: pg.PoolClient, keys: AsyncIterable<SoughtKey>): Promise<void> => {
   async function* rows(): AsyncGenerator<CopyValue[]> {

@@ -31,7 +31,7 @@ export const verifyStore = async (
       await client.query("set row_security = off");
       // A read-only transaction may fill a temporary table, but not create it. Unlogged and gone with the session.
       await client.query(
-        "create temporary table lethe_sought (request bigint not null, kind text not null, form text not null)",
+        "create temporary table lethe_sought (request bigint not null, identifier int not null, kind text not null, form text not null)",
       );
       await client.query("create temporary table lethe_sought_key (request bigint not null, key text not null)");
       await client.query("begin isolation level repeatable read read only");
