@@ -4,7 +4,7 @@ import type { CatalogColumn, CatalogTable, Trigger } from "#catalog/catalog.ts";
 const scope = `
   select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.reltuples
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where c.relkind in ('r', 'p', 'v', 'm') and not c.relispartition and c.relpersistence <> 't'
+  where (c.relkind in ('r', 'p', 'v') or c.relkind = 'm' and c.relispopulated) and not c.relispartition and c.relpersistence <> 't'
     and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'lethe')
     and (cardinality($1::text[]) = 0 or n.nspname = any ($1))
     -- what an extension brings along is not the company's data

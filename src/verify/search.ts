@@ -17,12 +17,15 @@ export const searchTable = async (
   table: CatalogTable,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
-  const columns = table.columns.filter((column) => column.shape !== "other").map((column) => column.name);
-  if (columns.length === 0 || (!profile.tokens && profile.phone === undefined)) return [];
-  const source = sql.id(table.schema, table.relation);
+  const cells = table.columns
+    .filter((column) => column.shape !== "other")
+    .map(({ name, shape }) => ({ name, json: shape === "json", text: sql`${sql.id("t", name)}::text` }));
+  if (cells.length === 0 || (!profile.tokens && profile.phone === undefined)) return [];
+  const found = search(sql.id(table.schema, table.relation), sql`row(t.tableoid, t.ctid)`, sql`k.name`, cells, profile);
   const result =
-    await sql<Hit>`select w.request, k.name as "column", count(distinct (t.tableoid, t.ctid)) as rows, ${table.name}::text as "table"
-    ${body(source, columns, profile)}`.execute(db);
+    await sql<Hit>`select request, place as "column", rows, ${table.name}::text as "table" from (${found}) f`.execute(
+      db,
+    );
   return result.rows;
 };
 
@@ -37,59 +40,69 @@ export const searchStatistics = async (
 ): Promise<readonly Hit[]> => {
   if (!profile.tokens && profile.phone === undefined) return [];
   const schemas = [...new Set([...catalog.tables.values()].map((table) => table.schema))];
-  const source = sql`(select schemaname, tablename, attname, most_common_vals::text as common, histogram_bounds::text as bounds
+  const source = sql`(select tablename, attname, most_common_vals::text as common, histogram_bounds::text as bounds
     from pg_stats where schemaname = any (${schemas}))`;
+  const cells = ["common", "bounds"].map((name) => ({ name, json: false, text: sql.id("t", name) }));
+  const place = sql`t.tablename || '.' || t.attname`;
+  const found = search(source, place, place, cells, profile);
   const result =
-    await sql<Hit>`select w.request, t.tablename || '.' || t.attname as "column", count(*) as rows, 'pg_stats' as "table"
-    ${body(source, ["common", "bounds"], profile)}, 2`.execute(db);
+    await sql<Hit>`select request, place as "column", rows, 'pg_stats' as "table" from (${found}) f`.execute(db);
   return result.rows;
 };
 
-const body = (source: RawBuilder<unknown>, columns: readonly string[], profile: SoughtProfile): RawBuilder<unknown> => {
-  const cells = columns.map((name) => ({ name, text: sql`${sql.ref(`t.${name}`)}::text` }));
+type Cell = { readonly name: string; readonly text: RawBuilder<unknown>; readonly json: boolean };
+
+/** `request, place, rows` of what is found in a source with alias `t`, whose rows `row` tells apart. */
+const search = (
+  source: RawBuilder<unknown>,
+  row: RawBuilder<unknown>,
+  place: RawBuilder<unknown>,
+  cells: readonly Cell[],
+  profile: SoughtProfile,
+): RawBuilder<unknown> => {
   const { phone } = profile;
-  const parts = cells.flatMap(({ name, text }) => [
-    ...(profile.tokens ? profile.inners.map((inner) => tokensOf(name, text, profile, inner)) : []),
-    ...(phone === undefined ? [] : [phonesOf(name, text, phone)]),
+  const parts = cells.flatMap((cell) => [
+    ...(profile.tokens ? profile.inners.map((inner) => tokensOf(cell, profile, inner)) : []),
+    ...(phone === undefined ? [] : [phonesOf(cell, phone)]),
   ]);
-  // Most rows hold nothing that could be an identifier. LIKE reads a character in a nanosecond, a regular expression in twenty: one of
-  // those a row, over all its cells at once, and only for what has no fixed text to look for.
-  const row = sql.join(
+  // Most rows hold nothing that could be an identifier. LIKE reads a character in a nanosecond, a regular expression in
+  // twenty: one of those a row, over all its cells at once, and only for what has no fixed text to look for.
+  const whole = sql.join(
     cells.map(({ text }) => sql`coalesce(${text}, '')`),
     sql` || e'\\n' || `,
   );
   const patterns = [...profile.tokenPatterns, ...(phone === undefined ? [] : [phone.pattern])];
   const worth = [
     ...cells.flatMap(({ text }) => profile.anchors.map((anchor) => contains(text, anchor))),
-    ...(patterns.length === 0 ? [] : [sql`${row} ~ ${patterns.join("|")}`]),
+    ...(patterns.length === 0 ? [] : [sql`${whole} ~ ${patterns.join("|")}`]),
   ];
-  return sql`from ${source} t
-    cross join lateral (${sql.join(parts, sql` union `)}) k
+  // OFFSET 0 keeps the planner from joining row by row, which would look through all that is sought once per row of the
+  // table: so the tokens of the whole table stream past one hash table.
+  return sql`select w.request, k.place, count(distinct k.row) as rows from (
+      select ${row} as row, ${place} as place, k.kind, k.form
+      from ${source} t cross join lateral (${sql.join(parts, sql` union all `)}) k
+      where ${sql.join(worth, sql` or `)} offset 0) k
     join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form
-    where ${sql.join(worth, sql` or `)}
-    group by w.request, k.name`;
+    group by w.request, k.place`;
 };
 
 const contains = (text: RawBuilder<unknown>, part: string): RawBuilder<unknown> =>
   sql`${text} like ${sql.lit(`%${part.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`)}`;
 
-/** Web addresses write `@` as `%40`, and `+` as `%2B`; JSON may write `@` as an escape. */
-const decoded = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
-  sql`replace(replace(replace(lower(${text}), '%40', '@'), '%2b', '+'), '\\u0040', '@')`;
+/** Web addresses write `@` as `%40` and `+` as `%2B`; JSON may write `@` as an escape, and writes a line break as a backslash and a letter, which must not stick to a word. */
+const decoded = ({ text, json }: Cell): RawBuilder<unknown> => {
+  const plain = sql`replace(replace(replace(lower(${text}), '%40', '@'), '%2b', '+'), '\\u0040', '@')`;
+  return json ? sql`regexp_replace(${plain}, '\\\\[bfnrt]', ' ', 'g')` : plain;
+};
 
-const tokensOf = (
-  name: string,
-  text: RawBuilder<unknown>,
-  profile: SoughtProfile,
-  inner: string,
-): RawBuilder<unknown> => {
+const tokensOf = (cell: Cell, profile: SoughtProfile, inner: string): RawBuilder<unknown> => {
   const separators = `[^[:alnum:]${bracketed(inner)}]+`;
   const worth = [
-    ...profile.anchors.map((anchor) => contains(text, anchor)),
-    ...profile.tokenPatterns.map((pattern) => sql`${text} ~ ${pattern}`),
+    ...profile.anchors.map((anchor) => contains(cell.text, anchor)),
+    ...profile.tokenPatterns.map((pattern) => sql`${cell.text} ~ ${pattern}`),
   ];
-  return sql`select ${name}::text as name, 'token'::text as kind, btrim(token, ${inner}) as form
-    from regexp_split_to_table(${decoded(text)}, ${separators}) token where ${sql.join(worth, sql` or `)}`;
+  return sql`select ${cell.name}::text as name, 'token'::text as kind, btrim(token, ${inner}) as form
+    from regexp_split_to_table(${decoded(cell)}, ${separators}) token where ${sql.join(worth, sql` or `)}`;
 };
 
 /** For a bracket expression of a POSIX pattern: `]`, `^`, `-` and `\` mean something there. */
@@ -99,11 +112,7 @@ const bracketed = (characters: string): string => characters.replaceAll(/[\]^\-\
  * Every run of digits as a whole number and as each part of it that has the length of a sought one: what stands side by side ("030 1234567, 12.2024")
  * is one run of digits too.
  */
-const phonesOf = (
-  name: string,
-  text: RawBuilder<unknown>,
-  { pattern, sizes }: NonNullable<SoughtProfile["phone"]>,
-): RawBuilder<unknown> =>
+const phonesOf = ({ name, text }: Cell, { pattern, sizes }: NonNullable<SoughtProfile["phone"]>): RawBuilder<unknown> =>
   sql`select ${name}::text as name, 'phone'::text as kind, substr(digits, first, size) as form from (
       select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${phoneRun}, 'g') run
       where ${text} ~ ${pattern}) r

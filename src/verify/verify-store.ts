@@ -36,6 +36,9 @@ export const verifyStore = async (
       await client.query("create temporary table lethe_sought_key (request bigint not null, key text not null)");
       await client.query("begin isolation level repeatable read read only");
       const catalog = await readCatalog(client, { store: store.name, schemas: store.config.schemas });
+      // Both would do per row of a large table what one hash of what is sought does once.
+      await client.query("set local enable_mergejoin = off");
+      await client.query("set local jit = off");
       const profile = await loadSought(client, sought.identifiers);
       await loadKeys(client, sought.keys);
       const hits = await searchAll(ctx, catalog, (table) => searchTable(db, table, profile));
