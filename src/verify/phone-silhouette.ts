@@ -1,5 +1,5 @@
 /** What people put between the digits of a telephone number; U+00A0 too. */
-const between = String.raw`[ ()./\u00a0-]`;
+export const betweenDigits = String.raw`[ ()./\u00a0-]`;
 
 /** More beginnings than this make a pattern that costs more than it excludes. */
 const mostBeginnings = 12;
@@ -31,9 +31,9 @@ export class PhoneSilhouette {
   pattern(): string {
     const { sizes } = this;
     const [least = 7, most = 7] = [sizes[0], sizes.at(-1)];
-    const beginnings = [...this.#beginnings].map((digits) => digits.split("").join(`${between}*`));
+    const beginnings = [...this.#beginnings].map((digits) => digits.split("").join(`${betweenDigits}*`));
     const [begins, rest] =
       beginnings.length > mostBeginnings ? [String.raw`\d`, 1] : [`(?:${beginnings.join("|")})`, 2];
-    return String.raw`(?:^|[^[:alnum:].])${begins}(?:${between}*\d){${least - rest},${most - rest}}(?:$|[^[:alnum:]])`;
+    return String.raw`(?:^|[^[:alnum:].])${begins}(?:${betweenDigits}*\d){${least - rest},${most - rest}}(?:$|[^[:alnum:]])`;
   }
 }

@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import { betweenDigits } from "#verify/phone-silhouette.ts";
 import { phoneRun, type SoughtProfile } from "#verify/sought.ts";
 
 /** Where something was found: how many rows, never the value. */
@@ -109,12 +110,17 @@ const tokensOf = (cell: Cell, profile: SoughtProfile, inner: string): RawBuilder
 const bracketed = (characters: string): string => characters.replaceAll(/[\]^\-\\[]/g, String.raw`\$&`);
 
 /**
- * Every run of digits as a whole number and as each part of it that has the length of a sought one: what stands side by side ("030 1234567, 12.2024")
- * is one run of digits too.
+ * Runs of digits are split where people put something between them, and every sequence of neighbouring groups is a number that may be sought: two
+ * numbers side by side are one run, but a longer number does not contain a shorter one.
  */
-const phonesOf = ({ name, text }: Cell, { pattern, sizes }: NonNullable<SoughtProfile["phone"]>): RawBuilder<unknown> =>
-  sql`select ${name}::text as name, 'phone'::text as kind, substr(digits, first, size) as form from (
-      select regexp_replace(run[1], '\\D', '', 'g') as digits from regexp_matches(${text}, ${phoneRun}, 'g') run
-      where ${text} ~ ${pattern}) r
-    cross join unnest(array[${sql.join(sizes.map((size) => sql.lit(size)))}]) size
-    cross join lateral generate_series(1, length(digits) - size + 1) first`;
+const phonesOf = (
+  { name, text }: Cell,
+  { pattern, sizes }: NonNullable<SoughtProfile["phone"]>,
+): RawBuilder<unknown> => {
+  const most = sql.lit(sizes.at(-1) ?? 0);
+  return sql`select ${name}::text as name, 'phone'::text as kind, array_to_string(groups[first:last], '') as form
+    from (select regexp_split_to_array(run[1], ${`${betweenDigits}+`}) as groups
+      from regexp_matches(${text}, ${phoneRun}, 'g') run where ${text} ~ ${pattern}) r
+    cross join lateral generate_series(1, cardinality(groups)) first
+    cross join lateral generate_series(first, least(cardinality(groups), first + ${most} - 1)) last`;
+};

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { copyInto, type CopyValue } from "#db/copy.ts";
 import { equalForms } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
-import { PhoneSilhouette } from "#verify/phone-silhouette.ts";
+import { betweenDigits, PhoneSilhouette } from "#verify/phone-silhouette.ts";
 import { Silhouette } from "#verify/silhouette.ts";
 
 /** What must not be found any more. */
@@ -31,7 +31,7 @@ export type SoughtProfile = {
 export const shortestToken = 4;
 
 /** Where a telephone number may be: digits with what people put between them, and no letter or digit next to them. */
-export const phoneRun = String.raw`(?<![[:alnum:]])(\d(?:[ ()./\u00a0-]*\d){6,})(?![[:alnum:]])`;
+export const phoneRun = `(?<![[:alnum:]])(\\d(?:${betweenDigits}*\\d){6,})(?![[:alnum:]])`;
 
 /**
  * Loads the forms of what is sought into `lethe_sought (request, identifier, kind, form)`, made by the caller. Values pass through once,

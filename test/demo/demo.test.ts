@@ -91,7 +91,9 @@ describe("lethe demo", () => {
   it("leaves a bundle in which no bit of any file can change unseen", async () => {
     const { report, key } = shown().verified;
     const publicKey = await readFile(join(directory, key), "utf8");
-    expect(await expectTamperEvident(join(directory, report), publicKey, { samples: 48 })).toBe(5 * 48);
+    expect(await expectTamperEvident(join(directory, report), publicKey, { samples: 48 })).toBeGreaterThanOrEqual(
+      5 * 48,
+    );
   });
 
   it("leaves a bundle that verifies with the public key alone", async () => {
