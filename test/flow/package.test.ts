@@ -1,9 +1,10 @@
 import { execFile } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { copyRepository } from "#test/flow/copy-repository.ts";
 import { repository } from "#test/support/cli.ts";
 
 const timeout = 300_000;
@@ -23,7 +24,10 @@ beforeAll(async () => {
   await chmod(directory, 0o755);
   folder = join(directory, "empty");
   await mkdir(folder);
-  const packed = await npm(repository, "npm", "pack", "--json", "--silent", "--pack-destination", directory);
+  const clone = join(directory, "lethe");
+  await copyRepository(clone);
+  await symlink(join(repository, "node_modules"), join(clone, "node_modules"));
+  const packed = await npm(clone, "npm", "pack", "--json", "--silent", "--pack-destination", directory);
   const [described] = Object.values(
     JSON.parse(packed) as Record<string, { filename: string; files: { path: string }[] }>,
   );

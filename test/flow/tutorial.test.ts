@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from "node:child_process";
-import { chmod, cp, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { closePool, openPool, type Pool } from "#db/pool.ts";
+import { copyRepository } from "#test/flow/copy-repository.ts";
 import { debianMissing, startDebianServer, type DebianServer } from "#test/flow/debian-server.ts";
 import { repository, type Ended } from "#test/support/cli.ts";
 
@@ -18,19 +19,6 @@ let shop: Pool;
 const blocks = async (): Promise<readonly string[]> => {
   const text = await readFile(join(repository, "README.md"), "utf8");
   return [...text.matchAll(/^```bash\n(.*?)^```$/gms)].map(([, block]) => block ?? "");
-};
-
-/** What a clone would hold, with what has not been committed yet. */
-const copyRepository = async (target: string): Promise<void> => {
-  const listed = execFileSync("git", ["ls-files", "-z", "--cached", "--others", "--exclude-standard"], {
-    cwd: repository,
-    env: { ...process.env, GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" },
-  });
-  for (const name of listed.toString("utf8").split("\0").filter(Boolean)) {
-    if (/^(test|\.ci)\//.test(name)) continue;
-    await mkdir(dirname(join(target, name)), { recursive: true });
-    await cp(join(repository, name), join(target, name)).catch(() => undefined);
-  }
 };
 
 const follow = (script: string, cwd: string, env: Readonly<Record<string, string>>): Promise<Ended> =>
