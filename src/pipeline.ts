@@ -1,8 +1,9 @@
 import type { Context, Store } from "#context.ts";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
+import { analyseState } from "#db/state.ts";
 import { blockInStore, eraseInStore } from "#erasure.ts";
-import { refreshCopies } from "#execute/aftermath.ts";
+import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
 import * as claims from "#execute/claims.ts";
 import { alone, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
@@ -44,6 +45,14 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
 export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
   if (ctx.signal.aborted) return;
   ctx.progress.stage("Verify");
+  await analyseState(ctx.state);
+  for (const store of ctx.stores) {
+    if (!(await claims.anyExecuted(ctx, store.name))) continue;
+    await workOn(ctx, store, async (session) => {
+      const { shape, catalog } = await currentShape(session);
+      await renewStatistics(session, shape, catalog);
+    });
+  }
   const { erased, failed } = await verify(ctx, run);
   ctx.progress.end(
     failed === 0 ? `${erased} verified as erased` : `${erased} verified as erased, ${failed} left residuals`,
@@ -70,6 +79,7 @@ export const publishReports = async (ctx: Context): Promise<void> => {
 const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promise<void> =>
   workOn(ctx, store, async (session) => {
     ctx.progress.stage(`Find subjects in ${store.name}`);
+    await analyseState(ctx.state);
     await settle(ctx, run, session);
     const { shape } = await currentShape(session);
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
@@ -78,6 +88,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     ambiguous.push(...several);
     faultPoint("after-subjects-located");
     await claims.saveAbsences(ctx.state.db, store.name, several);
+    await analyseState(ctx.state);
     const count = await claims.countClaims(ctx, store.name);
     ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous`);
   });
@@ -157,13 +168,13 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
   workOn(ctx, store, async (session) => {
     if ((await claims.countClaims(ctx, store.name)) === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
     ctx.progress.stage(`Erase in ${store.name}`);
-    const { shape, catalog } = await currentShape(session);
+    const { shape } = await currentShape(session);
     // Once more: the schema may have changed since the subjects were found.
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, shape, total);
-    if (await claims.anyExecuted(ctx, store.name)) await refreshCopies(session, shape, catalog);
+    if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape);
     ctx.progress.end(summary(shape, total));
   });
 

@@ -5,14 +5,12 @@ import type { Shape } from "#records/plan.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { tableName } from "#scope/sql.ts";
 
-/**
- * Copies that PostgreSQL itself keeps of changed rows: materialised views are refreshed, and treated tables are analysed, because `pg_stats` holds frequent
- * values of rows that are gone (requirement F). Idempotent; runs after the batches and before verification, which searches both.
- *
- * Before PostgreSQL 17 only an owner may do either: a role that holds what `lethe init` prints does it by two functions of the
- * owner's. Planning has made sure that one of the ways is open, for `ANALYZE` itself would skip the table and only warn.
- */
-export const refreshCopies = async (session: StoreSession, shape: Shape, catalog: Catalog): Promise<void> => {
+// Copies that PostgreSQL itself keeps of changed rows (requirement F). Before PostgreSQL 17 only an owner may renew them: a role
+// that holds what `lethe init` prints does it by two functions of the owner's. Planning has made sure that one of the ways is
+// open, for `ANALYZE` itself would skip the table and only warn.
+
+/** Refreshes the materialised views over treated tables. Idempotent; after the batches and before verification, which searches them. */
+export const refreshViews = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
   for (const view of shape.refresh) {
     const name = tableName(view);
@@ -21,6 +19,12 @@ export const refreshCopies = async (session: StoreSession, shape: Shape, catalog
       : sql`refresh materialized view ${name}`;
     await inTransaction(session, "read-write", () => refresh.execute(db));
   }
+  faultPoint("after-views-refreshed");
+};
+
+/** Analyses treated tables: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
+export const renewStatistics = async (session: StoreSession, shape: Shape, catalog: Catalog): Promise<void> => {
+  const { db } = session;
   const treated = new Set(shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table));
   for (const table of [...treated, ...shape.refresh]) {
     // Never analysed: there is nothing to forget, and analysing would first write values down.
@@ -30,7 +34,6 @@ export const refreshCopies = async (session: StoreSession, shape: Shape, catalog
       ? sql`select lethe.analyze_table(${regclass(name, db)}::regclass)`.execute(db)
       : sql`analyze ${name}`.execute(db));
   }
-  faultPoint("after-views-refreshed");
 };
 
 /** The function is there only where the owner's privileges are needed; who has them does without. */

@@ -22,13 +22,14 @@ const due = (store: string) => sql`
  */
 export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
   const first = ctx.stores[0]?.name === store;
+  // Materialised: without statistics on identifiers the planner would look for the due requests once per identifier.
   const query = sql<Wanted>`
-    select r.id as request, i.kind, i.value from lethe.request r join lethe.request_identifier i on i.request_id = r.id
-    where ${due(store)} and (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$')
+    with due as materialized (select r.id from lethe.request r where ${due(store)})
+    select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
+    where ${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$'
     union
-    select r.id, i.kind, i.value from lethe.request r
-    join lethe.subject_identifier i on i.request_id = r.id and i.store <> ${store} and i.kind not in ('name', 'key')
-    where ${due(store)}`;
+    select due.id, i.kind, i.value from due
+    join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
