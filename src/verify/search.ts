@@ -78,11 +78,11 @@ const search = (
     ...(patterns.length === 0 ? [] : [sql`${whole} ~ ${patterns.join("|")}`]),
   ];
   // OFFSET 0 keeps the planner from joining row by row, which would look through all that is sought once per row of the
-  // table: so the tokens of the whole table stream past one hash table.
-  return sql`select w.request, k.place, count(distinct k.row) as rows from (
-      select ${row} as row, ${place} as place, k.kind, k.form
-      from ${source} t cross join lateral (${sql.join(parts, sql` union all `)}) k
-      where ${sql.join(worth, sql` or `)} offset 0) k
+  // table: the tokens of the whole table stream past one hash table. The inner one lets workers share the first look.
+  return sql`select w.request, k.place, count(distinct k.lethe_row) as rows from (
+      select t.lethe_row, ${place} as place, k.kind, k.form
+      from (select ${row} as lethe_row, t.* from ${source} t where ${sql.join(worth, sql` or `)} offset 0) t
+      cross join lateral (${sql.join(parts, sql` union all `)}) k offset 0) k
     join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form
     group by w.request, k.place`;
 };
