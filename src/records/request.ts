@@ -96,7 +96,6 @@ export const requestCodes = [
   "LEGAL_HOLD",
   "TOTALS_CHANGED",
 ] as const;
-export type RequestCode = (typeof requestCodes)[number] | (string & {});
 
 /** The counts of the register, as `lethe run --json` prints them; `blocked` and `overdue` are part of `pending`. */
 export type RequestCounts = {

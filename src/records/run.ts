@@ -17,7 +17,12 @@ export type RunSummary = {
     readonly rows: number;
     readonly spared: number;
   }[];
-  readonly backups: { readonly purged: number; readonly kept: number; readonly oldest: string | null; readonly exceptions: number };
+  readonly backups: {
+    readonly purged: number;
+    readonly kept: number;
+    readonly oldest: string | null;
+    readonly exceptions: number;
+  };
   readonly residuals: number;
   /** Absolute path of the signed bundle; null when the job writes none. */
   readonly report: string | null;

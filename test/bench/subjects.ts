@@ -69,16 +69,3 @@ export const mistakesFor = async (
   }
   return found;
 };
-
-/** Rows that no one but the erased customers may have lost: what every table holds for the customers that are left. */
-export const untouched = async (client: pg.Client): Promise<Totals> => {
-  const totals: Record<string, string> = {};
-  for (const table of ["addresses", "payment_methods", "sessions", "analytics_events", "invoices", "subscriptions"]) {
-    const { rows } = await client.query<{ value: string }>(
-      `select count(*) || ' of ' || count(distinct customer_id) as value from ${table}
-        where customer_id in (select id from customers where email not like 'erased-%')`,
-    );
-    totals[table] = rows[0]?.value ?? "";
-  }
-  return totals;
-};

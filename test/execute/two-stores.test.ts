@@ -45,7 +45,7 @@ const withStores = async <T>(
 ): Promise<T> => {
   const context = { ...night.context, stores };
   try {
-    return await work(withRequests({ ...night, context: context as Night["context"] }), context);
+    return await work(withRequests({ ...night, context }), context);
   } finally {
     for (const store of stores) if (store !== shop) await closePool(store.pool);
   }

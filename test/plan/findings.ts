@@ -59,10 +59,3 @@ export const findingsBetween = (
       return [`${error.code} ${error.message}`];
     }
   });
-
-export const shapeBetween = (
-  schema: string,
-  parts: PolicyParts,
-  schemas: readonly string[] = ["public"],
-): Promise<Shape> =>
-  inSchema(schema, parts, schemas, ({ catalog, policy }) => Promise.resolve(shapeOf(policy, catalog)));
