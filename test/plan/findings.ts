@@ -5,7 +5,6 @@ import { kyselyOn, withClient } from "#db/pool.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { findingsOf, shapeOf } from "#plan/shape.ts";
 import { parsePolicy } from "#policy/parse.ts";
-import type { Shape } from "#records/plan.ts";
 import { policyText, type PolicyParts } from "#test/execute/night.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
