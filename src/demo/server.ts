@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { startEmbedded } from "#db/embedded.ts";
+import { startEmbedded, type EmbeddedServer } from "#db/embedded.ts";
 import { embeddedDirectory } from "#open-context.ts";
 import { LetheError } from "#lib/errors.ts";
 import { databases } from "#demo/workspace.ts";
@@ -13,14 +13,25 @@ const demoLock = 0x64656d6f;
  * changed, when another demo is at work in the same directory; what a killed one left is removed.
  */
 export const freshServer = async (directory: string): Promise<AsyncDisposable> => {
-  await using opened = new AsyncDisposableStack();
   const server = await startEmbedded(embeddedDirectory({ directory }));
-  opened.defer(() => server.stop());
   const client = new pg.Client({ connectionString: server.url("postgres"), application_name: "lethe demo" });
   client.on("error", () => undefined);
-  await client.connect();
-  // Held until the demo ends, however it ends.
-  opened.defer(() => client.end());
+  const close = async (): Promise<void> => {
+    await client.end();
+    await server.stop();
+  };
+  try {
+    // The connection holds the lock until the demo ends, however it ends.
+    await client.connect();
+    await emptyDatabases(server, client);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { [Symbol.asyncDispose]: close };
+};
+
+const emptyDatabases = async (server: EmbeddedServer, client: pg.Client): Promise<void> => {
   // The server needs a moment to notice that the clients of a killed demo are gone.
   for (let patience = 20; !(await isFree(client)); patience -= 1) {
     if (patience === 0) throw atWork();
@@ -30,7 +41,6 @@ export const freshServer = async (directory: string): Promise<AsyncDisposable> =
     await client.query(`drop database if exists ${name}`);
     await server.ensureDatabase(name);
   }
-  return opened.move();
 };
 
 const isFree = async (client: pg.Client): Promise<boolean> => {

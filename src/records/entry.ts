@@ -1,4 +1,4 @@
-import type { Conserved, Anonymity, Disposition, Residual } from "#records/treatment.ts";
+import type { Anonymity, Disposition, Residual } from "#records/treatment.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
 
 /**
@@ -25,7 +25,10 @@ export type LedgerEvent =
   | { kind: "request.completed"; request: string }
   | { kind: "plan.frozen"; plan: string; shape: string; store: string; requests: number }
   | { kind: "batch.committed"; batch: string; plan: string; store: string; requests: number; rows: number }
-  | { kind: "analytics.conserved"; totals: readonly Conserved[] }
+  | {
+      kind: "analytics.conserved";
+      totals: readonly { store: string; table: string; measure: string; equal: boolean }[];
+    }
   | { kind: "analytics.measured"; anonymity: Anonymity }
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }

@@ -18,18 +18,6 @@ export type Disposition = {
   readonly until?: { readonly first: string; readonly last: string } | undefined;
 };
 
-/** Conserved totals of an analytics table over the rows that were changed, per period, read in the changing transaction. */
-export type Conserved = {
-  readonly store: string;
-  readonly table: string;
-  /** `count` or `sum(column)`. */
-  readonly measure: string;
-  /** ISO date on which the period begins. */
-  readonly period: string;
-  readonly before: string;
-  readonly after: string;
-};
-
 /** k-anonymity of the whole table, measured after commit: the smallest class of the quasi-identifiers. */
 export type Anonymity = {
   readonly store: string;

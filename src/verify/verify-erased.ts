@@ -4,7 +4,7 @@ import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
-import type { Anonymity, Conserved } from "#records/treatment.ts";
+import type { Anonymity } from "#records/treatment.ts";
 import type { Hit } from "#verify/search.ts";
 import {
   anonymisedTables,
@@ -55,11 +55,12 @@ const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonym
           ${row.rows}, ${row.below}, ${row.measuredAt}) on conflict do nothing`.execute(tx);
     }
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
-    const totals = await sql<Conserved>`
-      select store, table_name as "table", measure, period, sum(before)::text as before, sum(after)::text as after
+    // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).
+    const totals = await sql<{ store: string; table: string; measure: string; equal: boolean }>`
+      select store, table_name as "table", measure, bool_and(before = after) as equal
       from lethe.conserved c join lethe.run r on r.id = c.run_id
       where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
-      group by 1, 2, 3, 4 order by 1, 2, 3, 4`.execute(tx);
+      group by 1, 2, 3 order by 1, 2, 3`.execute(tx);
     const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));
     if (totals.rows.length > 0) events.push({ kind: "analytics.conserved", totals: totals.rows });
     await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });

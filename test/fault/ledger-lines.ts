@@ -9,9 +9,9 @@ type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
  * further run rightly adds to are compared by what they come to:
  * - `run.started`, `run.finished`: one each for a run; the counts of the last one must be the same;
  * - `plan.frozen`, `batch.committed`: a batch that died is planned again, and what is left is divided anew: the sums count;
- * - `backup.inventory`, `analytics.measured`: every run looks anew: the last look counts;
+ * - `backup.inventory`, `analytics.measured`, `analytics.conserved`: every run looks anew: the last look counts;
  * - `backup.exception`: told again as long as it lasts;
- * - `analytics.conserved`, `suppression.destroyed`: each run tells its part: the sums count.
+ * - `suppression.destroyed`: each run tells its part: the sums count.
  */
 export const ledgerLines = async (
   { urls }: Pick<Scene, "urls">,
@@ -46,9 +46,8 @@ export const ledgerLines = async (
         break;
       }
       case "analytics.conserved":
-        for (const { store, table, measure, period, before, after } of event.totals) {
-          sum(`analytics.conserved ${store} ${table} ${measure} ${period} before`, Number(before));
-          sum(`analytics.conserved ${store} ${table} ${measure} ${period} after`, Number(after));
+        for (const total of event.totals) {
+          last.set(`analytics.conserved ${total.store} ${total.table} ${total.measure} ${total.equal}`, total);
         }
         break;
       case "backup.inventory":
