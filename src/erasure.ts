@@ -91,7 +91,12 @@ export const eraseBatch = async (
   );
   const hash = planHash(plan);
   const id = uuidFrom(ctx.random(16));
-  await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests: subjects.map(({ request }) => request) });
+  const frozen = { id, planHash: hash, requests: subjects.map(({ request }) => request) };
+  const stopped = new Set(await freezeBatch(ctx, run, shape, plan, frozen));
+  if (stopped.size > 0) {
+    const others = subjects.filter(({ request }) => !stopped.has(request));
+    return eraseBatch(ctx, run, session, shape, others, attempt);
+  }
   try {
     await executeBatch(session, shape, plan, {
       id,

@@ -8,6 +8,7 @@ import { erasableFrom } from "#policy/retention.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Plan, Shape } from "#records/plan.ts";
+import type { RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { Temporal } from "temporal-polyfill";
@@ -17,6 +18,9 @@ export type FrozenBatch = { readonly id: string; readonly planHash: string; read
 /**
  * Saves the plan and claims its requests, in one transaction of Lethe's own database, before anything changes (I2). A crash after it
  * leaves a frozen batch, which the next run settles by asking the store's journal.
+ *
+ * Returns the requests that somebody has held, withdrawn or refused since they were looked up: with any of them nothing is frozen. From
+ * here on the others are `erasing`, which no decision stops.
  */
 export const freezeBatch = async (
   ctx: Context,
@@ -24,10 +28,14 @@ export const freezeBatch = async (
   shape: Shape,
   plan: Plan,
   batch: FrozenBatch,
-): Promise<void> => {
+): Promise<readonly number[]> => {
   const at = ctx.clock.now();
   const requests = [...batch.requests];
-  await ctx.state.db.transaction().execute(async (tx) => {
+  const stopped = await ctx.state.db.transaction().execute(async (tx) => {
+    const locked = await sql<{ id: number; state: RequestState }>`select id, state from lethe.request
+      where id = any (${requests}::bigint[]) order by id for update`.execute(tx);
+    const decided = locked.rows.filter(({ state }) => !runnable.includes(state));
+    if (decided.length > 0) return decided.map(({ id }) => id);
     const body = canonicalJson({ plan, shape });
     await sql`insert into lethe.plan (hash, shape, store, run_id, frozen_at, body)
       values (${batch.planHash}, ${plan.shape}, ${plan.store}, ${run.id}, ${at.toString()}, ${body}) on conflict (hash) do nothing`.execute(
@@ -40,7 +48,7 @@ export const freezeBatch = async (
     // Requests that were erasing already, in another store or in a larger batch, change no state.
     const claimed = await sql<{ ref: string; was: string }>`
       update lethe.request r set state = 'erasing', code = null, code_since = null, detail = null, changed_at = ${at.toString()}, run_id = ${run.id}
-      from (select id, state from lethe.request where id = any (${requests}::bigint[]) for update) o
+      from (select id, state from lethe.request where id = any (${requests}::bigint[])) o
       where r.id = o.id and o.state in ('approved', 'blocked', 'failed') returning r.ref, o.state as was`.execute(tx);
     const events: LedgerEvent[] = [
       { kind: "plan.frozen", plan: batch.planHash, shape: plan.shape, store: plan.store, requests: requests.length },
@@ -50,9 +58,13 @@ export const freezeBatch = async (
       events.push({ kind: "request.erasing", request: ref, store: plan.store, plan: batch.planHash });
     }
     await appendEntries(tx, events, { at, run: run.id });
+    return [];
   });
-  faultPoint("after-plan-frozen");
+  if (stopped.length === 0) faultPoint("after-plan-frozen");
+  return stopped;
 };
+
+const runnable: readonly RequestState[] = ["approved", "erasing", "blocked", "failed"];
 
 /** The batch will not run as planned: its requests are planned again. */
 export const abandonBatch = async (ctx: Context, id: string): Promise<void> => {

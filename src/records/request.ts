@@ -20,7 +20,7 @@ export type RequestState = (typeof requestStates)[number];
 export const transitions: Readonly<Record<RequestState, readonly RequestState[]>> = {
   received: ["verified", "refused", "withdrawn", "held"],
   verified: ["approved", "refused", "withdrawn", "held"],
-  approved: ["scheduled", "erasing", "blocked", "verified", "failed", "refused", "withdrawn", "held"],
+  approved: ["scheduled", "erasing", "erased", "blocked", "verified", "failed", "refused", "withdrawn", "held"],
   scheduled: ["erasing", "blocked", "verified", "refused", "withdrawn", "held"],
   erasing: ["erased", "failed", "approved", "blocked", "verified"],
   erased: ["completed"],

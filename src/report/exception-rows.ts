@@ -27,7 +27,8 @@ export type ExceptionRow = {
 
 const overdueTodo =
   "Answer the person today and record why it is late; a request that is blocked needs its cause removed.";
-const residualTodo = "Cover the column in the policy (or correct the row), then run again.";
+const residualTodo =
+  "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
 /** The work that a report leaves to people, the urgent first. */

@@ -6,12 +6,13 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   SUBJECT_AMBIGUOUS: "Several people match. Add an identifier that names only one of them.",
   PLAN_CHANGED: "The plan is no longer the one that was approved. Look at the new plan and approve again.",
   PLAN_MOVED: "The data moved past the plan. The next night plans again; look at it if this repeats.",
-  CONSTRAINT_VIOLATED: "The database forbids the change. Correct the policy or the row; the next night tries again.",
+  CONSTRAINT_VIOLATED: "The database forbids the change. Correct the policy or the row, then approve again.",
   ROW_LOCKED: "Another session holds the rows. The next night tries again; end that session if this repeats.",
   STATEMENT_TIMEOUT: "The change took too long. Add an index on the path or raise the timeout of the store.",
   STORE_REFUSED: "The database refused the work. Check the role's privileges and the state of the server.",
   SHARED_ROW: "A live person uses the row as well. Decide with the application's owner who it belongs to.",
-  RESIDUAL: "Personal data was found after erasure. Cover the column in the policy, then run again.",
+  RESIDUAL:
+    "Personal data was found after erasure. Clean the column by hand; every night searches again. Cover it in the policy for those who come next.",
   LEGAL_HOLD: "Held for a legal matter. Release it when the matter has ended.",
   TOTALS_CHANGED: "The totals would not stay equal. Correct the policy's transform of the column.",
 };

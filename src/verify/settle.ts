@@ -12,31 +12,36 @@ import type { Run } from "#records/run.ts";
 import type { Hit } from "#verify/search.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
 
-/** Executed in every store that holds the subject, or searched before and found wanting. */
-const ready = sql`
-  (r.state = 'erasing' or (r.state = 'failed' and r.code = 'RESIDUAL'))
+/** Executed in some store and waiting in none, or searched before and found wanting. Approving the latter again asks for another search. */
+const executed = sql`
+  (r.state in ('erasing', 'approved') or (r.state = 'failed' and r.code = 'RESIDUAL'))
   and exists (select from lethe.subject s where s.request_id = r.id and s.state = 'executed')
   and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located')`;
 
-/** How many requests wait for verification. */
+/** Executed in every store that holds the subject. A store that could not be looked into (down, or not covered) may hold it. */
+const ready = ({ stores }: Context) => sql`
+  (${executed} and (select count(*) from lethe.subject s
+    where s.request_id = r.id and s.store = any (${stores.map(({ name }) => name)}::text[])) = ${stores.length})`;
+
+/** How many requests may be verified, once every store has been looked into. */
 export const countReady = async (db: Kysely<StateDb>): Promise<number> => {
-  const result = await sql<{ count: number }>`select count(*) from lethe.request r where ${ready}`.execute(db);
+  const result = await sql<{ count: number }>`select count(*) from lethe.request r where ${executed}`.execute(db);
   return result.rows[0]?.count ?? 0;
 };
 
 /** Every identifier of the requests that wait, as requested and as found; names are not searched for, others bear them too. */
 export async function* soughtIdentifiers(ctx: Context): AsyncGenerator<Sought> {
   const query = sql<Sought>`
-    select r.id as request, i.kind, i.value from lethe.request r join lethe.request_identifier i on i.request_id = r.id where ${ready}
+    select r.id as request, i.kind, i.value from lethe.request r join lethe.request_identifier i on i.request_id = r.id where ${ready(ctx)}
     union
     select r.id, i.kind, i.value from lethe.request r join lethe.subject_identifier i on i.request_id = r.id
-    where i.kind <> 'name' and ${ready}`;
+    where i.kind <> 'name' and ${ready(ctx)}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
 export async function* soughtKeys(ctx: Context, store: string): AsyncGenerator<SoughtKey> {
   const query = sql<SoughtKey>`select s.request_id as request, s.key from lethe.subject s join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and ${ready}`;
+    where s.store = ${store} and s.key is not null and ${ready(ctx)}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
@@ -44,7 +49,7 @@ export async function* soughtKeys(ctx: Context, store: string): AsyncGenerator<S
 export const anonymisedTables = async (db: Kysely<StateDb>, store: string): Promise<ReadonlySet<string>> => {
   const result = await sql<{ table_name: string }>`select distinct d.table_name from lethe.disposition d
     join lethe.request r on r.id = d.request_id
-    where d.store = ${store} and d.treatment = 'anonymise' and d.rows > 0 and ${ready}`.execute(db);
+    where d.store = ${store} and d.treatment = 'anonymise' and d.rows > 0 and ${executed}`.execute(db);
   return new Set(result.rows.map((row) => row.table_name));
 };
 
@@ -65,9 +70,9 @@ export const failResiduals = async (
       update lethe.request r set state = 'failed', code = 'RESIDUAL', changed_at = ${at.toString()}, run_id = ${run.id},
         code_since = case when r.code = 'RESIDUAL' then r.code_since else ${at.toString()} end,
         detail = (select jsonb_build_object('store', x.store, 'table', x.table_name, 'column', x.column_name, 'rows', x.rows,
-            'hint', 'let the policy treat the column, or clean it; searched for again every night')
+            'hint', 'clean the column by hand, and let the policy treat it for those who come next; searched for again every night')
           from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id order by x.store, x.table_name, x.column_name limit 1)
-      where ${ready} and r.id in (select request_id from lethe.residual where run_id = ${run.id})
+      where ${ready(ctx)} and r.id in (select request_id from lethe.residual where run_id = ${run.id})
       returning r.id, r.ref`.execute(tx);
     const byRequest = Map.groupBy(hits, (hit) => hit.request);
     const events = failed.rows.map(({ id, ref }): LedgerEvent => {
@@ -118,7 +123,7 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
         'until', case when d.until_first is not null then jsonb_build_object('first', d.until_first, 'last', d.until_last) end))
         order by d.store, d.table_name) from lethe.disposition d where d.request_id = r.id) as dispositions
     from lethe.request r
-    where ${ready} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
+    where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
     order by r.id limit ${limit} for update of r`.execute(tx);
   if (clean.rows.length === 0) return 0;
   const ids = clean.rows.map(({ id }) => id);

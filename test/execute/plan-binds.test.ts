@@ -1,6 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import { executeBatch } from "#execute/execute-batch.ts";
 import { withStoreSession } from "#execute/store-session.ts";
+import { eraseBatch } from "#erasure.ts";
+import { holdRequest } from "#intake/decide.ts";
 import { currentShape, forecast } from "#forecast.ts";
 import { scopeSubjects } from "#scope/subjects.ts";
 import { createScopeTables } from "#scope/derive.ts";
@@ -143,4 +145,23 @@ test("two requests that name the same person in different ways both end well", a
     { state: "completed" },
   ]);
   expect(await night.store.query("select id from orders")).toEqual([{ id: 2 }]);
+});
+
+test("who is put on hold after the subjects were looked up is left alone, and the others of the batch are not", async () => {
+  night = await openNight({ schema, tables });
+  const [ann = "", bob = ""] = await night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
+  const store = night.context.stores[0];
+  if (store === undefined) throw new TypeError("no store");
+  const { context } = night;
+  const run = { id: "r", job: "erase", startedAt: context.clock.now() };
+  await night.state.query("insert into lethe.run (id, job, started_at, ledger_from) values ('r', 'erase', now(), 0)");
+  await holdRequest(context, ann, { by: "dpo", matter: "4711" });
+  await withStoreSession(store, async (session) => {
+    const { shape } = await currentShape(session);
+    await createScopeTables(session.db, shape);
+    const both = [ann, bob].map((ref, index) => ({ request: index + 1, ref, key: String(index + 1), values: [] }));
+    await eraseBatch(context, run, session, shape, scopeSubjects(both));
+  });
+  expect(await night.store.query("select name from customers order by id")).toEqual([{ name: "Ann" }, { name: null }]);
+  expect(await night.requests()).toMatchObject([{ state: "held" }, { state: "erasing" }]);
 });

@@ -105,3 +105,16 @@ test("a store that is down keeps no other from its work, and is caught up when i
     expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
   });
 });
+
+test("nothing is erased before every store was looked into, also when the search of one that was not would pass", async () => {
+  await withStores([shop, crmStore()], async (stores) => {
+    await stores.ask({ email: "ann@shop.example" });
+    await crm.query("create table notes (contact int references contacts)");
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "POLICY_TABLE_UNCOVERED" });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 7, 8, 9, 10] });
+    expect(await stores.requests()).toMatchObject([{ state: "erasing", code: null }]);
+    await crm.query("drop table notes");
+    expect(await stores.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+    expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
+  });
+});
