@@ -39,7 +39,8 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
         self: found.selves.get(table),
         uses: table === policy.subject.table ? [] : usesOf(policy, table, edges, found),
         late: copiedInto.has(table),
-        contested: owning.size > 1,
+        // A reply belongs to what it replies to, and to whom wrote it.
+        contested: owning.size + (found.selves.has(table) ? 1 : 0) > 1,
       };
     });
 };

@@ -54,7 +54,10 @@ export const stepsOf = (
   const shared = new Set([
     ...scopes
       .filter((scope) => spareable.has(scope.table))
-      .flatMap((scope) => scope.via.filter((via) => via.direction === "refers").map((via) => via.edge)),
+      .flatMap((scope) => [
+        ...scope.via.filter((via) => via.direction === "refers").map((via) => via.edge),
+        ...(scope.self === undefined ? [] : [scope.self]),
+      ]),
     // What stays of a subject must not lead to a row that is a living person's too.
     ...edges.filter(
       (edge) =>

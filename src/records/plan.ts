@@ -36,7 +36,7 @@ export type Scope = {
   readonly uses: readonly Edge[];
   /** Triggers copy rows into it while the batch runs: it is derived once more before its own step. */
   readonly late: boolean;
-  /** The owner columns of the policy: any of them pointing outside the scope spares the row. */
+  /** Rows may have several owners, a self reference among them: one that exists and is not in scope spares the row. */
   readonly contested: boolean;
 };
 

@@ -144,7 +144,11 @@ const spare = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
     }
     if (!changed) return;
     for (const scope of shape.scopes.filter((candidate) => candidate.via.length > 0)) {
-      await dropOrphans(shape, scope).execute(db);
+      // A drop in a hierarchy may leave what hung on the dropped row.
+      for (let dropped = true; dropped;) {
+        const result = await dropOrphans(shape, scope).execute(db);
+        dropped = scope.self !== undefined && (result.numAffectedRows ?? 0n) > 0n;
+      }
     }
   }
 };
@@ -174,7 +178,14 @@ const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     return sql`exists (select from ${tableName(parent)} q join ${scopeTable(shape, parent)} p
       on ${sameRow(parentScope, "q", "p")} and p.request = s.request and not p.spared where ${reference})`;
   });
-  const family = scope.self === undefined ? [] : [sql`${column("t", scope.self.columns[0] ?? "")} is not null`];
+  const family =
+    scope.self === undefined
+      ? []
+      : [
+          sql`exists (select from ${tableName(scope.table)} q join ${scopeTable(shape, scope.table)} p
+      on ${sameRow(scope, "q", "p")} and p.request = s.request and not p.spared
+      where ${refers(scope.self, "t", "q")} and not (${sameRow(scope, "t", "p")}))`,
+        ];
   return sql`delete from ${scopeTable(shape, scope.table)} s using ${tableName(scope.table)} t
     where ${sameRow(scope, "t", "s")} and not (${sql.join([...ways, ...family], sql` or `)})`;
 };

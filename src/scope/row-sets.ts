@@ -73,13 +73,15 @@ const sharedQueries = (shape: Shape) => {
   return shape.scopes
     .filter((scope) => scope.contested || scope.uses.length > 0)
     .flatMap((scope) =>
-      scope.via
-        .filter(({ edge, direction }) => direction === "refers" && edge.declared === "foreign-key")
-        .filter(({ edge }) => !edge.nullable && erased.has(edge.to.table))
+      [
+        ...scope.via.flatMap(({ edge, direction }) => (direction === "refers" ? [edge] : [])),
+        ...(scope.self ? [scope.self] : []),
+      ]
+        .filter((edge) => edge.declared === "foreign-key" && !edge.nullable && erased.has(edge.to.table))
         .map(
-          ({
+          (
             edge,
-          }) => sql<Blocked>`select s.request, 'SHARED_ROW'::text as code, ${scope.table}::text as "table", count(*) as rows
+          ) => sql<Blocked>`select s.request, 'SHARED_ROW'::text as code, ${scope.table}::text as "table", count(*) as rows
             from ${scopeTable(shape, scope.table)} s join ${tableName(scope.table)} t on ${sameRow(scope, "t", "s")}
             where s.spared and ${refersIntoScope(shape, edge, "t")} group by s.request`,
         ),

@@ -163,3 +163,19 @@ test("where a reply cannot be cut loose, what it replies to is spared", async ()
   ]);
   expect(await night.dispositions(ann ?? "")).toEqual(["erase comments 2 1", "erase customers 1 0"]);
 });
+
+test("a living person's reply to an erased comment stays, and so does what hangs on it", async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      create table comments (id int primary key, customer_id int references customers, reply_to int references comments, body text);
+      insert into customers values (1, 'ann@shop.example'), (2, 'bob@shop.example');
+      insert into comments values (1, 1, null, 'a'), (2, 2, 1, 'b'), (3, null, 1, 'c'), (4, null, 3, 'd'), (5, null, 2, 'e')`,
+    tables: "customers: { treatment: erase }\ncomments: { treatment: erase, owner: [customer_id, reply_to] }",
+  });
+  await night.ask({ email: "ann@shop.example" });
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+  expect(await night.store.query("select id, reply_to from comments order by id")).toEqual([
+    { id: 2, reply_to: null },
+    { id: 5, reply_to: 2 },
+  ]);
+});
