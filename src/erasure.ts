@@ -230,7 +230,7 @@ const hintFor = (sqlstate: string): string => {
     case "ROW_LOCKED":
       return "another session holds its rows; the next night tries again";
     case "STATEMENT_TIMEOUT":
-      return "raise statement_timeout or add the index that `lethe plan` names; the next night tries again";
+      return "raise statement_timeout or index the references that lead to its rows; the next night tries again";
     default:
       return "mend the row or the policy, then `lethe request approve` again";
   }
