@@ -165,3 +165,15 @@ test("who is put on hold after the subjects were looked up is left alone, and th
   expect(await night.store.query("select name from customers order by id")).toEqual([{ name: "Ann" }, { name: null }]);
   expect(await night.requests()).toMatchObject([{ state: "held" }, { state: "erasing" }]);
 });
+
+test("a request with a residual is searched for again when it is approved once more", async () => {
+  night = await openNight({ schema, tables: tables.replace("name: { set: null }", "name: keep") });
+  await night.store.query("update customers set name = 'see ann@shop.example' where id = 1");
+  const [ann = ""] = await night.ask({ email: "ann@shop.example" });
+  expect(await night.nightly()).toMatchObject({ outcome: "attention", requests: { failed: 1 } });
+  await night.approve(ann);
+  expect(await night.nightly()).toMatchObject({ outcome: "attention", requests: { failed: 1 } });
+  await night.approve(ann);
+  await night.store.query("update customers set name = null where id = 1");
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+});
