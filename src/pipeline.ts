@@ -49,8 +49,8 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of ctx.stores) {
     if (!(await claims.anyExecuted(ctx, store.name))) continue;
     await workOn(ctx, store, async (session) => {
-      const { shape, catalog } = await currentShape(session);
-      await renewStatistics(session, shape, catalog);
+      const { shape } = await currentShape(session);
+      await renewStatistics(session, shape);
     });
   }
   const { erased, failed } = await verify(ctx, run);

@@ -1,5 +1,4 @@
 import { sql, type RawBuilder } from "kysely";
-import type { Catalog } from "#catalog/catalog.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Shape } from "#records/plan.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
@@ -23,17 +22,24 @@ export const refreshViews = async (session: StoreSession, shape: Shape): Promise
 };
 
 /** Analyses treated tables: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
-export const renewStatistics = async (session: StoreSession, shape: Shape, catalog: Catalog): Promise<void> => {
+export const renewStatistics = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
   const treated = new Set(shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table));
   for (const table of [...treated, ...shape.refresh]) {
-    // Never analysed: there is nothing to forget, and analysing would first write values down.
-    if ((catalog.tables.get(table)?.estimatedRows ?? -1) < 0) continue;
     const name = tableName(table);
+    // Never analysed: there is nothing to forget, and analysing would first write values down.
+    if (!(await hasStatistics(session, name))) continue;
     await ((await byFunction(session, "analyze_table"))
       ? sql`select lethe.analyze_table(${regclass(name, db)}::regclass)`.execute(db)
       : sql`analyze ${name}`.execute(db));
   }
+};
+
+const hasStatistics = async ({ db }: StoreSession, name: RawBuilder<unknown>): Promise<boolean> => {
+  const found = await sql<{ present: boolean }>`select exists (
+    select from pg_stats s join pg_class c on c.oid = ${regclass(name, db)}::regclass and c.relname = s.tablename
+      and c.relnamespace = s.schemaname::regnamespace) as present`.execute(db);
+  return found.rows[0]?.present === true;
 };
 
 /** The function is there only where the owner's privileges are needed; who has them does without. */

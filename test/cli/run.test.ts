@@ -59,8 +59,8 @@ test("a night with nothing to do is done, prints the contract's document and lea
 test("people get a screen on standard output and the stages on standard error", async () => {
   const ended = await run("run");
   expect(ended.code).toBe(0);
-  expect(ended.stdout).toMatch(/^run {8}20261102T12/);
-  expect(ended.stdout).toContain("0 received = 0 done");
+  expect(ended.stdout).toMatch(/│ run 20261102T12/);
+  expect(ended.stdout).toContain("│ 0 requests received");
   expect(ended.stderr).toMatch(/✓ /);
 });
 
