@@ -1,5 +1,6 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
 import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
 import { forgetSubjects } from "#intake/forget.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
@@ -30,6 +31,7 @@ const end = (ctx: Context, ref: string, ending: Ending): Promise<Decided> =>
   inTransaction(ctx, async (db) => {
     const request = await theRequest(lockRequests(db, [parseReference(ref)]));
     requireDecision(ending.decision, request);
+    await requireUntouched(db, request);
     const now = ctx.clock.now();
     await sql`update lethe.request set state = ${ending.state}, reason = ${ending.reason ?? null}, held_from = null,
         code = null, code_since = null, detail = null, changed_at = ${now.toString()}
@@ -47,6 +49,20 @@ const end = (ctx: Context, ref: string, ending: Ending): Promise<Decided> =>
     );
     return { ref: request.ref, state: ending.state };
   });
+
+/** What is done in one store is done: ending the request would hide it from the register and from a restore. */
+const requireUntouched = async (db: Kysely<StateDb>, request: LockedRequest): Promise<void> => {
+  const executed = await db
+    .selectFrom("lethe.subject")
+    .select("store")
+    .where("request_id", "=", request.id)
+    .where("state", "=", "executed")
+    .executeTakeFirst();
+  if (executed === undefined) return;
+  throw new LetheError("REQUEST_STATE", `request ${request.ref} is ${request.state} and already erased in a store`, {
+    hint: "mend what keeps it from completing; the next night goes on with it",
+  });
+};
 
 /** A legal hold: nothing happens to the person's data until it is released. `matter` is a file reference, not text. */
 export const holdRequest = async (
