@@ -1,22 +1,18 @@
 import { createHmac, type KeyObject } from "node:crypto";
 import type { Context } from "#context.ts";
-import { sqlFailureOf, remedyFor } from "#db/database-error.ts";
-import { isLetheError } from "#lib/errors.ts";
+import { faultPoint } from "#lib/fault.ts";
 import type { Shape } from "#records/plan.ts";
-import type { RequestDetail } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import { abandonBatch, collectBatch, freezeBatch, journalled } from "#execute/batches.ts";
 import { nextClaims, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
+import { failureOf, type Failure } from "#execute/failure.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { scopeSubjects } from "#scope/subjects.ts";
 import { readBlocked, readRowSets, type Blocked } from "#scope/row-sets.ts";
 import type { RowSet } from "#records/plan.ts";
-
-/** How often a batch is run again whose rows moved, or which lost a race with another transaction. */
-const attempts = 4;
 
 /** Erases everybody who is due in one store, batch by batch. Stops between batches when the run is asked to. */
 export const eraseInStore = async (
@@ -63,58 +59,70 @@ export const eraseBatch = async (
   attempt = 1,
 ): Promise<void> => {
   if (subjects.length === 0) return;
-  let planned: Awaited<ReturnType<typeof planBatch>>;
-  try {
-    planned = await planBatch(session, shape, subjects);
-  } catch (error) {
-    // A table that somebody has locked as a whole is nobody's fault; too many rows may be one subject's.
-    const failure = failureOf(error);
-    if (failure?.code !== "STATEMENT_TIMEOUT") throw error;
-    return narrow(ctx, run, session, shape, subjects, failure);
+  const outcome = await attemptBatch(ctx, run, session, shape, subjects);
+  switch (outcome.kind) {
+    case "committed":
+      return collectBatch(ctx, run, session, outcome.batch).then(() => undefined);
+    case "stopped": {
+      await stopBlocked(ctx, run, session, shape, outcome.blocked);
+      const others = subjects.filter(({ request }) => !outcome.requests.has(request));
+      return eraseBatch(ctx, run, session, shape, others, attempt);
+    }
+    case "failed": {
+      const { failure } = outcome;
+      if (failure.detail.table === "journal_request") return eraseOthers(ctx, run, session, shape, subjects);
+      if (attempt < failure.tries) return eraseBatch(ctx, run, session, shape, subjects, attempt + 1);
+      return narrow(ctx, run, session, shape, subjects, failure);
+    }
   }
-  const { rowSets, blocked } = planned;
-  if (blocked.size > 0) {
-    await stopBlocked(ctx, run, session, shape, blocked);
-    return eraseBatch(
-      ctx,
-      run,
-      session,
-      shape,
-      subjects.filter(({ request }) => !blocked.has(request)),
-      attempt,
-    );
-  }
-  const plan = planOf(
-    shape,
-    subjects.map(({ ref }) => ref),
-    rowSets,
-  );
-  const hash = planHash(plan);
+};
+
+type Attempt =
+  | { readonly kind: "committed"; readonly batch: string }
+  /** Nothing was frozen: blockers forbid some of its requests, or somebody has decided otherwise about them. */
+  | { readonly kind: "stopped"; readonly requests: ReadonlySet<number>; readonly blocked: readonly Blocked[] }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/**
+ * One transaction in the store, on one snapshot: the rows are read, the plan of exactly these rows is saved in Lethe's own database, and they are changed.
+ * A crash after the saving rolls the store back, and the next run plans again.
+ */
+const attemptBatch = async (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  shape: Shape,
+  subjects: readonly ScopeSubject[],
+): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
-  const frozen = { id, planHash: hash, requests: subjects.map(({ request }) => request) };
-  const stopped = new Set(await freezeBatch(ctx, run, shape, plan, frozen));
-  if (stopped.size > 0) {
-    const others = subjects.filter(({ request }) => !stopped.has(request));
-    return eraseBatch(ctx, run, session, shape, others, attempt);
-  }
+  const requests = subjects.map(({ request }) => request);
+  let frozen = false;
   try {
-    await executeBatch(session, shape, plan, {
-      id,
-      planHash: hash,
-      seed: seedFrom(ctx.keys.pseudonym, hash),
-      at: ctx.clock.now(),
-      subjects,
+    const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
+      const { rowSets, blocked } = await readBatch(session, shape, subjects);
+      if (blocked.length > 0)
+        return { kind: "stopped", requests: new Set(blocked.map(({ request }) => request)), blocked };
+      const refs = subjects.map(({ ref }) => ref);
+      const plan = planOf(shape, refs, rowSets);
+      const hash = planHash(plan);
+      const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
+      if (decided.length > 0) return { kind: "stopped", requests: new Set(decided), blocked: [] };
+      frozen = true;
+      const seed = seedFrom(ctx.keys.pseudonym, hash);
+      await executeBatch(session, shape, { id, planHash: hash, seed, at: ctx.clock.now(), subjects });
+      return { kind: "committed", batch: id };
     });
+    if (frozen) faultPoint("after-batch-commit");
+    return outcome;
   } catch (error) {
     const failure = failureOf(error);
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
-    await abandonBatch(ctx, id);
-    if (failure.detail.table === "journal_request") return eraseOthers(ctx, run, session, shape, subjects);
-    if (failure.again && attempt < attempts) return eraseBatch(ctx, run, session, shape, subjects, attempt + 1);
-    return narrow(ctx, run, session, shape, subjects, failure);
+    if (frozen) await abandonBatch(ctx, id);
+    // While it is only read, a table that somebody has locked as a whole is nobody's fault; too many rows may be one subject's.
+    else if (failure.code !== "STATEMENT_TIMEOUT") throw error;
+    return { kind: "failed", failure };
   }
-  await collectBatch(ctx, run, session, id);
 };
 
 /**
@@ -138,25 +146,30 @@ const stopBlocked = (
   run: Run,
   session: StoreSession,
   shape: Shape,
-  blocked: ReadonlyMap<number, Blocked>,
+  blocked: readonly Blocked[],
 ): Promise<void> =>
   stopRequests(
     ctx,
     run,
     "blocked",
-    [...blocked.values()].map((found) => blockedStop(session, shape, found)),
+    blocked.map((found) => blockedStop(session, shape, found)),
   );
 
-/** The row sets of a batch, and who may not run: read in one snapshot, in a transaction that can write nothing. */
-export const planBatch = (
+type BatchRows = { readonly rowSets: readonly RowSet[]; readonly blocked: readonly Blocked[] };
+
+/** The row sets of a batch, and who may not run, in the snapshot of the caller's transaction. */
+const readBatch = async (
   session: StoreSession,
   shape: Shape,
   subjects: readonly ScopeSubject[],
-): Promise<{ readonly rowSets: readonly RowSet[]; readonly blocked: ReadonlyMap<number, Blocked> }> =>
-  inTransaction(session, "read-only", async () => {
-    await deriveScopes(session.client, session.db, shape, subjects);
-    return { blocked: await readBlocked(session.db, shape), rowSets: await readRowSets(session.db, shape) };
-  });
+): Promise<BatchRows> => {
+  await deriveScopes(session.client, session.db, shape, subjects);
+  return { blocked: await readBlocked(session.db, shape), rowSets: await readRowSets(session.db, shape) };
+};
+
+/** The same without executing it, in a transaction that can write nothing. */
+export const planBatch = (session: StoreSession, shape: Shape, subjects: readonly ScopeSubject[]): Promise<BatchRows> =>
+  inTransaction(session, "read-only", () => readBatch(session, shape, subjects));
 
 /** Somebody else has done some of them already: what they did is recorded, and the others are done. */
 const eraseOthers = async (
@@ -191,49 +204,6 @@ const narrow = async (
   const middle = Math.ceil(subjects.length / 2);
   await eraseBatch(ctx, run, session, shape, subjects.slice(0, middle));
   return eraseBatch(ctx, run, session, shape, subjects.slice(middle));
-};
-
-type Failure = { readonly code: string; readonly again: boolean; readonly detail: RequestDetail };
-
-/** What a subject's failure is called and where it happened; undefined when no subject is to blame. */
-const failureOf = (error: unknown): Failure | undefined => {
-  if (isLetheError(error, "PLAN_MOVED")) {
-    return {
-      code: "PLAN_MOVED",
-      again: true,
-      detail: { hint: "its rows kept changing while it was executed; the next night tries again" },
-    };
-  }
-  if (isLetheError(error, "TOTALS_CHANGED"))
-    return { code: "TOTALS_CHANGED", again: false, detail: { hint: error.hint } };
-  const failure = sqlFailureOf(error);
-  if (failure === undefined) return undefined;
-  const remedy = remedyFor(failure.sqlstate);
-  if (remedy === "store") return undefined;
-  const place = Object.fromEntries(Object.entries(failure).filter(([, name]) => name !== undefined));
-  return {
-    code: remedy === "retry" ? "PLAN_MOVED" : requestCode(failure.sqlstate),
-    again: remedy === "retry",
-    detail: { ...place, hint: hintFor(failure.sqlstate) },
-  };
-};
-
-const requestCode = (sqlstate: string): string =>
-  sqlstate === "55P03" || sqlstate === "55006"
-    ? "ROW_LOCKED"
-    : sqlstate === "57014"
-      ? "STATEMENT_TIMEOUT"
-      : "CONSTRAINT_VIOLATED";
-
-const hintFor = (sqlstate: string): string => {
-  switch (requestCode(sqlstate)) {
-    case "ROW_LOCKED":
-      return "another session holds its rows; the next night tries again";
-    case "STATEMENT_TIMEOUT":
-      return "raise statement_timeout or index the references that lead to its rows; the next night tries again";
-    default:
-      return "mend the row or the policy, then `lethe request approve` again";
-  }
 };
 
 const blockedStop = (session: StoreSession, shape: Shape, { request, code, table, rows }: Blocked) => {

@@ -70,8 +70,9 @@ const forecastStore = async (
     one.map(({ request, key, values }) => ({ request, ref: refs.get(request) ?? "", key, values })),
   );
   const first = await planBatch(session, shape, subjects);
-  const free = subjects.filter(({ request }) => !first.blocked.has(request));
-  const { rowSets } = first.blocked.size === 0 ? first : await planBatch(session, shape, free);
+  const blocked = new Set(first.blocked.map(({ request }) => request));
+  const free = subjects.filter(({ request }) => !blocked.has(request));
+  const { rowSets } = blocked.size === 0 ? first : await planBatch(session, shape, free);
   const plan = planOf(
     shape,
     free.map(({ ref }) => ref),
@@ -86,7 +87,7 @@ const forecastStore = async (
     located: one.map(({ request }) => refs.get(request) ?? ""),
     notFound: requests.filter(({ id }) => !byRequest.has(id)).map(({ ref }) => ref),
     ambiguous: requests.filter(({ id }) => (byRequest.get(id)?.length ?? 0) > 1).map(({ ref }) => ref),
-    blocked: [...first.blocked.values()].map(({ request, code, table, rows }) => ({
+    blocked: first.blocked.map(({ request, code, table, rows }) => ({
       request: refs.get(request) ?? "",
       code,
       table,

@@ -2,11 +2,10 @@ import { sql } from "kysely";
 import type { Temporal } from "temporal-polyfill";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
-import type { Plan, Shape } from "#records/plan.ts";
+import type { Shape } from "#records/plan.ts";
 import { recordSpared, statementFor } from "#execute/statements.ts";
-import { inTransaction, type StoreSession } from "#execute/store-session.ts";
-import { deriveAgain, deriveScopes, type ScopeSubject } from "#scope/derive.ts";
-import { readBlocked, readRowSets, sameRowSets } from "#scope/row-sets.ts";
+import type { StoreSession } from "#execute/store-session.ts";
+import { deriveAgain, type ScopeSubject } from "#scope/derive.ts";
 
 export type BatchOrder = {
   readonly id: string;
@@ -17,39 +16,24 @@ export type BatchOrder = {
 };
 
 /**
- * Runs one frozen plan in one transaction: the changes, and the journal that says so, commit together or not at all (I3, I4).
- * Throws PLAN_MOVED, with nothing changed, when the rows are no longer those of the plan (I2); other failures come out as the
- * database's.
+ * Runs a frozen plan in the caller's transaction, whose snapshot is the one that the plan was read from and whose scope tables still hold
+ * its rows: what was planned is what is changed (I2). A row that somebody else has changed since fails with SQLSTATE 40001. The
+ * changes and the journal that says so commit together or not at all (I3, I4).
  */
-export const executeBatch = async (
-  session: StoreSession,
-  shape: Shape,
-  plan: Plan,
-  order: BatchOrder,
-): Promise<void> => {
-  const { client, db, store } = session;
-  await inTransaction(session, "read-write", async () => {
-    await enterJournal(session, order);
-    await deriveScopes(client, db, shape, order.subjects);
-    const moved = !sameRowSets(plan.rowSets, await readRowSets(db, shape)) || (await readBlocked(db, shape)).size > 0;
-    if (moved) {
-      throw new LetheError("PLAN_MOVED", `store ${store.name}: rows of the batch changed after the plan was frozen`, {
-        hint: "the batch is planned again",
-      });
-    }
-    if (shape.deferred) await client.query("set constraints all deferred");
-    for (const step of shape.steps) {
-      const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
-      if (late !== undefined) await deriveAgain(db, shape, late);
-      await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
-    }
-    if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
-      await recordSpared(shape, { batch: order.id, seed: order.seed }).execute(db);
-    }
-    await assertTotals(session, order);
-    faultPoint("before-batch-commit");
-  });
-  faultPoint("after-batch-commit");
+export const executeBatch = async (session: StoreSession, shape: Shape, order: BatchOrder): Promise<void> => {
+  const { client, db } = session;
+  await enterJournal(session, order);
+  if (shape.deferred) await client.query("set constraints all deferred");
+  for (const step of shape.steps) {
+    const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
+    if (late !== undefined) await deriveAgain(db, shape, late);
+    await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
+  }
+  if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
+    await recordSpared(shape, { batch: order.id, seed: order.seed }).execute(db);
+  }
+  await assertTotals(session, order);
+  faultPoint("before-batch-commit");
 };
 
 const enterJournal = async ({ db }: StoreSession, { id, planHash, at, subjects }: BatchOrder): Promise<void> => {

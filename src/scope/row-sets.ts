@@ -17,18 +17,6 @@ export const readRowSets = async (db: Kysely<unknown>, shape: Shape): Promise<re
   return result.rows.map(({ table, rows, spared, fingerprint }) => ({ table, rows, spared, fingerprint }));
 };
 
-export const sameRowSets = (a: readonly RowSet[], b: readonly RowSet[]): boolean =>
-  a.length === b.length &&
-  a.every((set, index) => {
-    const other = b[index];
-    return (
-      other?.table === set.table &&
-      other.rows === set.rows &&
-      other.spared === set.spared &&
-      other.fingerprint === set.fingerprint
-    );
-  });
-
 /** A request that may not run now, and why. */
 export type Blocked = {
   readonly request: number;
@@ -41,12 +29,12 @@ export type Blocked = {
  * Evaluates every blocker over the whole batch, a statement each; the first blocker of the policy that applies names the request. A shared row
  * whose reference to an erased row cannot be set to NULL blocks too: it could be neither erased nor cut loose.
  */
-export const readBlocked = async (db: Kysely<unknown>, shape: Shape): Promise<ReadonlyMap<number, Blocked>> => {
+export const readBlocked = async (db: Kysely<unknown>, shape: Shape): Promise<readonly Blocked[]> => {
   const blocked = new Map<number, Blocked>();
   for (const query of [...shape.blockers.map((blocker) => blockerQuery(shape, blocker)), ...sharedQueries(shape)]) {
     for (const row of (await query.execute(db)).rows) if (!blocked.has(row.request)) blocked.set(row.request, row);
   }
-  return blocked;
+  return [...blocked.values()];
 };
 
 const blockerQuery = (shape: Shape, blocker: Blocker) => {
