@@ -10,9 +10,18 @@ import { failureOf, type Failure } from "#execute/failure.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
-import { scopeSubjects } from "#scope/subjects.ts";
+import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
 import { readBlocked, readRowSets, type Blocked } from "#scope/row-sets.ts";
 import type { RowSet } from "#records/plan.ts";
+
+/** What a night does in one store, and where what was done is recorded. */
+export type Work = {
+  readonly ctx: Context;
+  readonly run: Run;
+  readonly session: StoreSession;
+  readonly shape: Shape;
+  readonly records: Records;
+};
 
 /** Erases everybody who is due in one store, batch by batch. Stops between batches when the run is asked to. */
 export const eraseInStore = async (
@@ -23,20 +32,56 @@ export const eraseInStore = async (
   total: number,
 ): Promise<void> => {
   const { store } = session;
-  let after = 0;
-  let done = 0;
-  while (!ctx.signal.aborted) {
-    const claims = await nextClaims(ctx, store.name, after, store.config.batch);
-    const last = claims.at(-1);
-    if (last === undefined) return;
-    after = last.request;
-    await eraseBatch(ctx, run, session, shape, await subjectsOf(ctx, claims));
-    done += claims.length;
-    ctx.progress.advance(done, total, "subjects");
+  const work: Work = {
+    ctx,
+    run,
+    session,
+    shape,
+    records: new Records((batch) => collectBatch(ctx, run, store, batch)),
+  };
+  try {
+    for (let after = 0, done = 0; !ctx.signal.aborted;) {
+      const claims = await nextClaims(ctx, store.name, after, store.config.batch);
+      const last = claims.at(-1);
+      if (last === undefined) break;
+      after = last.request;
+      await eraseBatch(work, await subjectsOf(ctx, shape, claims));
+      done += claims.length;
+      ctx.progress.advance(done, total, "subjects");
+    }
+  } finally {
+    await work.records.complete();
   }
 };
 
-const subjectsOf = async (ctx: Context, claims: readonly Claimed[]): Promise<readonly ScopeSubject[]> => {
+/**
+ * Records of batches, made one after the other while the store works on the next batch: they go into Lethe's own database, and the store need not wait.
+ * A crash meanwhile leaves batches frozen whose journal the next run reads.
+ */
+export class Records {
+  readonly #collect: (batch: string) => Promise<unknown>;
+  #latest: Promise<unknown> = Promise.resolve();
+
+  constructor(collect: (batch: string) => Promise<unknown>) {
+    this.#collect = collect;
+  }
+
+  /** Waits for the record before this one, so that no more than one is behind. */
+  async add(batch: string): Promise<void> {
+    await this.#latest;
+    this.#latest = this.#collect(batch);
+    // Whoever waits for it hears of its failure.
+    this.#latest.catch(() => undefined);
+  }
+
+  async complete(): Promise<void> {
+    await this.#latest;
+  }
+}
+
+/** With what to redact in their rows, where the rules redact anything: only then do names and identifiers leave Lethe's own database. */
+const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]): Promise<readonly ScopeSubject[]> => {
+  if (!redacts(shape)) return unnamed(claims);
   const values = await valuesOf(
     ctx,
     claims.map(({ request }) => request),
@@ -50,29 +95,22 @@ const subjectsOf = async (ctx: Context, claims: readonly Claimed[]): Promise<rea
  * Plan, freeze, execute, record: for one batch. What is one subject's fault is narrowed down by halving until the culprit is alone, and
  * that request fails with a code while the others finish (I4). What is nobody's fault stops work on the store.
  */
-export const eraseBatch = async (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  shape: Shape,
-  subjects: readonly ScopeSubject[],
-  attempt = 1,
-): Promise<void> => {
+export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[], attempt = 1): Promise<void> => {
   if (subjects.length === 0) return;
-  const outcome = await attemptBatch(ctx, run, session, shape, subjects);
+  const outcome = await attemptBatch(work, subjects);
   switch (outcome.kind) {
     case "committed":
-      return collectBatch(ctx, run, session, outcome.batch).then(() => undefined);
+      return work.records.add(outcome.batch);
     case "stopped": {
-      await stopBlocked(ctx, run, session, shape, outcome.blocked);
+      await stopBlocked(work, outcome.blocked);
       const others = subjects.filter(({ request }) => !outcome.requests.has(request));
-      return eraseBatch(ctx, run, session, shape, others, attempt);
+      return eraseBatch(work, others, attempt);
     }
     case "failed": {
       const { failure } = outcome;
-      if (failure.detail.table === "journal_request") return eraseOthers(ctx, run, session, shape, subjects);
-      if (attempt < failure.tries) return eraseBatch(ctx, run, session, shape, subjects, attempt + 1);
-      return narrow(ctx, run, session, shape, subjects, failure);
+      if (failure.detail.table === "journal_request") return eraseOthers(work, subjects);
+      if (attempt < failure.tries) return eraseBatch(work, subjects, attempt + 1);
+      return narrow(work, subjects, failure);
     }
   }
 };
@@ -88,10 +126,7 @@ type Attempt =
  * A crash after the saving rolls the store back, and the next run plans again.
  */
 const attemptBatch = async (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  shape: Shape,
+  { ctx, run, session, shape }: Work,
   subjects: readonly ScopeSubject[],
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
@@ -136,18 +171,12 @@ export const blockInStore = async (ctx: Context, run: Run, session: StoreSession
     const last = claims.at(-1);
     if (last === undefined) return;
     after = last.request;
-    const { blocked } = await planBatch(session, shape, await subjectsOf(ctx, claims));
-    await stopBlocked(ctx, run, session, shape, blocked);
+    const { blocked } = await planBatch(session, shape, unnamed(claims));
+    await stopBlocked({ ctx, run, session, shape }, blocked);
   }
 };
 
-const stopBlocked = (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  shape: Shape,
-  blocked: readonly Blocked[],
-): Promise<void> =>
+const stopBlocked = ({ ctx, run, session, shape }: Omit<Work, "records">, blocked: readonly Blocked[]): Promise<void> =>
   stopRequests(
     ctx,
     run,
@@ -172,38 +201,25 @@ export const planBatch = (session: StoreSession, shape: Shape, subjects: readonl
   inTransaction(session, "read-only", () => readBatch(session, shape, subjects));
 
 /** Somebody else has done some of them already: what they did is recorded, and the others are done. */
-const eraseOthers = async (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  shape: Shape,
-  subjects: readonly ScopeSubject[],
-): Promise<void> => {
+const eraseOthers = async (work: Work, subjects: readonly ScopeSubject[]): Promise<void> => {
   const done = await journalled(
-    session,
+    work.session,
     subjects.map(({ ref }) => ref),
   );
-  for (const batch of new Set(done.values())) await collectBatch(ctx, run, session, batch);
+  for (const batch of new Set(done.values())) await work.records.add(batch);
   const others = subjects.filter(({ ref }) => !done.has(ref));
-  if (others.length < subjects.length) return eraseBatch(ctx, run, session, shape, others);
+  if (others.length < subjects.length) return eraseBatch(work, others);
 };
 
-const narrow = async (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  shape: Shape,
-  subjects: readonly ScopeSubject[],
-  failure: Failure,
-): Promise<void> => {
+const narrow = async (work: Work, subjects: readonly ScopeSubject[], failure: Failure): Promise<void> => {
   const [culprit] = subjects;
   if (subjects.length === 1 && culprit !== undefined) {
-    const detail = { store: session.store.name, ...failure.detail };
-    return stopRequests(ctx, run, "failed", [{ request: culprit.request, code: failure.code, detail }]);
+    const detail = { store: work.session.store.name, ...failure.detail };
+    return stopRequests(work.ctx, work.run, "failed", [{ request: culprit.request, code: failure.code, detail }]);
   }
   const middle = Math.ceil(subjects.length / 2);
-  await eraseBatch(ctx, run, session, shape, subjects.slice(0, middle));
-  return eraseBatch(ctx, run, session, shape, subjects.slice(middle));
+  await eraseBatch(work, subjects.slice(0, middle));
+  return eraseBatch(work, subjects.slice(middle));
 };
 
 const blockedStop = (session: StoreSession, shape: Shape, { request, code, table, rows }: Blocked) => {

@@ -8,7 +8,7 @@ import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { locate, type Located, type Wanted } from "#scope/locate.ts";
-import { scopeSubjects } from "#scope/subjects.ts";
+import { unnamed } from "#scope/subjects.ts";
 import { probeChecks } from "#catalog/probe.ts";
 
 export type RequestName = { readonly id: number; readonly ref: string };
@@ -66,9 +66,7 @@ const forecastStore = async (
   const byRequest = Map.groupBy(here, ({ request }) => request);
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
-  const subjects = scopeSubjects(
-    one.map(({ request, key, values }) => ({ request, ref: refs.get(request) ?? "", key, values })),
-  );
+  const subjects = unnamed(one.map(({ request, key }) => ({ request, ref: refs.get(request) ?? "", key })));
   const first = await planBatch(session, shape, subjects);
   const blocked = new Set(first.blocked.map(({ request }) => request));
   const free = subjects.filter(({ request }) => !blocked.has(request));

@@ -80,7 +80,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
   workOn(ctx, store, async (session) => {
     ctx.progress.stage(`Find subjects in ${store.name}`);
     await analyseState(ctx.state);
-    await settle(ctx, run, session);
+    await settle(ctx, run, store);
     const { shape } = await currentShape(session);
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await claims.forgetLocations(ctx.state.db, store.name);
@@ -144,9 +144,9 @@ const acrossStores = async (ctx: Context, run: Run, ambiguous: number[], failure
 };
 
 /** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
-const settle = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
-  for (const id of await unsettledBatches(ctx, session.store.name)) {
-    if (!(await collectBatch(ctx, run, session, id))) await abandonBatch(ctx, id);
+const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
+  for (const id of await unsettledBatches(ctx, store.name)) {
+    if (!(await collectBatch(ctx, run, store, id))) await abandonBatch(ctx, id);
   }
 };
 

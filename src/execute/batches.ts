@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
-import type { Context } from "#context.ts";
+import type { Context, Store } from "#context.ts";
+import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -89,27 +90,10 @@ type TotalRow = { table_name: string; measure: string; period: string; before: s
  * Reads the store's journal of a batch back and records it: dispositions, totals, progress. The same code runs after a commit and
  * after a crash, and a second time it changes nothing. Returns false when the journal does not know the batch: it never committed.
  */
-export const collectBatch = async (ctx: Context, run: Run, session: StoreSession, id: string): Promise<boolean> => {
-  const { db, store } = session;
-  const found = await sql<{
-    plan: string;
-    requests: number;
-  }>`select plan, requests from lethe.journal_batch where id = ${id}`.execute(db);
-  const [journal] = found.rows;
+export const collectBatch = async (ctx: Context, run: Run, store: Store, id: string): Promise<boolean> => {
+  const journal = await withClient(store.pool, (client) => readJournal(kyselyOn(client), id));
   if (journal === undefined) return false;
-  const steps = (
-    await sql<StepRow>`select request, table_name, treatment, rows, clock_first, clock_last from lethe.journal_step where batch = ${id}`.execute(
-      db,
-    )
-  ).rows;
-  const spared = (
-    await sql<SparedRow>`select request, table_name, rows from lethe.journal_spared where batch = ${id}`.execute(db)
-  ).rows;
-  const totals = (
-    await sql<TotalRow>`select table_name, measure, period, before::text, after::text from lethe.journal_total where batch = ${id}`.execute(
-      db,
-    )
-  ).rows;
+  const { steps, spared, totals } = journal;
   const at = ctx.clock.now();
 
   await ctx.state.db.transaction().execute(async (tx) => {
@@ -117,7 +101,7 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
     const state = known.rows[0]?.state;
     if (state !== "frozen" && state !== "abandoned") return;
     // Given up too early, by somebody who could not see that it was about to commit: the journal is what counts.
-    if (state === "abandoned") await claimAgain(tx, session, id);
+    if (state === "abandoned") await claimAgain(tx, store.name, id, journal.refs);
     await sql`update lethe.batch set state = 'committed' where id = ${id}`.execute(tx);
     const dispositions = dispositionsOf(store.policy, steps, spared);
     await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id)
@@ -143,12 +127,41 @@ export const collectBatch = async (ctx: Context, run: Run, session: StoreSession
   return true;
 };
 
-const claimAgain = async (tx: Kysely<StateDb>, { db, store }: StoreSession, id: string): Promise<void> => {
-  const { rows } = await sql<{ ref: string }>`select ref from lethe.journal_request where batch = ${id}`.execute(db);
+type Journal = {
+  readonly plan: string;
+  readonly requests: number;
+  readonly refs: readonly string[];
+  readonly steps: readonly StepRow[];
+  readonly spared: readonly SparedRow[];
+  readonly totals: readonly TotalRow[];
+};
+
+/** What the store's journal says of a batch; undefined when it does not know it. */
+const readJournal = async (db: Kysely<unknown>, id: string): Promise<Journal | undefined> => {
+  const batches = await sql<{ plan: string; requests: number }>`
+    select plan, requests from lethe.journal_batch where id = ${id}`.execute(db);
+  const [batch] = batches.rows;
+  if (batch === undefined) return undefined;
+  const refs = await sql<{ ref: string }>`select ref from lethe.journal_request where batch = ${id}`.execute(db);
+  const steps = await sql<StepRow>`select request, table_name, treatment, rows, clock_first, clock_last
+    from lethe.journal_step where batch = ${id}`.execute(db);
+  const spared = await sql<SparedRow>`
+    select request, table_name, rows from lethe.journal_spared where batch = ${id}`.execute(db);
+  const totals = await sql<TotalRow>`select table_name, measure, period, before::text, after::text
+    from lethe.journal_total where batch = ${id}`.execute(db);
+  return {
+    ...batch,
+    refs: refs.rows.map(({ ref }) => ref),
+    steps: steps.rows,
+    spared: spared.rows,
+    totals: totals.rows,
+  };
+};
+
+/** The subjects belong to the batch once more. */
+const claimAgain = async (tx: Kysely<StateDb>, store: string, id: string, refs: readonly string[]): Promise<void> => {
   await sql`update lethe.subject s set batch_id = ${id} from lethe.request r
-    where r.id = s.request_id and s.store = ${store.name} and r.ref = any (${rows.map(({ ref }) => ref)}::text[])`.execute(
-    tx,
-  );
+    where r.id = s.request_id and s.store = ${store} and r.ref = any (${[...refs]}::text[])`.execute(tx);
 };
 
 /** Those of the given requests that the store's journal knows, with the batches that did them. */

@@ -3,16 +3,19 @@ import type { Conserve } from "#policy/policy.ts";
 import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
 import { transformSql } from "#execute/transforms.ts";
 import {
+  carriedBy,
   column,
   hasOneOwner,
   inScope,
   keyNames,
+  periodOf,
   refers,
   refersIntoScope,
   refersToSpared,
   sameRow,
   scopeOf,
   scopeTable,
+  shareOf,
   subjects,
   tableName,
 } from "#scope/sql.ts";
@@ -35,7 +38,7 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
         where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared returning s.request`,
       );
     case "anonymise":
-      return step.analysis === undefined
+      return step.analysis === undefined || step.analysis.conserve.length === 0
         ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
     case "retain": {
@@ -86,7 +89,8 @@ const record = (
  */
 const targets = (shape: Shape, table: string): RawBuilder<unknown> => {
   const scope = scopeFor(shape, table);
-  const keys = sql.join(keyNames(scope).map((name) => column("s", name)));
+  const names = [...keyNames(scope), ...carriedBy(shape, table).map(({ name }) => name)];
+  const keys = sql.join(names.map((name) => column("s", name)));
   return hasOneOwner(shape, scope)
     ? sql`select s.request, ${keys}, j.pattern
         from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared`
@@ -129,8 +133,8 @@ const update = (
 const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
 
 /**
- * An update that also proves its totals: the old values are joined in from the same snapshot, the new ones are what the update returned, and both
- * are summed per period in this one statement. Rows outside the batch are not touched, so their share of a total cannot change.
+ * An update that also proves its totals: the old values came into the scope table from the same snapshot, the new ones are what the update returned,
+ * and both are summed per period in this one statement. Rows outside the batch are not touched, so their share of a total cannot change.
  */
 const conserving = (
   shape: Shape,
@@ -138,40 +142,20 @@ const conserving = (
   analysis: Analysis,
   facts: BatchFacts,
 ): RawBuilder<unknown> => {
-  const scope = scopeFor(shape, step.table);
-  const period = (alias: string): RawBuilder<unknown> =>
-    analysis.clock === undefined
-      ? sql`date '0001-01-01'`
-      : sql`date_trunc(${sql.lit(analysis.per)}, ${column(alias, analysis.clock)})::date`;
-  const value = (alias: string, total: Conserve): RawBuilder<unknown> =>
-    total.measure === "count" ? sql`1` : sql`${column(alias, total.column)}::numeric`;
-  const olds = analysis.conserve.map((total, index) => sql`${value("o", total)} as ${sql.id(`old${index}`)}`);
-  const news = analysis.conserve.map((total, index) => sql`${value("t", total)} as ${sql.id(`new${index}`)}`);
-  const keys = sql.join(["request", ...keyNames(scope), "pattern"].map((name) => column("x", name)));
-  const before = sql`select ${keys}, ${period("o")} as old_period${olds.length > 0 ? sql`, ` : sql``}${sql.join(olds)}
-    from (${targets(shape, step.table)}) x join ${tableName(step.table)} o on ${sameRow(scope, "o", "x")}`;
   const returned = sql.join([
     sql`s.request`,
-    sql`s.old_period`,
-    sql`${period("t")} as new_period`,
-    ...analysis.conserve.map((_, index) => column("s", `old${index}`)),
-    ...news,
+    ...carriedBy(shape, step.table).map(({ name }) => column("s", name)),
+    sql`${periodOf(analysis, "t")} as new_period`,
+    ...analysis.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
   ]);
   const totals = analysis.conserve.flatMap((total, index) => [
     sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
-    sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.ref(`new${index}`)}) from changed group by 2`,
+    sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
   ]);
-  const journal =
-    totals.length === 0
-      ? sql``
-      : sql`, totals as (
+  return sql`with changed as (${update(shape, step.table, step.changes, facts, returned)}), totals as (
     insert into lethe.journal_total (batch, table_name, measure, period, before, after)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0)
-    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'))`;
-  return sql`with changed as (
-      update ${tableName(step.table)} t set ${assignments(shape, step.table, step.changes, facts)}
-      from (${before}) s where ${sameRow(scope, "t", "s")} returning ${returned})
-    ${journal}
+    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'))
     insert into lethe.journal_step (batch, request, table_name, treatment, rows)
     select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request`;
 };

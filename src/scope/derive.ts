@@ -6,6 +6,7 @@ import type { Scope, Shape, Via } from "#records/plan.ts";
 import {
   and,
   applies,
+  carriedBy,
   column,
   hasOneWay,
   inScope,
@@ -18,6 +19,7 @@ import {
   scopeTable,
   subjects,
   tableName,
+  type Carried,
 } from "#scope/sql.ts";
 
 /** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
@@ -37,9 +39,9 @@ export const createScopeTables = async (db: Kysely<unknown>, shape: Shape): Prom
   await sql`create temporary table if not exists lethe_subject (
     request bigint not null, ref text not null, key text not null, pattern text) on commit delete rows`.execute(db);
   for (const [position, scope] of shape.scopes.entries()) {
-    const keys = scope.key.map((name, index) => sql`${column("t", name)} as ${sql.id(`k${index + 1}`)}`);
+    const columns = columnsOf(shape, scope).map(({ name, value }) => sql`${value("t")} as ${sql.id(name)}`);
     await sql`create temporary table if not exists ${sql.id(`lethe_scope_${position}`)} on commit delete rows as
-      select 0::bigint as request, ${sql.join(keys)}, false as spared from ${tableName(scope.table)} t where false`.execute(
+      select 0::bigint as request, ${sql.join(columns)}, false as spared from ${tableName(scope.table)} t where false`.execute(
       db,
     );
   }
@@ -67,9 +69,24 @@ export const deriveScopes = async (
   await spare(db, shape);
 };
 
+/** What a scope table holds of each row besides the request: its key, and what the batch has to remember of it. */
+const columnsOf = (shape: Shape, scope: Scope): readonly Carried[] => [
+  ...keyNames(scope).map((name, index): Carried => ({
+    name,
+    value: (alias) => column(alias, scope.key[index] ?? name),
+  })),
+  ...carriedBy(shape, scope.table),
+];
+
+const namesOf = (shape: Shape, scope: Scope): RawBuilder<unknown> =>
+  sql.join(columnsOf(shape, scope).map(({ name }) => sql.id(name)));
+
+const valuesOf = (shape: Shape, scope: Scope): RawBuilder<unknown> =>
+  sql.join(columnsOf(shape, scope).map(({ value }) => value("t")));
+
 /** Rows that triggers of this very batch copied into a table since its scope was derived. */
 export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scope): Promise<void> => {
-  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
+  const names = namesOf(shape, scope);
   await sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})
     where not exists (select from ${scopeTable(shape, scope.table)} s where ${and(keyNames(scope).map((name) => sql`${sql.ref(`s.${name}`)} = ${sql.ref(`w.${name}`)}`))})`.execute(
     db,
@@ -77,19 +94,19 @@ export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scop
 };
 
 const fill = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
-  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
+  const names = namesOf(shape, scope);
   return sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})`;
 };
 
 /** `request, key…` of the rows that belong to the batch. */
 const rowsOf = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
-  const keys = sql.join(scope.key.map((name) => column("t", name)));
+  const values = valuesOf(shape, scope);
   if (scope.table === shape.root.table) {
-    return sql`select s.request, ${keys} from ${subjects} s
+    return sql`select s.request, ${values} from ${subjects} s
       join ${tableName(scope.table)} t on ${column("t", shape.root.key)} = s.key::${sql.raw(shape.root.keyType)}`;
   }
   const ways = scope.via.map(
-    (via) => sql`select p.request, ${keys} from ${wayIn(shape, scope, via)} where not p.spared`,
+    (via) => sql`select p.request, ${values} from ${wayIn(shape, scope, via)} where not p.spared`,
   );
   // A row that is reached in two ways, or in one way from two rows, is in scope once.
   return hasOneWay(shape, scope) ? sql.join(ways) : sql`select distinct * from (${sql.join(ways, sql` union all `)}) u`;
@@ -118,12 +135,12 @@ const fillChildren = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const t = tableName(scope.table);
   const edge = scope.self;
   if (edge === undefined) throw new TypeError("no self reference");
-  const names = sql.join(keyNames(scope).map((name) => sql.id(name)));
-  const keys = sql.join(scope.key.map((name) => column("t", name)));
+  const names = namesOf(shape, scope);
+  const values = valuesOf(shape, scope);
   return sql`with recursive family (request, ${names}) as (
       select request, ${names} from ${target}
       union
-      select f.request, ${keys} from family f
+      select f.request, ${values} from family f
       join ${t} q on ${sameRow(scope, "q", "f")} join ${t} t on ${refers(edge, "t", "q")})
     insert into ${target} select request, ${names}, false from family
     except select request, ${names}, false from ${target}`;

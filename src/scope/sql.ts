@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
-import type { Edge, Scope, Shape } from "#records/plan.ts";
+import type { Conserve } from "#policy/policy.ts";
+import type { Analysis, Edge, Scope, Shape } from "#records/plan.ts";
 
 /** `customers` or `billing.customers`, quoted. */
 export const tableName = (name: string): RawBuilder<unknown> => {
@@ -90,3 +91,31 @@ export const inScope = (shape: Shape, table: string, alias: string): RawBuilder<
   if (scope === undefined) return sql`false`;
   return sql`exists (select from ${scopeTable(shape, table)} z where ${sameRow(scope, alias, "z")} and not z.spared)`;
 };
+
+/** A value of a row as it was before the batch, which its scope table carries along with the row's key. */
+export type Carried = { readonly name: string; readonly value: (alias: string) => RawBuilder<unknown> };
+
+/**
+ * What a table with totals to conserve carries: the period of each row, and its share of each total. Read in the same
+ * snapshot as the keys, so that the statement that changes the rows need not read them a second time.
+ */
+export const carriedBy = (shape: Shape, table: string): readonly Carried[] => {
+  const step = shape.steps.find((each) => each.kind === "anonymise" && each.table === table);
+  if (step?.kind !== "anonymise" || step.analysis === undefined || step.analysis.conserve.length === 0) return [];
+  const { analysis } = step;
+  return [
+    { name: "old_period", value: (alias) => periodOf(analysis, alias) },
+    ...analysis.conserve.map((total, index): Carried => ({
+      name: `old${index}`,
+      value: (alias) => shareOf(total, alias),
+    })),
+  ];
+};
+
+/** The first day of the period that a row belongs to; without a clock all rows share one. */
+export const periodOf = ({ clock, per }: Analysis, alias: string): RawBuilder<unknown> =>
+  clock === undefined ? sql`date '0001-01-01'` : sql`date_trunc(${sql.lit(per)}, ${column(alias, clock)})::date`;
+
+/** What a row adds to a total. */
+export const shareOf = (total: Conserve, alias: string): RawBuilder<unknown> =>
+  total.measure === "count" ? sql`1::numeric` : sql`${column(alias, total.column)}::numeric`;

@@ -1,4 +1,5 @@
 import { redactionPattern, type NamedValue } from "#lib/search-forms.ts";
+import type { Shape } from "#records/plan.ts";
 import type { ScopeSubject } from "#scope/derive.ts";
 
 /** A request with the root row that it means and everything that names the person. */
@@ -22,3 +23,11 @@ export const scopeSubjects = (named: readonly NamedSubject[]): readonly ScopeSub
     pattern: redactionPattern([{ kind: "key", value: key }, ...(byKey.get(key) ?? []).flatMap(({ values }) => values)]),
   }));
 };
+
+/** Subjects whose rows are only looked at: nothing is to be redacted, so what names them is not needed. */
+export const unnamed = (subjects: readonly Pick<NamedSubject, "request" | "ref" | "key">[]): readonly ScopeSubject[] =>
+  subjects.map(({ request, ref, key }) => ({ request, ref, key, pattern: null }));
+
+/** Whether any rule of the shape redacts text. */
+export const redacts = (shape: Shape): boolean =>
+  shape.steps.some((step) => "changes" in step && step.changes.some(({ transform }) => transform.kind === "redact"));

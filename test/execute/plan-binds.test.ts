@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { withStoreSession } from "#execute/store-session.ts";
-import { eraseBatch } from "#erasure.ts";
+import { eraseBatch, Records } from "#erasure.ts";
+import { collectBatch } from "#execute/batches.ts";
 import { holdRequest } from "#intake/decide.ts";
 import { currentShape } from "#forecast.ts";
 import { scopeSubjects } from "#scope/subjects.ts";
@@ -180,7 +181,9 @@ test("who is put on hold after the subjects were looked up is left alone, and th
     const { shape } = await currentShape(session);
     await createScopeTables(session.db, shape);
     const both = [ann, bob].map((ref, index) => ({ request: index + 1, ref, key: String(index + 1), values: [] }));
-    await eraseBatch(context, run, session, shape, scopeSubjects(both));
+    const records = new Records((batch) => collectBatch(context, run, store, batch));
+    await eraseBatch({ ctx: context, run, session, shape, records }, scopeSubjects(both));
+    await records.complete();
   });
   expect(await night.store.query("select name from customers order by id")).toEqual([{ name: "Ann" }, { name: null }]);
   expect(await night.requests()).toMatchObject([{ state: "held" }, { state: "erasing" }]);
