@@ -4,6 +4,12 @@ export const betweenDigits = String.raw`[ ()./\u00a0-]`;
 /** More beginnings than this make a pattern that costs more than it excludes. */
 const mostBeginnings = 12;
 
+/** A word in which letters and digits stand together: its digits are no telephone number. */
+export const wordWithDigits = "[[:alnum:]]*[[:alpha:]][[:alnum:]]*";
+
+/** What cannot stand inside a telephone number. */
+export const notInPhones = String.raw`[^\d ()./\u00a0-]+`;
+
 /**
  * What a set of telephone numbers looks like from afar: how they begin and how many digits they have. Version numbers, addresses of machines
  * and amounts are full of digits, so "seven digits in a row" alone would let most of a web log through.
@@ -24,16 +30,24 @@ export class PhoneSilhouette {
     return [...this.#sizes].toSorted((a, b) => a - b);
   }
 
+  /** A POSIX pattern that every text with one of the numbers matches: how they begin. No letter or digit may stand before that, nor a full stop. */
+  begins(): string {
+    const all = [...this.#beginnings];
+    const begin =
+      all.length > mostBeginnings
+        ? String.raw`\d`
+        : `(?:${all.map((digits) => digits.split("").join(`${betweenDigits}*`)).join("|")})`;
+    return String.raw`(?:^|[^[:alnum:].])${begin}`;
+  }
+
   /**
-   * A POSIX pattern that every text with one of the numbers matches, whatever stands between its digits. No letter or digit may stand
-   * next to a number, nor a full stop before it: "Chrome/120.0.6099.109" holds none.
+   * The same to the end of the number, whatever stands between its digits. No letter or digit may stand next to it: "Chrome/120.0.6099.109"
+   * holds none.
    */
   pattern(): string {
     const { sizes } = this;
     const [least = 7, most = 7] = [sizes[0], sizes.at(-1)];
-    const beginnings = [...this.#beginnings].map((digits) => digits.split("").join(`${betweenDigits}*`));
-    const [begins, rest] =
-      beginnings.length > mostBeginnings ? [String.raw`\d`, 1] : [`(?:${beginnings.join("|")})`, 2];
-    return String.raw`(?:^|[^[:alnum:].])${begins}(?:${betweenDigits}*\d){${least - rest},${most - rest}}(?:$|[^[:alnum:]])`;
+    const begun = this.#beginnings.size > mostBeginnings ? 1 : 2;
+    return String.raw`${this.begins()}(?:${betweenDigits}*\d){${least - begun},${most - begun}}(?:$|[^[:alnum:]])`;
   }
 }

@@ -1,14 +1,14 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
-import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import { betweenDigits } from "#verify/phone-silhouette.ts";
-import { phoneRun, type SoughtProfile } from "#verify/sought.ts";
+import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { betweenDigits, notInPhones, wordWithDigits } from "#verify/phone-silhouette.ts";
+import type { SoughtProfile } from "#verify/sought.ts";
 
 /** Where something was found: how many rows, never the value. */
 export type Hit = { readonly request: number; readonly table: string; readonly column: string; readonly rows: number };
 
 /**
- * Searches every table and materialised view of the store, declared in the policy or not, in every column that can hold text: one
- * pass over a table for all subjects. A cell is split into the tokens that could be identifiers, and those are joined to what is sought by hash; so the cost does
+ * Searches a table or materialised view, declared in the policy or not, in every column that can hold text: one pass for all subjects.
+ * A cell is split into the tokens that could be identifiers, and those are joined to what is sought by hash; so the cost does
  * not grow with the number of subjects. A cheap test that no match can fail comes first.
  *
  * Runs in a read-only transaction and builds its own SQL: it shares none with the code that erased.
@@ -18,17 +18,51 @@ export const searchTable = async (
   table: CatalogTable,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
-  const cells = table.columns
-    .filter((column) => column.shape !== "other")
-    .map(({ name, shape }) => ({ name, json: shape === "json", text: sql`${sql.id("t", name)}::text` }));
-  if (cells.length === 0 || (!profile.tokens && profile.phone === undefined)) return [];
-  const found = search(sql.id(table.schema, table.relation), sql`row(t.tableoid, t.ctid)`, sql`k.name`, cells, profile);
-  const result =
-    await sql<Hit>`select request, place as "column", rows, ${table.name}::text as "table" from (${found}) f`.execute(
-      db,
-    );
-  return result.rows;
+  const columns = table.columns.filter((column) => column.shape !== "other");
+  if (columns.length === 0 || seeksNothing(profile)) return [];
+  const repeating = new Set(await repeatingColumns(db, table));
+  const cells = columns.map(({ name, shape }): Cell => ({ name, text: textOf(sql.id("t", name), shape) }));
+  const relation = sql.id(table.schema, table.relation);
+  const sources: readonly Source[] = [
+    {
+      from: sql`(select row(t.tableoid, t.ctid) as lethe_row, 1 as lethe_rows, t.* from ${relation} t)`,
+      cells: cells.filter(({ name }) => !repeating.has(name)),
+      place: sql`k.name`,
+    },
+    // A text that a million rows repeat is looked at once, and counts for all of them.
+    ...cells
+      .filter(({ name }) => repeating.has(name))
+      .map(({ name, text }): Source => ({
+        from: sql`(select ${text} collate "C" as lethe_row, count(*) as lethe_rows from ${relation} t group by 1 offset 0)`,
+        cells: [{ name, text: sql.ref("t.lethe_row") }],
+        place: sql`k.name`,
+      })),
+  ];
+  const hits: Hit[] = [];
+  for (const source of sources) {
+    if (source.cells.length > 0) hits.push(...(await found(db, sql`${table.name}::text`, source, profile)));
+  }
+  return hits;
 };
+
+/** Wide enough that grouping by the column costs less than looking into each of its cells. */
+const wideCell = 48;
+const fewValues = 1_000;
+const manyRows = 50_000;
+
+/**
+ * Columns of a large table that repeat a few long texts: programs' names, addresses of pages. PostgreSQL's statistics say so; they
+ * decide how a column is read, never whether.
+ */
+const repeatingColumns = async (db: Kysely<unknown>, table: CatalogTable): Promise<readonly string[]> => {
+  if (table.estimatedRows < manyRows) return [];
+  const result = await sql<{ name: string }>`select attname as name from pg_stats
+    where schemaname = ${table.schema} and tablename = ${table.relation} and avg_width >= ${wideCell}
+      and n_distinct between 1 and ${fewValues} group by 1`.execute(db);
+  return result.rows.map(({ name }) => name);
+};
+
+const seeksNothing = ({ tokens, phone }: SoughtProfile): boolean => !tokens && phone === undefined;
 
 /**
  * `pg_stats` keeps frequent values and histogram bounds of every column after the rows are gone, until ANALYZE
@@ -39,88 +73,136 @@ export const searchStatistics = async (
   catalog: Catalog,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
-  if (!profile.tokens && profile.phone === undefined) return [];
+  if (seeksNothing(profile)) return [];
   const schemas = [...new Set([...catalog.tables.values()].map((table) => table.schema))];
-  const source = sql`(select tablename, attname, most_common_vals::text as common, histogram_bounds::text as bounds
-    from pg_stats where schemaname = any (${schemas}))`;
-  const cells = ["common", "bounds"].map((name) => ({ name, json: false, text: sql.id("t", name) }));
   const place = sql`t.tablename || '.' || t.attname`;
-  const found = search(source, place, place, cells, profile);
-  const result =
-    await sql<Hit>`select request, place as "column", rows, 'pg_stats' as "table" from (${found}) f`.execute(db);
-  return result.rows;
+  const from = sql`(select ${place} as lethe_row, 1 as lethe_rows, t.tablename, t.attname,
+      t.most_common_vals::text as common, t.histogram_bounds::text as bounds
+    from pg_stats t where t.schemaname = any (${schemas}))`;
+  const cells = ["common", "bounds"].map((name): Cell => ({ name, text: sql.id("t", name) }));
+  return found(db, sql`'pg_stats'`, { from, cells, place }, profile);
 };
 
-type Cell = { readonly name: string; readonly text: RawBuilder<unknown>; readonly json: boolean };
+type Cell = { readonly name: string; readonly text: RawBuilder<unknown> };
 
-/** `request, place, rows` of what is found in a source with alias `t`, whose rows `row` tells apart. */
-const search = (
-  source: RawBuilder<unknown>,
-  row: RawBuilder<unknown>,
-  place: RawBuilder<unknown>,
-  cells: readonly Cell[],
+/** JSON writes a line break as a backslash and a letter, which must not stick to a word or to a number. */
+const textOf = (value: RawBuilder<unknown>, shape: CatalogColumn["shape"]): RawBuilder<unknown> =>
+  shape === "json"
+    ? sql`case when strpos(${value}::text, chr(92)) = 0 then ${value}::text else regexp_replace(${value}::text, '\\\\[bfnrt]', ' ', 'g') end`
+    : sql`${value}::text`;
+
+/** What is searched, as a subquery to be called `t`: `lethe_row` tells its rows apart, each of which stands for `lethe_rows` of the table. */
+type Source = {
+  readonly from: RawBuilder<unknown>;
+  readonly cells: readonly Cell[];
+  /** The name under which a hit in a cell is reported: of the row `t` and the part `k` of it. */
+  readonly place: RawBuilder<unknown>;
+};
+
+const found = async (
+  db: Kysely<unknown>,
+  table: RawBuilder<unknown>,
+  source: Source,
   profile: SoughtProfile,
-): RawBuilder<unknown> => {
-  const { phone } = profile;
-  const parts = cells.flatMap((cell) => [
-    ...(profile.tokens ? profile.inners.map((inner) => tokensOf(cell, profile, inner)) : []),
-    ...(phone === undefined ? [] : [phonesOf(cell, phone)]),
-  ]);
-  // Most rows hold nothing that could be an identifier. LIKE reads a character in a nanosecond, a regular expression in
-  // twenty: one of those a row, over all its cells at once, and only for what has no fixed text to look for.
-  const whole = sql.join(
-    cells.map(({ text }) => sql`coalesce(${text}, '')`),
-    sql` || e'\\n' || `,
+): Promise<readonly Hit[]> =>
+  (
+    await sql<Hit>`select request, place as "column", sum(lethe_rows)::bigint as rows, ${table} as "table"
+      from (${search(source, profile)}) f group by request, place`.execute(db)
+  ).rows;
+
+/**
+ * `request, place, lethe_row, lethe_rows` of what is found. Cells are put below each other and cut by functions in FROM, without any
+ * subquery, so that PostgreSQL's parallel workers may do all of it:
+ * - a cell is cut into pieces: for tokens at everything that no identifier holds, for telephone numbers at everything that does not
+ *   stand between digits;
+ * - a piece with digits is cut into its groups, and every sequence of neighbouring groups is a number that may be sought: two
+ *   numbers side by side are one piece, but a longer number does not contain a shorter one. A token is one group.
+ */
+const search = ({ from, cells, place }: Source, profile: SoughtProfile): RawBuilder<unknown> => {
+  const kinds = [
+    ...(profile.tokens ? profile.inners.map((_, index) => `token${index}`) : []),
+    ...(profile.phone ? ["phone"] : []),
+  ];
+  const values = sql.join(
+    cells.flatMap(({ name, text }) => kinds.map((kind) => sql`(${name}::text, ${kind}::text, ${text})`)),
   );
-  const patterns = [...profile.tokenPatterns, ...(phone === undefined ? [] : [phone.pattern])];
-  const worth = [
-    ...cells.flatMap(({ text }) => profile.anchors.map((anchor) => contains(text, anchor))),
-    ...(patterns.length === 0 ? [] : [sql`${whole} ~ ${patterns.join("|")}`]),
-  ];
   // OFFSET 0 keeps the planner from joining row by row, which would look through all that is sought once per row of the
-  // table: the tokens of the whole table stream past one hash table. The inner one lets workers share the first look.
-  return sql`select w.request, k.place, count(distinct k.lethe_row) as rows from (
-      select t.lethe_row, ${place} as place, k.kind, k.form
-      from (select ${row} as lethe_row, t.* from ${source} t where ${sql.join(worth, sql` or `)} offset 0) t
-      cross join lateral (${sql.join(parts, sql` union all `)}) k offset 0) k
-    join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form
-    group by w.request, k.place`;
+  // table: the pieces of the whole table stream past one hash table.
+  return sql`select distinct w.request, k.place, k.lethe_row, k.lethe_rows from (
+      select t.lethe_row, t.lethe_rows, ${place} as place, left(k.kind, 5) as kind,
+        btrim(array_to_string(g.groups[first:last], ''), ${profile.inners[0] ?? ""}) as form
+      from ${from} t cross join lateral (values ${values}) k (name, kind, cell)
+      cross join lateral unnest(${piecesOf(profile)}) p (piece)
+      cross join lateral regexp_split_to_array(p.piece, case k.kind when 'phone' then ${`${betweenDigits}+`} else ${never} end) g (groups)
+      cross join lateral generate_series(1, cardinality(g.groups)) first
+      cross join lateral generate_series(first, least(cardinality(g.groups), first + ${sql.lit(profile.phone?.sizes.at(-1) ?? 1)} - 1)) last
+      where ${firstLook(cells, profile)} and octet_length(k.cell) >= ${sql.lit(profile.shortest)} offset 0) k
+    join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form`;
 };
 
-const contains = (text: RawBuilder<unknown>, part: string): RawBuilder<unknown> =>
-  sql`${text} like ${sql.lit(`%${part.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`)}`;
+/** A POSIX pattern that matches nowhere. */
+const never = "$.";
 
-/** Web addresses write `@` as `%40` and `+` as `%2B`; JSON may write `@` as an escape, and writes a line break as a backslash and a letter, which must not stick to a word. */
-const decoded = ({ text, json }: Cell): RawBuilder<unknown> => {
-  const plain = sql`replace(replace(replace(lower(${text}), '%40', '@'), '%2b', '+'), '\\u0040', '@')`;
-  return json ? sql`regexp_replace(${plain}, '\\\\[bfnrt]', ' ', 'g')` : plain;
-};
-
-const tokensOf = (cell: Cell, profile: SoughtProfile, inner: string): RawBuilder<unknown> => {
-  const separators = `[^[:alnum:]${bracketed(inner)}]+`;
-  const worth = [
-    ...profile.anchors.map((anchor) => contains(cell.text, anchor)),
-    ...profile.tokenPatterns.map((pattern) => sql`${cell.text} ~ ${pattern}`),
+/**
+ * Most rows hold nothing that could be an identifier, and most of the night's work is to see that. LIKE finds fixed text at a
+ * nanosecond a character. A regular expression takes ten, and as long to begin as to read thirty: so what can only be told by
+ * one is looked for once a row, in all cells that are long enough, and telephone numbers by how they begin before anything else.
+ */
+const firstLook = (
+  cells: readonly Cell[],
+  { anchors, tokenPatterns, phone, shortest }: SoughtProfile,
+): RawBuilder<unknown> => {
+  const longEnough = (text: RawBuilder<unknown>): RawBuilder<unknown> =>
+    sql`octet_length(${text}) >= ${sql.lit(shortest)}`;
+  const whole = sql.join(
+    cells.map(({ text }) => sql`case when ${longEnough(text)} then ${text} || e'\\n' else '' end`),
+    sql` || `,
+  );
+  const looks = [
+    ...(anchors.length === 0 ? [] : cells.map(({ text }) => sql`${longEnough(text)} and (${anyOf(text, anchors)})`)),
+    ...(tokenPatterns.length === 0 ? [] : [sql`${whole} ~ ${tokenPatterns.join("|")}`]),
+    ...(phone === undefined ? [] : [sql`${whole} ~ ${phone.begins} and ${whole} ~ ${phone.pattern}`]),
   ];
-  return sql`select ${cell.name}::text as name, 'token'::text as kind, btrim(token, ${inner}) as form
-    from regexp_split_to_table(${decoded(cell)}, ${separators}) token where ${sql.join(worth, sql` or `)}`;
+  return sql`(${sql.join(looks, sql` or `)})`;
 };
+
+const anyOf = (text: RawBuilder<unknown>, parts: readonly string[]): RawBuilder<unknown> =>
+  sql.join(
+    parts.map((part) => sql`${text} like ${sql.lit(`%${part.replaceAll(/[\\%_]/g, String.raw`\$&`)}%`)}`),
+    sql` or `,
+  );
+
+const cell = sql.ref("k.cell");
+
+/** Everything in `k.cell` that could be what `k.kind` says, as an array; null where it cannot be. */
+const piecesOf = (profile: SoughtProfile): RawBuilder<unknown> => {
+  const { tokens, inners, phone, anchors, tokenPatterns } = profile;
+  const worth = sql.join(
+    [
+      ...(anchors.length === 0 ? [] : [anyOf(cell, anchors)]),
+      ...tokenPatterns.map((pattern) => sql`${cell} ~ ${pattern}`),
+    ],
+    sql` or `,
+  );
+  const cuts = [
+    ...(tokens
+      ? inners.map(
+          (inner, index) => sql`when ${`token${index}`} then case when ${worth}
+          then regexp_split_to_array(${decoded}, ${`[^[:alnum:]${bracketed(inner)}]+`}) end`,
+        )
+      : []),
+    ...(phone === undefined
+      ? []
+      : [
+          sql`when 'phone' then case when ${cell} ~ ${phone.pattern}
+          then regexp_split_to_array(regexp_replace(${cell}, ${wordWithDigits}, 'x', 'g'), ${notInPhones}) end`,
+        ]),
+  ];
+  return sql`case k.kind ${sql.join(cuts, sql` `)} end`;
+};
+
+/** Web addresses write `@` as `%40` and `+` as `%2B`; JSON may write `@` as an escape. */
+const decoded = sql`replace(replace(replace(lower(${cell}), '%40', '@'), '%2b', '+'), '\\u0040', '@')`;
 
 /** For a bracket expression of a POSIX pattern: `]`, `^`, `-` and `\` mean something there. */
 const bracketed = (characters: string): string => characters.replaceAll(/[\]^\-\\[]/g, String.raw`\$&`);
-
-/**
- * Runs of digits are split where people put something between them, and every sequence of neighbouring groups is a number that may be sought: two
- * numbers side by side are one run, but a longer number does not contain a shorter one.
- */
-const phonesOf = (
-  { name, text }: Cell,
-  { pattern, sizes }: NonNullable<SoughtProfile["phone"]>,
-): RawBuilder<unknown> => {
-  const most = sql.lit(sizes.at(-1) ?? 0);
-  return sql`select ${name}::text as name, 'phone'::text as kind, array_to_string(groups[first:last], '') as form
-    from (select regexp_split_to_array(run[1], ${`${betweenDigits}+`}) as groups
-      from regexp_matches(${text}, ${phoneRun}, 'g') run where ${text} ~ ${pattern}) r
-    cross join lateral generate_series(1, cardinality(groups)) first
-    cross join lateral generate_series(first, least(cardinality(groups), first + ${most} - 1)) last`;
-};

@@ -2,7 +2,7 @@ import type pg from "pg";
 import { copyInto, type CopyValue } from "#db/copy.ts";
 import { equalForms } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
-import { betweenDigits, PhoneSilhouette } from "#verify/phone-silhouette.ts";
+import { PhoneSilhouette } from "#verify/phone-silhouette.ts";
 import { Silhouette } from "#verify/silhouette.ts";
 
 /** What must not be found any more. */
@@ -18,8 +18,10 @@ export type SoughtProfile = {
   /** Every cell with a sought token contains one of these, or matches one of `tokenPatterns`. */
   readonly anchors: readonly string[];
   readonly tokenPatterns: readonly string[];
-  /** What every cell with a sought telephone number matches, and how many digits they have; undefined when none is sought. */
-  readonly phone: { readonly pattern: string; readonly sizes: readonly number[] } | undefined;
+  /** What every cell with a sought telephone number matches, by how they begin and in full, and how many digits they have; undefined when none is sought. */
+  readonly phone: { readonly begins: string; readonly pattern: string; readonly sizes: readonly number[] } | undefined;
+  /** No cell with fewer bytes holds any of them. */
+  readonly shortest: number;
   /**
    * Ways to split text into tokens: characters other than letters and digits that do not separate. Usually one; where some
    * identifier holds characters that elsewhere stand before or behind one ("id=7:x"), text is split without them too.
@@ -30,9 +32,6 @@ export type SoughtProfile = {
 /** Shorter values are in too much text by chance; the report names this limit. */
 export const shortestToken = 4;
 
-/** Where a telephone number may be: digits with what people put between them, and no letter or digit next to them. */
-export const phoneRun = `(?<![[:alnum:]])(\\d(?:${betweenDigits}*\\d){6,})(?![[:alnum:]])`;
-
 /**
  * Loads the forms of what is sought into `lethe_sought (request, identifier, kind, form)`, made by the caller. Values pass through once,
  * in a COPY stream, and are not kept here.
@@ -41,6 +40,7 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
   const silhouettes = new Map<IdentifierKind, Silhouette>();
   const inner = new Map<IdentifierKind, Set<string>>();
   const phones = new PhoneSilhouette();
+  let shortest = Number.MAX_SAFE_INTEGER;
 
   async function* rows(): AsyncGenerator<CopyValue[]> {
     // All forms of one identifier have its number.
@@ -50,6 +50,7 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
       for (const form of equalForms(kind, value)) {
         if (kind === "phone") {
           phones.add(form);
+          shortest = Math.min(shortest, form.length);
           yield [request, identifier, "phone", form];
           continue;
         }
@@ -60,6 +61,8 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
         const characters = inner.get(kind) ?? new Set();
         inner.set(kind, characters);
         for (const [character] of form.matchAll(/[^\p{L}\p{N}]/gu)) characters.add(character);
+        // A character takes a byte at least, and its capital is a character too.
+        shortest = Math.min(shortest, [...form].length);
         yield [request, identifier, "token", form];
       }
     }
@@ -76,7 +79,11 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
       ...new Set(prefixes.flatMap((prefix) => [prefix, prefix.toLowerCase(), prefix.toUpperCase()])),
     ],
     tokenPatterns: others.flatMap((silhouette) => (silhouette.prefix === undefined ? [silhouette.pattern()] : [])),
-    phone: phones.sizes.length === 0 ? undefined : { pattern: phones.pattern(), sizes: phones.sizes },
+    phone:
+      phones.sizes.length === 0
+        ? undefined
+        : { begins: phones.begins(), pattern: phones.pattern(), sizes: phones.sizes },
+    shortest,
     inners: innersOf([...inner.values()]),
   };
 };

@@ -39,6 +39,9 @@ export const verifyStore = async (
       // Both would do per row of a large table what one hash of what is sought does once.
       await client.query("set local enable_mergejoin = off");
       await client.query("set local jit = off");
+      // A cell may be cut into thousands of tokens, the planner thinks, and one process would have to cut them all.
+      await client.query("set local parallel_tuple_cost = 0");
+      await client.query("set local enable_memoize = off");
       const profile = await loadSought(client, sought.identifiers);
       await loadKeys(client, sought.keys);
       const hits = await searchAll(ctx, catalog, (table) => searchTable(db, table, profile));
