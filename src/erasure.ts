@@ -134,7 +134,7 @@ const attemptBatch = async (
   let frozen = false;
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
-      const { rowSets, blocked } = await readBatch(session, shape, subjects);
+      const { rowSets, blocked } = await readBatch(ctx, session, shape, subjects);
       if (blocked.length > 0)
         return { kind: "stopped", requests: new Set(blocked.map(({ request }) => request)), blocked };
       const refs = subjects.map(({ ref }) => ref);
@@ -171,7 +171,7 @@ export const blockInStore = async (ctx: Context, run: Run, session: StoreSession
     const last = claims.at(-1);
     if (last === undefined) return;
     after = last.request;
-    const { blocked } = await planBatch(session, shape, unnamed(claims));
+    const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
     await stopBlocked({ ctx, run, session, shape }, blocked);
   }
 };
@@ -188,17 +188,25 @@ type BatchRows = { readonly rowSets: readonly RowSet[]; readonly blocked: readon
 
 /** The row sets of a batch, and who may not run, in the snapshot of the caller's transaction. */
 const readBatch = async (
+  ctx: Context,
   session: StoreSession,
   shape: Shape,
   subjects: readonly ScopeSubject[],
 ): Promise<BatchRows> => {
   await deriveScopes(session.client, session.db, shape, subjects);
-  return { blocked: await readBlocked(session.db, shape), rowSets: await readRowSets(session.db, shape) };
+  return {
+    blocked: await readBlocked(session.db, shape),
+    rowSets: await readRowSets(session.db, shape, secretFrom(ctx.keys.pseudonym)),
+  };
 };
 
 /** The same without executing it, in a transaction that can write nothing. */
-export const planBatch = (session: StoreSession, shape: Shape, subjects: readonly ScopeSubject[]): Promise<BatchRows> =>
-  inTransaction(session, "read-only", () => readBatch(session, shape, subjects));
+export const planBatch = (
+  ctx: Context,
+  session: StoreSession,
+  shape: Shape,
+  subjects: readonly ScopeSubject[],
+): Promise<BatchRows> => inTransaction(session, "read-only", () => readBatch(ctx, session, shape, subjects));
 
 /** Somebody else has done some of them already: what they did is recorded, and the others are done. */
 const eraseOthers = async (work: Work, subjects: readonly ScopeSubject[]): Promise<void> => {
@@ -240,6 +248,10 @@ const blockedStop = (session: StoreSession, shape: Shape, { request, code, table
 /** The randomness of a batch: unpredictable without our key, the same when the batch is run again after a crash. */
 const seedFrom = (key: KeyObject, hash: string): string =>
   createHmac("sha256", key).update(`seed ${hash}`).digest("hex");
+
+/** What fingerprints of rows are keyed with. */
+const secretFrom = (key: KeyObject): string =>
+  createHmac("sha256", key).update("row sets").digest().readBigInt64BE().toString();
 
 /** RFC 9562, version 4, from the given 16 bytes. */
 const uuidFrom = (bytes: Uint8Array): string => {

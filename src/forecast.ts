@@ -67,10 +67,10 @@ const forecastStore = async (
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
   const subjects = unnamed(one.map(({ request, key }) => ({ request, ref: refs.get(request) ?? "", key })));
-  const first = await planBatch(session, shape, subjects);
+  const first = await planBatch(ctx, session, shape, subjects);
   const blocked = new Set(first.blocked.map(({ request }) => request));
   const free = subjects.filter(({ request }) => !blocked.has(request));
-  const { rowSets } = blocked.size === 0 ? first : await planBatch(session, shape, free);
+  const { rowSets } = blocked.size === 0 ? first : await planBatch(ctx, session, shape, free);
   const plan = planOf(
     shape,
     free.map(({ ref }) => ref),

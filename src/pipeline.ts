@@ -6,7 +6,7 @@ import { blockInStore, eraseInStore } from "#erasure.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
 import * as claims from "#execute/claims.ts";
-import { alone, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
@@ -34,7 +34,12 @@ export const night = async (ctx: Context, run: Run): Promise<void> => {
 export const erase = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
   const ambiguous: number[] = [];
-  for (const store of ctx.stores) await failures.collect(() => find(ctx, run, store, ambiguous));
+  const unasked: Store[] = [];
+  for (const store of ctx.stores) {
+    if (!(await failures.collect(() => find(ctx, run, store, ambiguous)))) unasked.push(store);
+  }
+  // What it would forbid must not be half done in the others by the time it can be asked.
+  if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
   if (ctx.stores.length > 1) await failures.collect(() => acrossStores(ctx, run, ambiguous, failures));
   await settleNotFound(ctx, run);
   for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
@@ -94,8 +99,10 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
   });
 
 /** Nobody else works on the store meanwhile. */
-const workOn = (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> =>
-  withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
+const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
+  await assureJournal(store);
+  return withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
+};
 
 const lookUp = (
   ctx: Context,
@@ -186,11 +193,14 @@ const summary = (shape: Shape, subjects: number): string => {
 /** One part of the night that fails does not keep the others from being done; the first failure is what the night ends with. */
 class Failures {
   readonly #errors: unknown[] = [];
-  async collect(work: () => Promise<void>): Promise<void> {
+  /** Returns whether it went well. */
+  async collect(work: () => Promise<void>): Promise<boolean> {
     try {
       await work();
+      return true;
     } catch (error) {
       this.#errors.push(error);
+      return false;
     }
   }
   rethrow(): void {

@@ -45,7 +45,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       state text not null check (state in ('frozen', 'committed', 'abandoned')), requests integer not null)`,
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,
-      state text not null check (state in ('located', 'executed', 'verified', 'absent')),
+      state text not null check (state in ('located', 'executed', 'absent')),
       batch_id uuid references lethe.batch, primary key (request_id, store))`,
     sql`create index subject_batch on lethe.subject (batch_id)`,
     sql`create table lethe.subject_identifier (

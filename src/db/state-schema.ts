@@ -94,8 +94,8 @@ export type SubjectTable = {
   request_id: number;
   store: string;
   key: string | null;
-  /** `located | executed | verified | absent` */
-  state: "located" | "executed" | "verified" | "absent";
+  /** `located | executed | absent` */
+  state: "located" | "executed" | "absent";
   batch_id: string | null;
 };
 

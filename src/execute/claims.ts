@@ -14,7 +14,7 @@ const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((
 /** Requests that are to be executed in a store and have not been. */
 const due = (store: string) => sql`
   (r.state in ('approved', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
-  and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state in ('executed', 'verified'))`;
+  and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state = 'executed')`;
 
 /**
  * The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. A bare number as key
@@ -247,7 +247,7 @@ export const returnForApproval = async (ctx: Context, run: Run, store: string, s
       update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
         detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
       where (r.state in ('approved', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
-        and not exists (select from lethe.subject d where d.request_id = r.id and d.state in ('executed', 'verified'))
+        and not exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')
         and r.approved_shape is not null
         and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
       returning r.ref`.execute(tx);

@@ -15,17 +15,18 @@ export type StoreSession = { readonly store: Store; readonly client: pg.PoolClie
 
 const oldestServer = 140_000;
 
-/** Opens a session, sees that the journal exists and that the server is one whose behaviour we know. */
-export const withStoreSession = async <T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> => {
-  await withClient(store.pool, () => migrate(kyselyOver(store.pool), store.name, journalMigrations));
-  return withClient(store.pool, async (client) => {
+/** Makes the journal where there is none yet. Planning does without: it leaves no trace in a store. */
+export const assureJournal = (store: Store): Promise<void> =>
+  withClient(store.pool, () => migrate(kyselyOver(store.pool), store.name, journalMigrations));
+
+export const withStoreSession = <T>(store: Store, work: (session: StoreSession) => Promise<T>): Promise<T> =>
+  withClient(store.pool, async (client) => {
     // `off` makes PostgreSQL refuse a query whose rows a row-level policy would hide, instead of hiding them.
     await client.query("set row_security = off");
     // The connection may have served another shape, whose scope tables look different.
     await client.query("discard temp");
     return work({ store, client, db: kyselyOn(client) });
   });
-};
 
 /** Number of the advisory lock in a store that whoever works on it holds: "lethes" in ASCII. */
 const storeLock = 0x6c6574686573;

@@ -111,7 +111,7 @@ export type RowSet = {
   readonly table: string;
   readonly rows: number;
   readonly spared: number;
-  /** XOR of 64-bit hashes of (request, row key, spared), decimal. */
+  /** XOR of keyed 64-bit hashes of (request, row key, spared), decimal. */
   readonly fingerprint: string;
 };
 

@@ -90,7 +90,6 @@ export const requestCodes = [
   "CONSTRAINT_VIOLATED",
   "ROW_LOCKED",
   "STATEMENT_TIMEOUT",
-  "STORE_REFUSED",
   "SHARED_ROW",
   "RESIDUAL",
   "LEGAL_HOLD",

@@ -9,7 +9,6 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   CONSTRAINT_VIOLATED: "The database forbids the change. Correct the policy or the row, then approve again.",
   ROW_LOCKED: "Another session holds the rows. The next night tries again; end that session if this repeats.",
   STATEMENT_TIMEOUT: "The change took too long. Add an index on the path or raise the timeout of the store.",
-  STORE_REFUSED: "The database refused the work. Check the role's privileges and the state of the server.",
   SHARED_ROW: "A live person uses the row as well. Decide with the application's owner who it belongs to.",
   RESIDUAL:
     "Personal data was found after erasure. Clean the column by hand; every night searches again. Cover it in the policy for those who come next.",

@@ -5,13 +5,14 @@ import { and, column, keyNames, refersIntoScope, sameRow, scopeOf, scopeTable, t
 
 /**
  * Which rows the scope tables hold, as counts and order-independent fingerprints: the part of a plan that says what the data was.
- * XOR of 64-bit record hashes: the rows of a set are distinct, so no two cancel out.
+ * XOR of 64-bit record hashes: the rows of a set are distinct, so no two cancel out. `secret`, a signed 64-bit number in decimal, keeps
+ * whoever reads a plan later from trying out whose keys they are (I8).
  */
-export const readRowSets = async (db: Kysely<unknown>, shape: Shape): Promise<readonly RowSet[]> => {
+export const readRowSets = async (db: Kysely<unknown>, shape: Shape, secret: string): Promise<readonly RowSet[]> => {
   const parts = shape.scopes.map((scope) => {
     const names = sql.join(["request", ...keyNames(scope), "spared"].map((name) => sql.id(name)));
     return sql`select ${scope.table}::text as "table", count(*) as rows, count(*) filter (where spared) as spared,
-      coalesce(bit_xor(hash_record_extended(row(${names}), 0)), 0)::text as fingerprint from ${scopeTable(shape, scope.table)}`;
+      coalesce(bit_xor(hash_record_extended(row(${names}), ${secret}::bigint)), 0)::text as fingerprint from ${scopeTable(shape, scope.table)}`;
   });
   const result = await sql<RowSet>`${sql.join(parts, sql` union all `)}`.execute(db);
   return result.rows.map(({ table, rows, spared, fingerprint }) => ({ table, rows, spared, fingerprint }));

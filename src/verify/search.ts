@@ -130,12 +130,12 @@ const search = ({ from, cells, place }: Source, profile: SoughtProfile): RawBuil
   // table: the pieces of the whole table stream past one hash table.
   return sql`select distinct w.request, k.place, k.lethe_row, k.lethe_rows from (
       select t.lethe_row, t.lethe_rows, ${place} as place, left(k.kind, 5) as kind,
-        btrim(array_to_string(g.groups[first:last], ''), ${profile.inners[0] ?? ""}) as form
+        btrim(array_to_string(g.groups[a.first:b.last], ''), ${profile.inners[0] ?? ""}) as form
       from ${from} t cross join lateral (values ${values}) k (name, kind, cell)
       cross join lateral unnest(${piecesOf(profile)}) p (piece)
       cross join lateral regexp_split_to_array(p.piece, case k.kind when 'phone' then ${`${betweenDigits}+`} else ${never} end) g (groups)
-      cross join lateral generate_series(1, cardinality(g.groups)) first
-      cross join lateral generate_series(first, least(cardinality(g.groups), first + ${sql.lit(profile.phone?.sizes.at(-1) ?? 1)} - 1)) last
+      cross join lateral generate_series(1, cardinality(g.groups)) a (first)
+      cross join lateral generate_series(a.first, least(cardinality(g.groups), a.first + ${sql.lit(profile.phone?.sizes.at(-1) ?? 1)} - 1)) b (last)
       where ${firstLook(cells, profile)} and octet_length(k.cell) >= ${sql.lit(profile.shortest)} offset 0) k
     join pg_temp.lethe_sought w on w.kind = k.kind and w.form = k.form`;
 };

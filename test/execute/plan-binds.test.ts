@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import { withStoreSession } from "#execute/store-session.ts";
+import { assureJournal, withStoreSession } from "#execute/store-session.ts";
 import { eraseBatch, Records } from "#erasure.ts";
 import { collectBatch } from "#execute/batches.ts";
 import { holdRequest } from "#intake/decide.ts";
-import { currentShape } from "#forecast.ts";
+import { currentShape, forecast } from "#forecast.ts";
 import { scopeSubjects } from "#scope/subjects.ts";
 import { createScopeTables } from "#scope/derive.ts";
+import { checkPolicies } from "#policy-check.ts";
 import { openNight, policyText, type Night } from "#test/execute/night.ts";
 import { parsePolicy } from "#policy/parse.ts";
 
@@ -88,6 +89,18 @@ test("the same plan makes the same values when it is run again after a crash", a
   }
   expect(emails[0]).toMatch(/^[0-9a-f]{20}@invalid$/);
   expect(emails[1]).toBe(emails[0]);
+});
+
+test("entering, planning, checking and approving leave nothing in the store", async () => {
+  night = await openNight({ schema, tables });
+  await night.ask({ email: "ann@shop.example" });
+  await forecast(night.context, [{ id: 1, ref: "ann" }]);
+  expect(await checkPolicies(night.context)).toMatchObject([{ findings: [] }]);
+  expect(
+    await night.store.query("select nspname from pg_namespace where nspname in ('lethe', 'lethe_migrations')"),
+  ).toEqual([]);
+  await night.nightly();
+  expect(await night.store.query("select nspname from pg_namespace where nspname = 'lethe'")).toHaveLength(1);
 });
 
 test("requests go back for approval when the policy is another one than they were approved under", async () => {
@@ -177,6 +190,7 @@ test("who is put on hold after the subjects were looked up is left alone, and th
   const run = { id: "r", job: "erase", startedAt: context.clock.now() };
   await night.state.query("insert into lethe.run (id, job, started_at, ledger_from) values ('r', 'erase', now(), 0)");
   await holdRequest(context, ann, { by: "dpo", matter: "4711" });
+  await assureJournal(store);
   await withStoreSession(store, async (session) => {
     const { shape } = await currentShape(session);
     await createScopeTables(session.db, shape);

@@ -26,16 +26,19 @@ afterEach(async () => {
   await night.dispose();
 });
 
-const crmPolicy = policyText({
-  subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
-  tables: "contacts: { treatment: erase }",
-  blockers: "- { code: CONTACT_OPEN, when: { table: contacts, status: open }, then: block }",
-});
+const crmPolicy = (blockers: string): string =>
+  policyText({
+    subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
+    tables: "contacts: { treatment: erase }",
+    blockers,
+  });
+const openContacts = "- { code: CONTACT_OPEN, when: { table: contacts, status: open }, then: block }";
+const elsewhere = "postgres://127.0.0.1:1/none";
 
-const crmStore = (url = crm.url): Store => ({
+const crmStore = (url = crm.url, blockers = openContacts): Store => ({
   name: "crm",
   pool: openPool({ url, applicationName: "test", label: "crm", connectTimeoutMs: 500 }),
-  policy: parsePolicy("crm.yaml", crmPolicy),
+  policy: parsePolicy("crm.yaml", crmPolicy(blockers)),
   config: { ...shop.config, name: "crm" },
 });
 
@@ -93,21 +96,35 @@ test("what one store blocks, or finds twice, is not begun in the other", async (
   });
 });
 
-test("a store that is down keeps no other from its work, and is caught up when it is back", async () => {
-  await withStores([shop, crmStore()], (stores) => stores.ask({ email: "ann@shop.example" }));
-  await withStores([shop, crmStore("postgres://127.0.0.1:1/none")], async (stores) => {
+test("a store that is down and forbids nothing keeps no other from its work, and is caught up when it is back", async () => {
+  await withStores([shop, crmStore(crm.url, "")], (stores) => stores.ask({ email: "ann@shop.example" }));
+  await withStores([shop, crmStore(elsewhere, "")], async (stores) => {
     await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
     expect(await left()).toEqual({ shop: [2, 3], crm: [1, 7, 8, 9, 10] });
     expect(await stores.requests()).toMatchObject([{ state: "erasing", code: null }]);
   });
-  await withStores([shop, crmStore()], async (stores) => {
+  await withStores([shop, crmStore(crm.url, "")], async (stores) => {
     expect(await stores.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
     expect(await left()).toEqual({ shop: [2, 3], crm: [1, 8, 9, 10] });
   });
 });
 
-test("nothing is erased before every store was looked into, also when the search of one that was not would pass", async () => {
+test("while a store that may forbid something cannot be asked, nothing is begun in the others", async () => {
+  await withStores([shop, crmStore()], (stores) => stores.ask({ email: "bob@shop.example" }));
+  await withStores([shop, crmStore(elsewhere)], async (stores) => {
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    expect(await left()).toEqual({ shop: [1, 2, 3], crm: [1, 7, 8, 9, 10] });
+    expect(await stores.requests()).toMatchObject([{ state: "approved", code: null }]);
+  });
   await withStores([shop, crmStore()], async (stores) => {
+    await stores.nightly();
+    expect(await stores.requests()).toMatchObject([{ state: "blocked", code: "CONTACT_OPEN" }]);
+    expect(await left()).toEqual({ shop: [1, 2, 3], crm: [1, 7, 8, 9, 10] });
+  });
+});
+
+test("nothing is erased before every store was looked into, also when the search of one that was not would pass", async () => {
+  await withStores([shop, crmStore(crm.url, "")], async (stores) => {
     await stores.ask({ email: "ann@shop.example" });
     await crm.query("create table notes (contact int references contacts)");
     await expect(stores.nightly()).rejects.toMatchObject({ code: "POLICY_TABLE_UNCOVERED" });
