@@ -18,6 +18,8 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
   await chmod(directory, 0o711);
   const server = await startEmbedded(directory, { fsync: false });
   project.provide("databaseUrl", server.url("postgres"));
+  // Hundreds of processes load the same program: each but the first few finds it compiled.
+  process.env["NODE_COMPILE_CACHE"] = join(directory, "compiled");
   // A run that dies without its teardown (its output went to a pipe that closed) must not leave a server behind.
   const pid = Number(readFileSync(join(directory, "postgres/postmaster.pid"), "utf8").split("\n")[0]);
   const clear = (): void => {
