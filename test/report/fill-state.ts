@@ -34,7 +34,7 @@ export const fillState = async (state: State, requests: number, run = nightRun):
     [requests, run],
   );
   await query(`insert into lethe.request_identifier select id, 'email', $1 from lethe.request`, [canaries[0]]);
-  await query(`insert into lethe.subject select id, 'shop', $1, 'verified', null from lethe.request`, [canaries[1]]);
+  await query(`insert into lethe.subject select id, 'shop', $1, 'executed', null from lethe.request`, [canaries[1]]);
   await query(`insert into lethe.plan values ('p1', 's1', 'shop', $1, '2026-11-02T01:00:05Z', $2)`, [run, canaries[2]]);
   await query(
     `insert into lethe.disposition select request.id, 'shop', rule.t, rule.how, rule.rows, rule.spared, rule.basis,
