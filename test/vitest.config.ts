@@ -1,7 +1,22 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 // `source` makes `#dir/file.ts` resolve to the TypeScript in src/, as `node -C source` does.
 const conditions = ["source", "node"];
+
+/** Where tests start processes and servers, from the longest on. */
+const long = ["/fault/", "/flow/", "/bench/", "/db/", "/cli/", "/demo/", "/execute/"];
+
+/** Those first, so that no worker is left with a long file at the end: vitest itself knows how long they take only from the second run on. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const index = long.findIndex((folder) => moduleId.includes(folder));
+      return index === -1 ? long.length : index;
+    };
+    return files.toSorted((a, b) => place(a) - place(b) || (a.moduleId < b.moduleId ? -1 : 1));
+  }
+}
 
 export default defineConfig({
   resolve: { conditions },
@@ -12,6 +27,7 @@ export default defineConfig({
     globalSetup: ["test/support/global-setup.ts"],
     pool: "forks",
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 30_000,
   },
