@@ -34,8 +34,8 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
       return record(
         step,
         facts,
-        sql`delete from ${tableName(step.table)} t using ${scopeTable(shape, step.table)} s
-        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared returning s.request`,
+        sql`delete from ${tableName(step.table)} t using (${owned(shape, step.table)}) s
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")} returning s.request`,
       );
     case "anonymise":
       return step.analysis === undefined || step.analysis.conserve.length === 0
@@ -81,6 +81,15 @@ const record = (
   return sql`with changed as ${reading ? sql`materialized` : sql``} (${change})
     insert into lethe.journal_step (batch, request, table_name, treatment, rows, clock_first, clock_last)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request`;
+};
+
+/** The rows to erase: one that two subjects of the batch have in common is counted for the first, whatever the planner makes of it. */
+const owned = (shape: Shape, table: string): RawBuilder<unknown> => {
+  const scope = scopeFor(shape, table);
+  const keys = sql.join(keyNames(scope).map((name) => sql.id(name)));
+  return hasOneOwner(shape, scope)
+    ? sql`select request, ${keys} from ${scopeTable(shape, table)} where not spared`
+    : sql`select min(request) as request, ${keys} from ${scopeTable(shape, table)} where not spared group by ${keys}`;
 };
 
 /**

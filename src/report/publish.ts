@@ -6,7 +6,6 @@ import type { StateDb } from "#db/state-schema.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import { previousCheckpoint } from "#ledger/read-entries.ts";
 import { LetheError } from "#lib/errors.ts";
-import { randomCode } from "#lib/random.ts";
 import type { Context } from "#context.ts";
 import { assureCheckpoint, makeBundle, type BundleParts } from "#report/bundle.ts";
 import { onFiles } from "#report/report-files.ts";
@@ -67,11 +66,13 @@ export const publishReports = async (ctx: BundleParts): Promise<readonly string[
 };
 
 /** Refuses to start a night whose report could not be written. Throws `REPORT_UNWRITABLE`. */
-export const assertReportsWritable = async (ctx: Pick<Context, "config" | "random">): Promise<void> => {
+export const assertReportsWritable = async (ctx: Pick<Context, "config">): Promise<void> => {
   const { directory } = ctx.config.reports;
   await onFiles(directory, async () => {
     await mkdir(directory, { recursive: true });
-    const probe = join(directory, `.probe-${randomCode(ctx.random, 8)}`);
+    // One that died in between has left its probe: always under the same name, so that it is taken away with this one.
+    const probe = join(directory, ".probe");
+    await rm(probe, { force: true });
     try {
       // Large enough that a full disk refuses it.
       await writeFile(probe, Buffer.alloc(65_536), { flag: "wx", flush: true });

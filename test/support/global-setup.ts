@@ -12,6 +12,9 @@ declare module "vitest" {
   }
 }
 
+/** A process that a test killed may still be writing what it has compiled. */
+const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 } as const;
+
 /** One PostgreSQL for the whole test run, in a fresh directory that is removed at the end. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
   const directory = await mkdtemp(join(tmpdir(), "lethe-test-"));
@@ -26,13 +29,13 @@ export const setup = async (project: TestProject): Promise<() => Promise<void>> 
     signal(pid, "SIGQUIT");
     const pause = new Int32Array(new SharedArrayBuffer(4));
     for (let tries = 0; tries < 100 && signal(pid, 0); tries += 1) Atomics.wait(pause, 0, 0, 20);
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, removal);
   };
   process.once("exit", clear);
   return async () => {
     process.off("exit", clear);
     await server.stop();
-    await rm(directory, { recursive: true, force: true });
+    await rm(directory, removal);
   };
 };
 
