@@ -45,12 +45,14 @@ test("an address that a living customer uses stays; its links to the erased are 
   expect(await night.dispositions(bob ?? "")).toContain("erase addresses 1 0");
 });
 
-test("subjects of one batch do not spare each other's rows", async () => {
+test("subjects of one batch do not spare each other's rows, and what they share is counted for the first", async () => {
   night = await openNight({ schema: dated, tables: tables("{ set: null }") });
-  await night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
+  const [ann = "", bob = ""] = await night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
   expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 2 } });
   expect(await night.store.query("select id from addresses")).toEqual([{ id: 3 }]);
   expect(await night.store.query("select id from address_notes")).toEqual([]);
+  const erased = async (ref: string) => (await night.dispositions(ref)).filter((line) => line.startsWith("erase"));
+  expect([await erased(ann), await erased(bob)]).toEqual([["erase address_notes 2 0", "erase addresses 2 0"], []]);
 });
 
 test("what hangs on a row that two subjects share is redacted for both of them", async () => {
