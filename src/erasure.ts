@@ -49,9 +49,11 @@ export const eraseInStore = async (
       done += claims.length;
       ctx.progress.advance(done, total, "subjects");
     }
-  } finally {
-    await work.records.complete();
+  } catch (error) {
+    await work.records.complete().catch(() => undefined);
+    throw error;
   }
+  await work.records.complete();
 };
 
 /**
@@ -131,7 +133,7 @@ const attemptBatch = async (
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
   const requests = subjects.map(({ request }) => request);
-  let frozen = false;
+  let phase = "reading" as "reading" | "freezing" | "changing";
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
       const { rowSets, blocked } = await readBatch(ctx, session, shape, subjects);
@@ -140,22 +142,24 @@ const attemptBatch = async (
       const refs = subjects.map(({ ref }) => ref);
       const plan = planOf(shape, refs, rowSets);
       const hash = planHash(plan);
+      phase = "freezing";
       const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
       if (decided.length > 0) return { kind: "stopped", requests: new Set(decided), blocked: [] };
-      frozen = true;
+      phase = "changing";
       const seed = seedFrom(ctx.keys.pseudonym, hash);
       await executeBatch(session, shape, { id, planHash: hash, seed, at: ctx.clock.now(), subjects });
       return { kind: "committed", batch: id };
     });
-    if (frozen) faultPoint("after-batch-commit");
+    if (outcome.kind === "committed") faultPoint("after-batch-commit");
     return outcome;
   } catch (error) {
-    const failure = failureOf(error);
+    // Lethe's own database is no subject's fault.
+    const failure = phase === "freezing" ? undefined : failureOf(error);
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
-    if (frozen) await abandonBatch(ctx, id);
-    // While it is only read, a table that somebody has locked as a whole is nobody's fault; too many rows may be one subject's.
-    else if (failure.code !== "STATEMENT_TIMEOUT") throw error;
+    if (phase === "changing") await abandonBatch(ctx, id);
+    // While rows are only read, a table that somebody has locked as a whole is nobody's fault; too many rows, or one that cannot be read, may be one subject's.
+    else if (failure.code === "ROW_LOCKED") throw error;
     return { kind: "failed", failure };
   }
 };

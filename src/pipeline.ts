@@ -38,9 +38,9 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of ctx.stores) {
     if (!(await failures.collect(() => find(ctx, run, store, ambiguous)))) unasked.push(store);
   }
-  // What it would forbid must not be half done in the others by the time it can be asked.
+  if (ctx.stores.length > 1) await failures.collect(() => acrossStores(ctx, run, ambiguous, unasked, failures));
+  // What a store would forbid must not be half done in the others by the time it can be asked.
   if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
-  if (ctx.stores.length > 1) await failures.collect(() => acrossStores(ctx, run, ambiguous, failures));
   await settleNotFound(ctx, run);
   for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
   failures.rethrow();
@@ -122,17 +122,24 @@ const lookUp = (
  * What only several stores together can tell: a store may know a subject by what another one found, and a request that one of them
  * forbids is not begun in any.
  */
-const acrossStores = async (ctx: Context, run: Run, ambiguous: number[], failures: Failures): Promise<void> => {
+const acrossStores = async (
+  ctx: Context,
+  run: Run,
+  ambiguous: number[],
+  unasked: Store[],
+  failures: Failures,
+): Promise<void> => {
+  const ask = async (store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
+    if (!(await failures.collect(() => workOn(ctx, store, work)))) unasked.push(store);
+  };
   for (let before = -1, now = 0; before < now;) {
     before = now;
     now = 0;
     for (const store of ctx.stores) {
       if (await claims.anyWantedAgain(ctx.state.db, store.name)) {
-        await failures.collect(() =>
-          workOn(ctx, store, async (session) => {
-            ambiguous.push(...(await lookUp(ctx, run, session, claims.wantedAgain(ctx, store.name))));
-          }),
-        );
+        await ask(store, async (session) => {
+          ambiguous.push(...(await lookUp(ctx, run, session, claims.wantedAgain(ctx, store.name))));
+        });
       }
       now += await claims.countClaims(ctx, store.name);
     }
@@ -140,13 +147,11 @@ const acrossStores = async (ctx: Context, run: Run, ambiguous: number[], failure
   await claims.releaseClaims(ctx.state.db, ambiguous);
   for (const store of ctx.stores) {
     if ((await claims.countClaims(ctx, store.name)) === 0) continue;
-    await failures.collect(() =>
-      workOn(ctx, store, async (session) => {
-        const { shape } = await currentShape(session);
-        await createScopeTables(session.db, shape);
-        await blockInStore(ctx, run, session, shape);
-      }),
-    );
+    await ask(store, async (session) => {
+      const { shape } = await currentShape(session);
+      await createScopeTables(session.db, shape);
+      await blockInStore(ctx, run, session, shape);
+    });
   }
 };
 

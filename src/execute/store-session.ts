@@ -23,6 +23,8 @@ export const withStoreSession = <T>(store: Store, work: (session: StoreSession) 
   withClient(store.pool, async (client) => {
     // `off` makes PostgreSQL refuse a query whose rows a row-level policy would hide, instead of hiding them.
     await client.query("set row_security = off");
+    // Also between the transactions: making the scope tables waits for a table that somebody has locked as a whole (I15).
+    await client.query(`set lock_timeout = ${store.config.lockTimeoutMs}`);
     // The connection may have served another shape, whose scope tables look different.
     await client.query("discard temp");
     return work({ store, client, db: kyselyOn(client) });
@@ -79,6 +81,8 @@ export const inTransaction = async <T>(
     await client.query(`begin isolation level repeatable read ${mode === "read-only" ? "read only" : "read write"}`);
     await client.query(`set local lock_timeout = ${store.config.lockTimeoutMs}`);
     await client.query(`set local statement_timeout = ${store.config.statementTimeoutMs}`);
+    // A plan is saved in Lethe's own database in between, where somebody may be writing to the ledger.
+    await client.query("set local idle_in_transaction_session_timeout = 0");
     const result = await work();
     await client.query("commit");
     return result;

@@ -192,6 +192,16 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
     for (const column of [...rule.analytics.quasi, ...sums]) {
       if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], name, column));
     }
+    for (const column of sums) {
+      const found = columnOf(table, column);
+      if (found === undefined || found.shape === "other") continue;
+      findings.push({
+        code: "POLICY_CONTRADICTION",
+        message: `${name}.${column} is ${found.type}: there is no sum of it to conserve`,
+        place: policy.placeOf(["tables", name, "conserve"]),
+        hint: "name a column of numbers, or leave the sum out",
+      });
+    }
   }
   return findings;
 };

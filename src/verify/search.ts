@@ -21,22 +21,23 @@ export const searchTable = async (
   const columns = table.columns.filter((column) => column.shape !== "other");
   if (columns.length === 0 || seeksNothing(profile)) return [];
   const repeating = new Set(await repeatingColumns(db, table));
-  const cells = columns.map(({ name, shape }): Cell => ({ name, text: textOf(sql.id("t", name), shape) }));
   const relation = sql.id(table.schema, table.relation);
+  // Under names of our own: the table's may be anything.
+  const own = columns.filter(({ name }) => !repeating.has(name)).map(({ name }, index) => ({ name, as: `c${index}` }));
+  const texts = new Map(columns.map(({ name, shape }) => [name, textOf(sql.id("t", name), shape)]));
+  const selected = own.map(({ name, as }) => sql`, ${texts.get(name)} as ${sql.id(as)}`);
   const sources: readonly Source[] = [
     {
-      from: sql`(select row(t.tableoid, t.ctid) as lethe_row, 1 as lethe_rows, t.* from ${relation} t)`,
-      cells: cells.filter(({ name }) => !repeating.has(name)),
+      from: sql`(select row(t.tableoid, t.ctid) as lethe_row, 1 as lethe_rows${sql.join(selected, sql``)} from ${relation} t)`,
+      cells: own.map(({ name, as }) => ({ name, text: ofOneCollation(sql.id("t", as)) })),
       place: sql`k.name`,
     },
     // A text that a million rows repeat is looked at once, and counts for all of them.
-    ...cells
-      .filter(({ name }) => repeating.has(name))
-      .map(({ name, text }): Source => ({
-        from: sql`(select ${text} collate "C" as lethe_row, count(*) as lethe_rows from ${relation} t group by 1 offset 0)`,
-        cells: [{ name, text: sql.ref("t.lethe_row") }],
-        place: sql`k.name`,
-      })),
+    ...[...repeating].map((name): Source => ({
+      from: sql`(select ${texts.get(name)} collate "C" as lethe_row, count(*) as lethe_rows from ${relation} t group by 1 offset 0)`,
+      cells: [{ name, text: ofOneCollation(sql.ref("t.lethe_row")) }],
+      place: sql`k.name`,
+    })),
   ];
   const hits: Hit[] = [];
   for (const source of sources) {
@@ -59,7 +60,8 @@ const repeatingColumns = async (db: Kysely<unknown>, table: CatalogTable): Promi
   const result = await sql<{ name: string }>`select attname as name from pg_stats
     where schemaname = ${table.schema} and tablename = ${table.relation} and avg_width >= ${wideCell}
       and n_distinct between 1 and ${fewValues} group by 1`.execute(db);
-  return result.rows.map(({ name }) => name);
+  const searched = new Set(table.columns.filter(({ shape }) => shape !== "other").map(({ name }) => name));
+  return result.rows.map(({ name }) => name).filter((name) => searched.has(name));
 };
 
 const seeksNothing = ({ tokens, phone }: SoughtProfile): boolean => !tokens && phone === undefined;
@@ -85,10 +87,16 @@ export const searchStatistics = async (
 
 type Cell = { readonly name: string; readonly text: RawBuilder<unknown> };
 
-/** JSON writes a line break as a backslash and a letter, which must not stick to a word or to a number. */
+/**
+ * Cells stand below each other in one column, which has one collation: were it that of some column with its own ("C" of a `name`), capitals
+ * and letters beyond ASCII would be none to `lower` and to patterns in all of them.
+ */
+const ofOneCollation = (text: RawBuilder<unknown>): RawBuilder<unknown> => sql`(${text}) collate "default"`;
+
+/** JSON writes a line break as a backslash and a letter, which must not stick to a word or to a number: as one it joins neither. */
 const textOf = (value: RawBuilder<unknown>, shape: CatalogColumn["shape"]): RawBuilder<unknown> =>
   shape === "json"
-    ? sql`case when strpos(${value}::text, chr(92)) = 0 then ${value}::text else regexp_replace(${value}::text, '\\\\[bfnrt]', ' ', 'g') end`
+    ? sql`case when strpos(${value}::text, chr(92)) = 0 then ${value}::text else regexp_replace(${value}::text, '\\\\[bfnrt]', chr(10), 'g') end`
     : sql`${value}::text`;
 
 /** What is searched, as a subquery to be called `t`: `lethe_row` tells its rows apart, each of which stands for `lethe_rows` of the table. */

@@ -91,6 +91,30 @@ test("the same plan makes the same values when it is run again after a crash", a
   expect(emails[1]).toBe(emails[0]);
 });
 
+test("a failure of Lethe's own database is no request's failure", async () => {
+  night = await openNight({ schema, tables });
+  await night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
+  await night.state.query(`create function lethe.refuse() returns trigger language plpgsql as
+    $$ begin raise exception 'too slow' using errcode = '57014'; end $$;
+    create trigger refuse before insert on lethe.plan for each row execute function lethe.refuse()`);
+  await expect(night.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
+  expect(await night.requests()).toMatchObject([{ state: "approved" }, { state: "approved" }]);
+  expect(await night.store.query("select count(*) from orders")).toEqual([{ count: 2 }]);
+  await night.state.query("drop trigger refuse on lethe.plan");
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 2 } });
+});
+
+test("a sum over text is refused before anything runs", async () => {
+  night = await openNight({
+    schema: `${schema}; alter table orders add amount text`,
+    tables: tables.replace(
+      "orders: { treatment: erase }",
+      "orders: { treatment: anonymise, conserve: [sum(amount)], columns: { customer_id: { set: null }, amount: keep } }",
+    ),
+  });
+  expect(await checkPolicies(night.context)).toMatchObject([{ findings: [{ code: "POLICY_CONTRADICTION" }] }]);
+});
+
 test("entering, planning, checking and approving leave nothing in the store", async () => {
   night = await openNight({ schema, tables });
   await night.ask({ email: "ann@shop.example" });

@@ -123,6 +123,32 @@ test("while a store that may forbid something cannot be asked, nothing is begun 
   });
 });
 
+test("nor while it cannot answer whether it forbids something", async () => {
+  await crm.query("create table deals (id int primary key, contact_id int references contacts, open boolean)");
+  const policy = policyText({
+    subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
+    tables: "contacts: { treatment: erase }\ndeals: { treatment: erase }",
+    blockers: "- { code: DEAL_OPEN, when: { table: deals, open: true }, then: block }",
+  });
+  const store = {
+    ...crmStore(),
+    policy: parsePolicy("crm.yaml", policy),
+    config: { ...shop.config, name: "crm", lockTimeoutMs: 100 },
+  };
+  await withStores([shop, store], async (stores) => {
+    await stores.ask({ email: "ann@shop.example" });
+    await crm.query("insert into deals values (1, 7, true)");
+    const other = await crm.pool.raw.connect();
+    await other.query("begin; lock table deals in access exclusive mode");
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
+    other.release(true);
+    expect(await left()).toMatchObject({ shop: [1, 2, 3] });
+    await stores.nightly();
+    expect(await stores.requests()).toMatchObject([{ state: "blocked", code: "DEAL_OPEN" }]);
+    expect(await left()).toMatchObject({ shop: [1, 2, 3] });
+  });
+});
+
 test("nothing is erased before every store was looked into, also when the search of one that was not would pass", async () => {
   await withStores([shop, crmStore(crm.url, "")], async (stores) => {
     await stores.ask({ email: "ann@shop.example" });

@@ -100,6 +100,32 @@ test("finds it inside text, however it is cased, enclosed or encoded, and leaves
   ]);
 });
 
+test("columns of every collation are read alike, beside each other and where a few long texts are repeated", async () => {
+  const abroad = "julia@müller.example";
+  const found = async (more: string): Promise<string[]> => {
+    night = await openNight({
+      subject,
+      tables,
+      schema: `${customers} insert into customers values (70, '${abroad}'); ${more}`,
+    });
+    await night.ask({ email: abroad });
+    await night.nightly();
+    return (
+      await night.state.query<{ place: string }>(
+        "select table_name || '.' || column_name || ' ' || rows as place from lethe.residual order by 1",
+      )
+    ).map(({ place }) => place);
+  };
+  expect(
+    await found(`create table told (who name, code text collate "C", other text collate "und-x-icu", body text, lethe_rows text);
+      insert into told (who, code, body) values ('a', 'b', 'write to ${abroad} now'), ('a', '${abroad.toUpperCase()}', '${abroad.toUpperCase()}');
+      create table log (agent text);
+      insert into log select case n % 3 when 0 then 'a program of theirs that calls itself ${abroad.toUpperCase()} in all that it does'
+        else 'another program, which has a name that is long, number ' || n % 3 end from generate_series(1, 60000) n;
+      analyze log`),
+  ).toEqual(["log.agent 20000", "pg_stats.log.agent 1", "told.body 2", "told.code 1"]);
+});
+
 test("finds a telephone number in every spelling, and in no other number", async () => {
   const spelled = [
     "+491712345678",
