@@ -193,11 +193,11 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
       if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], name, column));
     }
     for (const column of sums) {
-      const found = columnOf(table, column);
-      if (found === undefined || found.shape === "other") continue;
+      const summed = columnOf(table, column);
+      if (summed === undefined || summed.shape === "other") continue;
       findings.push({
         code: "POLICY_CONTRADICTION",
-        message: `${name}.${column} is ${found.type}: there is no sum of it to conserve`,
+        message: `${name}.${column} is ${summed.type}: there is no sum of it to conserve`,
         place: policy.placeOf(["tables", name, "conserve"]),
         hint: "name a column of numbers, or leave the sum out",
       });
