@@ -1,7 +1,7 @@
 import { createHmac, type KeyObject } from "node:crypto";
 import type { Context } from "#context.ts";
 import { faultPoint } from "#lib/fault.ts";
-import type { Shape } from "#records/plan.ts";
+import type { RowSet, Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { abandonBatch, collectBatch, freezeBatch, journalled } from "#execute/batches.ts";
 import { nextClaims, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
@@ -12,7 +12,6 @@ import { planHash, planOf } from "#plan/shape.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
 import { readBlocked, readRowSets, type Blocked } from "#scope/row-sets.ts";
-import type { RowSet } from "#records/plan.ts";
 
 /** What a night does in one store, and where what was done is recorded. */
 export type Work = {

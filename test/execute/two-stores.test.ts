@@ -140,8 +140,11 @@ test("nor while it cannot answer whether it forbids something", async () => {
     await crm.query("insert into deals values (1, 7, true)");
     const other = await crm.pool.raw.connect();
     await other.query("begin; lock table deals in access exclusive mode");
-    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
-    other.release(true);
+    try {
+      await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
+    } finally {
+      other.release(true);
+    }
     expect(await left()).toMatchObject({ shop: [1, 2, 3] });
     await stores.nightly();
     expect(await stores.requests()).toMatchObject([{ state: "blocked", code: "DEAL_OPEN" }]);
