@@ -1,17 +1,21 @@
 import { createHmac, type KeyObject } from "node:crypto";
 import type { Context } from "#context.ts";
 import { faultPoint } from "#lib/fault.ts";
-import type { RowSet, Shape } from "#records/plan.ts";
+import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
-import { abandonBatch, collectBatch, freezeBatch, journalled } from "#execute/batches.ts";
-import { nextClaims, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
+import { abandonBatch, freezeBatch } from "#execute/batches.ts";
+import { collectBatch } from "#execute/collect.ts";
+import { journalled } from "#execute/journal.ts";
+import { dayIn } from "#lib/clock.ts";
+import { readBatch } from "#batch-plan.ts";
+import { nextClaims, stopBlocked, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import { failureOf, type Failure } from "#execute/failure.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf } from "#plan/shape.ts";
-import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import type { ScopeSubject } from "#scope/derive.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
-import { readBlocked, readRowSets, type Blocked } from "#scope/row-sets.ts";
+import type { Blocked } from "#scope/row-sets.ts";
 
 /** What a night does in one store, and where what was done is recorded. */
 export type Work = {
@@ -31,6 +35,7 @@ export const eraseInStore = async (
   total: number,
 ): Promise<void> => {
   const { store } = session;
+  const waits = shape.deletion.grace !== undefined;
   const work: Work = {
     ctx,
     run,
@@ -40,7 +45,11 @@ export const eraseInStore = async (
   };
   try {
     for (let after = 0, done = 0; !ctx.signal.aborted;) {
-      const claims = await nextClaims(ctx, store.name, after, store.config.batch);
+      const claims = await nextClaims(ctx, store.name, {
+        after,
+        limit: store.config.batch,
+        which: waits ? "scheduled" : undefined,
+      });
       const last = claims.at(-1);
       if (last === undefined) break;
       after = last.request;
@@ -103,7 +112,7 @@ export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[], 
     case "committed":
       return work.records.add(outcome.batch);
     case "stopped": {
-      await stopBlocked(work, outcome.blocked);
+      await stopBlocked(work.ctx, work.run, work.session.store.name, work.shape, outcome.blocked);
       const others = subjects.filter(({ request }) => !outcome.requests.has(request));
       return eraseBatch(work, others, attempt);
     }
@@ -135,18 +144,20 @@ const attemptBatch = async (
   let phase = "reading" as "reading" | "freezing" | "changing";
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
-      const { rowSets, blocked } = await readBatch(ctx, session, shape, subjects);
+      const { blocked, ...rows } = await readBatch(ctx, session, shape, subjects);
       if (blocked.length > 0)
         return { kind: "stopped", requests: new Set(blocked.map(({ request }) => request)), blocked };
       const refs = subjects.map(({ ref }) => ref);
-      const plan = planOf(shape, refs, rowSets);
+      const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
       phase = "freezing";
       const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
       if (decided.length > 0) return { kind: "stopped", requests: new Set(decided), blocked: [] };
       phase = "changing";
       const seed = seedFrom(ctx.keys.pseudonym, hash);
-      await executeBatch(session, shape, { id, planHash: hash, seed, at: ctx.clock.now(), subjects });
+      const at = ctx.clock.now();
+      const day = dayIn(at, ctx.config.controller.timeZone).toString();
+      await executeBatch(session, shape, { id, planHash: hash, seed, at, day, subjects });
       return { kind: "committed", batch: id };
     });
     if (outcome.kind === "committed") faultPoint("after-batch-commit");
@@ -163,58 +174,11 @@ const attemptBatch = async (
   }
 };
 
-/**
- * Stops the requests that a store's blockers forbid, before any store changes anything: a request that one store blocks must not be
- * half done in the others. Only the stop is kept; each batch looks again before it runs.
- */
-export const blockInStore = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
-  const { store } = session;
-  for (let after = 0; !ctx.signal.aborted;) {
-    const claims = await nextClaims(ctx, store.name, after, store.config.batch);
-    const last = claims.at(-1);
-    if (last === undefined) return;
-    after = last.request;
-    const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
-    await stopBlocked({ ctx, run, session, shape }, blocked);
-  }
-};
-
-const stopBlocked = ({ ctx, run, session, shape }: Omit<Work, "records">, blocked: readonly Blocked[]): Promise<void> =>
-  stopRequests(
-    ctx,
-    run,
-    "blocked",
-    blocked.map((found) => blockedStop(session, shape, found)),
-  );
-
-type BatchRows = { readonly rowSets: readonly RowSet[]; readonly blocked: readonly Blocked[] };
-
-/** The row sets of a batch, and who may not run, in the snapshot of the caller's transaction. */
-const readBatch = async (
-  ctx: Context,
-  session: StoreSession,
-  shape: Shape,
-  subjects: readonly ScopeSubject[],
-): Promise<BatchRows> => {
-  await deriveScopes(session.client, session.db, shape, subjects);
-  return {
-    blocked: await readBlocked(session.db, shape),
-    rowSets: await readRowSets(session.db, shape, secretFrom(ctx.keys.pseudonym)),
-  };
-};
-
-/** The same without executing it, in a transaction that can write nothing. */
-export const planBatch = (
-  ctx: Context,
-  session: StoreSession,
-  shape: Shape,
-  subjects: readonly ScopeSubject[],
-): Promise<BatchRows> => inTransaction(session, "read-only", () => readBatch(ctx, session, shape, subjects));
-
 /** Somebody else has done some of them already: what they did is recorded, and the others are done. */
 const eraseOthers = async (work: Work, subjects: readonly ScopeSubject[]): Promise<void> => {
   const done = await journalled(
     work.session,
+    work.shape.stage,
     subjects.map(({ ref }) => ref),
   );
   for (const batch of new Set(done.values())) await work.records.add(batch);
@@ -233,28 +197,9 @@ const narrow = async (work: Work, subjects: readonly ScopeSubject[], failure: Fa
   return eraseBatch(work, subjects.slice(middle));
 };
 
-const blockedStop = (session: StoreSession, shape: Shape, { request, code, table, rows }: Blocked) => {
-  const hint = shape.blockers.find((blocker) => blocker.code === code)?.hint;
-  const store = session.store.name;
-  return {
-    request,
-    code,
-    detail: {
-      store,
-      table,
-      rows,
-      hint: hint ?? `settle the ${rows === 1 ? "row" : "rows"} in ${table}; looked at again every night`,
-    },
-  };
-};
-
 /** The randomness of a batch: unpredictable without our key, the same when the batch is run again after a crash. */
 const seedFrom = (key: KeyObject, hash: string): string =>
   createHmac("sha256", key).update(`seed ${hash}`).digest("hex");
-
-/** What fingerprints of rows are keyed with. */
-const secretFrom = (key: KeyObject): string =>
-  createHmac("sha256", key).update("row sets").digest().readBigInt64BE().toString();
 
 /** RFC 9562, version 4, from the given 16 bytes. */
 const uuidFrom = (bytes: Uint8Array): string => {

@@ -3,7 +3,7 @@ import type { Context } from "#context.ts";
 import { canonicalJson, digestOf } from "#lib/canonical.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { Plan, Shape } from "#records/plan.ts";
-import { planBatch } from "#erasure.ts";
+import { planBatch } from "#batch-plan.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
@@ -27,6 +27,7 @@ export type Forecast = {
     readonly code: string;
     readonly table: string;
     readonly rows: number;
+    readonly also: readonly string[];
   }[];
 };
 
@@ -70,11 +71,11 @@ const forecastStore = async (
   const first = await planBatch(ctx, session, shape, subjects);
   const blocked = new Set(first.blocked.map(({ request }) => request));
   const free = subjects.filter(({ request }) => !blocked.has(request));
-  const { rowSets } = blocked.size === 0 ? first : await planBatch(ctx, session, shape, free);
+  const rows = blocked.size === 0 ? first : await planBatch(ctx, session, shape, free);
   const plan = planOf(
     shape,
     free.map(({ ref }) => ref),
-    rowSets,
+    rows,
   );
   found.push(...one);
   return {
@@ -85,11 +86,12 @@ const forecastStore = async (
     located: one.map(({ request }) => refs.get(request) ?? ""),
     notFound: requests.filter(({ id }) => !byRequest.has(id)).map(({ ref }) => ref),
     ambiguous: requests.filter(({ id }) => (byRequest.get(id)?.length ?? 0) > 1).map(({ ref }) => ref),
-    blocked: first.blocked.map(({ request, code, table, rows }) => ({
+    blocked: first.blocked.map(({ request, code, table, rows: stopping, also }) => ({
       request: refs.get(request) ?? "",
       code,
       table,
-      rows,
+      rows: stopping,
+      also,
     })),
   };
 };

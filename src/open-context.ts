@@ -41,7 +41,7 @@ export const openContext = async ({ configFile, env, ...surroundings }: OpenOpti
 export const contextFor = async (config: Config, surroundings: Surroundings): Promise<OpenContext> => {
   const keys = await loadKeys(config.keys);
   const policies = await Promise.all(
-    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy) })),
+    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy, config.controller.country) })),
   );
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {

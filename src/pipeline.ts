@@ -2,9 +2,13 @@ import type { Context, Store } from "#context.ts";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { analyseState } from "#db/state.ts";
-import { blockInStore, eraseInStore } from "#erasure.ts";
+import { eraseInStore } from "#erasure.ts";
+import { blockInStore, scheduleInStore } from "#waiting.ts";
+import { reopenReactivated } from "#reactivation.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
-import { abandonBatch, collectBatch, unsettledBatches } from "#execute/batches.ts";
+import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
+import { collectBatch } from "#execute/collect.ts";
+import { assureGuards } from "#execute/guards.ts";
 import * as claims from "#execute/claims.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
@@ -42,6 +46,10 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
   // What a store would forbid must not be half done in the others by the time it can be asked.
   if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
   await settleNotFound(ctx, run);
+  for (const store of ctx.stores) {
+    // Who has to wait in one store must not be erased in the others meanwhile.
+    if (!(await failures.collect(() => schedule(ctx, run, store)))) failures.rethrow();
+  }
   for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
   failures.rethrow();
 };
@@ -88,11 +96,12 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await settle(ctx, run, store);
     const { shape } = await currentShape(session);
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
-    await claims.forgetLocations(ctx.state.db, store.name);
+    await reopenReactivated(ctx, run, session, shape);
+    await claims.forgetLocations(ctx, store.name);
     const several = await lookUp(ctx, run, session, claims.wantedIn(ctx, store.name));
     ambiguous.push(...several);
     faultPoint("after-subjects-located");
-    await claims.saveAbsences(ctx.state.db, store.name, several);
+    await claims.saveAbsences(ctx, store.name, several);
     await analyseState(ctx.state);
     const count = await claims.countClaims(ctx, store.name);
     ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous`);
@@ -136,7 +145,7 @@ const acrossStores = async (
     before = now;
     now = 0;
     for (const store of ctx.stores) {
-      if (await claims.anyWantedAgain(ctx.state.db, store.name)) {
+      if (await claims.anyWantedAgain(ctx, store.name)) {
         await ask(store, async (session) => {
           ambiguous.push(...(await lookUp(ctx, run, session, claims.wantedAgain(ctx, store.name))));
         });
@@ -176,6 +185,17 @@ const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
   );
 };
 
+/** Where the policy gives a time of grace, requests that come up wait from now on; a subject that is only marked is marked. */
+const schedule = async (ctx: Context, run: Run, store: Store): Promise<void> => {
+  if (store.policy.deletion.grace === undefined || (await claims.countClaims(ctx, store.name)) === 0) return;
+  await workOn(ctx, store, async (session) => {
+    const { shape } = await currentShape(session);
+    await assureGuards(session, shape);
+    await createScopeTables(session.db, shape);
+    await scheduleInStore(ctx, run, session, shape);
+  });
+};
+
 const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
   workOn(ctx, store, async (session) => {
     if ((await claims.countClaims(ctx, store.name)) === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
@@ -184,6 +204,7 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     // Once more: the schema may have changed since the subjects were found.
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
+    await assureGuards(session, shape);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, shape, total);
     if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape);

@@ -3,7 +3,7 @@ import { catalogOf, inTransaction, withStoreSession } from "#execute/store-sessi
 import { currentShape } from "#forecast.ts";
 import { isLetheError } from "#lib/errors.ts";
 import type { Finding } from "#plan/finding.ts";
-import { findingsOf } from "#plan/shape.ts";
+import { findingsOf } from "#plan/findings.ts";
 
 export type PolicyCheck = {
   readonly store: string;

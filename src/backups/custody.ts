@@ -39,7 +39,9 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
       set state = 'completed', completed_at = ${at}, changed_at = ${at}, run_id = ${run.id}
       where id in (
         select request.id from lethe.request
-        where request.state = 'erased' and not exists (
+        where request.state = 'erased'
+          and not exists (select from lethe.task where task.request_id = request.id and task.state = 'open')
+          and not exists (
           select from (
             select store from lethe.disposition where request_id = request.id
             union select store from lethe.subject where request_id = request.id

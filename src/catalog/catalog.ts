@@ -9,7 +9,7 @@ export type Catalog = {
   readonly tables: ReadonlyMap<string, CatalogTable>;
   /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
   readonly outsiders: readonly Outsider[];
-  /** SHA-256 over everything below except row estimates and `analysable`: changes when, and only when, the schema does. */
+  /** SHA-256 over everything below except row estimates, `analysable` and `triggerable`: changes when, and only when, the schema does. */
   readonly fingerprint: string;
 };
 
@@ -37,6 +37,8 @@ export type CatalogTable = {
   readonly refreshable: boolean;
   /** Our role may analyse it; PostgreSQL skips it with no more than a warning otherwise. */
   readonly analysable: boolean;
+  /** Our role may put a trigger on it. */
+  readonly triggerable: boolean;
   /** The planner's estimate; -1 when never analysed. */
   readonly estimatedRows: number;
 };

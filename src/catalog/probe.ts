@@ -60,6 +60,8 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
     case "unique":
       return sql`${transform.template.replace("{random}", "0".repeat(20))}::text`;
     case "keep":
+    case "stays":
+    case "now":
     case "redact":
     case "truncate":
     case "generalise":

@@ -18,6 +18,7 @@ export type RelationRow = {
   row_security: boolean;
   refreshable: boolean;
   analysable: boolean;
+  triggerable: boolean;
   estimated_rows: number;
 };
 
@@ -40,6 +41,7 @@ export const relations = `
       or pg_has_role((select datdba from pg_database where datname = current_database()), 'usage')
       or ${executes("lethe.analyze_table(regclass)")}
         and (has_table_privilege(s.oid, 'delete') or has_any_column_privilege(s.oid, 'update') or s.relkind = 'm') as analysable,
+      has_table_privilege(s.oid, 'trigger') as triggerable,
     s.reltuples::float8 as estimated_rows
   from scope s join pg_class c on c.oid = s.oid
   order by s.nspname, s.relname`;
@@ -134,7 +136,8 @@ export const triggers = `
   -- a partition may have triggers of its own; those that it has from its parent are the parent's
   join pg_trigger t on coalesce(pg_partition_root(t.tgrelid), t.tgrelid) = s.oid and t.tgparentid = 0
   join pg_proc p on p.oid = t.tgfoid
-  where not t.tgisinternal and t.tgenabled <> 'D'
+  -- ours only refuses: see src/execute/guards.ts
+  where not t.tgisinternal and t.tgenabled <> 'D' and p.pronamespace::regnamespace::text <> 'lethe'
   order by 1, 2`;
 
 export type PartitionRow = { table_oid: number; schema: string; relation: string };

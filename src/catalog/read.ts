@@ -69,6 +69,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
       reads: (reads.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
       refreshable: relation.refreshable,
       analysable: relation.analysable,
+      triggerable: relation.triggerable,
       estimatedRows: relation.estimated_rows,
     };
   });
@@ -78,7 +79,10 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     serverVersion,
     tables: new Map(tables.map((table) => [table.name, table])),
     outsiders,
-    fingerprint: digestOf([tables.map(({ estimatedRows: _, analysable: _may, ...schema }) => schema), outsiders]),
+    fingerprint: digestOf([
+      tables.map(({ estimatedRows: _, analysable: _may, triggerable: _also, ...schema }) => schema),
+      outsiders,
+    ]),
   };
 };
 

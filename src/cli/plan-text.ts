@@ -37,8 +37,15 @@ const storeText = (forecast: Forecast, requests: number): string => {
   return [
     `Store ${store}: ${plan.requests.length} of ${requests} ${requests === 1 ? "request" : "requests"} can run`,
     `policy ${shape.policy.name} version ${shape.policy.version}, plan ${hash.slice(0, 16)}…`,
+    `deletion: ${deletionText(shape)}`,
     "",
     table(rows, columns),
+    ...section(
+      "Remedied first",
+      plan.remedies.flatMap(({ code, table: name, rows: count }) =>
+        count === 0 ? [] : [`${code}: ${number.format(count)} in ${name}, ${remedyText(shape, code)}`],
+      ),
+    ),
     ...section(
       "The links that are cut",
       shape.steps.flatMap((step) => (step.kind === "cut" ? [cutText(step)] : [])),
@@ -67,6 +74,19 @@ const section = (title: string, lines: readonly string[]): string[] =>
 const cutText = ({ table: name, edge, why }: Extract<Step, { kind: "cut" }>): string =>
   `${name}.${edge.columns.join(",")} → null, ${why === "mention" ? "where it names an erased subject" : why === "spared" ? "in rows that a live subject also uses" : "to break a cycle of references"}`;
 
+const deletionText = ({ deletion: { mode, grace, mark } }: Shape): string =>
+  [
+    mode,
+    ...(mark.length === 0 ? [] : [mark.map(changeText).join(", ")]),
+    ...(grace === undefined ? [] : [`after ${grace}`]),
+  ].join("; ");
+
+const remedyText = (shape: Shape, code: string): string => {
+  const remedy = shape.blockers.find((blocker) => blocker.code === code)?.remedy;
+  if (remedy === undefined || remedy.kind === "remove") return "rows deleted";
+  return remedy.changes.map(changeText).join(", ");
+};
+
 /** `orders.customer_id → customers`, nearest first. */
 const pathTo = (shape: Shape, name: string): string => {
   const scopes = new Map(shape.scopes.map((scope) => [scope.table, scope]));
@@ -87,14 +107,18 @@ const pathTo = (shape: Shape, name: string): string => {
 const whatOf = (step: Exclude<Step, { kind: "cut" }>): string => {
   if (step.kind === "erase") return "rows deleted";
   const changed = step.changes.map(changeText).join(", ");
-  if (step.kind === "anonymise") return changed;
-  return [`${step.basis}, from ${step.clock}`, changed].filter((part) => part !== "").join("; ");
+  const stays = step.stays.length === 0 ? "" : `${step.stays.map(({ column }) => column).join(", ")} stay`;
+  const basis = step.kind === "retain" ? `${step.basis}, from ${step.clock}` : "";
+  return [basis, changed, stays].filter((part) => part !== "").join("; ");
 };
 
 const changeText = ({ name, transform }: ColumnChange): string => {
   switch (transform.kind) {
     case "keep":
+    case "stays":
       return name;
+    case "now":
+      return transform.when === "always" ? `${name} → now` : `${name} → now, where empty`;
     case "null":
       return `${name} → null`;
     case "constant":

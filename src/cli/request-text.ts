@@ -58,7 +58,7 @@ export const showText = (view: RequestView): string => {
       "detail",
       view.detail &&
         Object.entries(view.detail)
-          .map(([name, value]) => `${name} ${value}`)
+          .map(([name, value]) => `${name} ${typeof value === "object" ? value.join(", ") : value}`)
           .join(", "),
     ],
     ["erased", view.erasedAt],

@@ -13,9 +13,10 @@ export const journalMigrations: MigrationProvider = {
 async function journal(db: Kysely<unknown>): Promise<void> {
   const statements = [
     sql`create table lethe.journal_batch (
-      id uuid primary key, plan text not null, committed_at timestamptz not null, requests integer not null)`,
+      id uuid primary key, plan text not null, stage text not null, committed_at timestamptz not null, requests integer not null)`,
     // A request is executed at most once in a store, whoever runs it (I14): the second runner violates this key.
-    sql`create table lethe.journal_request (ref text primary key, batch uuid not null references lethe.journal_batch)`,
+    sql`create table lethe.journal_request (
+      ref text not null, stage text not null, batch uuid not null references lethe.journal_batch, primary key (ref, stage))`,
     sql`create table lethe.journal_step (
       batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null,
       treatment text not null, rows bigint not null, clock_first date, clock_last date)`,
@@ -25,6 +26,19 @@ async function journal(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.journal_total (
       batch uuid not null references lethe.journal_batch, table_name text not null, measure text not null,
       period date not null, before numeric not null, after numeric not null)`,
+    sql`create table lethe.journal_remedy (
+      batch uuid not null references lethe.journal_batch, request bigint not null, code text not null, table_name text not null,
+      action text not null, rows bigint not null)`,
+    sql`create table lethe.journal_stay (
+      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null,
+      column_name text not null, rows bigint not null, clock_last date)`,
+    sql`create table lethe.journal_figure (
+      batch uuid not null references lethe.journal_batch, figure text not null, before numeric not null, after numeric not null)`,
+    // Emptied as soon as the tasks are in Lethe's own database: the reference names a record elsewhere (I8).
+    sql`create table lethe.journal_task (
+      batch uuid not null references lethe.journal_batch, request bigint not null, recipient text not null, task text not null,
+      reference text not null)`,
+    sql`alter table lethe.journal_task alter column reference set statistics 0`,
   ];
   for (const statement of statements) await statement.execute(db);
 }

@@ -21,11 +21,11 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
       state text not null check (state in (${states})), held_from text check (held_from in (${states})),
-      received_on date not null, due_on date not null, due_basis text not null, ground text,
+      received_on date not null, due_on date not null, due_basis text not null, ground text, purpose text,
       created_at timestamptz not null, changed_at timestamptz not null,
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
-      erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
+      scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
       run_id text references lethe.run)`,
     sql`create index request_state on lethe.request (state, due_on)`,
     sql`create table lethe.import_row (
@@ -61,6 +61,29 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       until_first date, until_last date, run_id text not null references lethe.run,
       primary key (request_id, store, table_name))`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
+    sql`create table lethe.remedy (
+      request_id bigint not null references lethe.request, store text not null, code text not null, table_name text not null,
+      action text not null, rows bigint not null, run_id text not null references lethe.run, batch_id uuid not null)`,
+    sql`create index remedy_request on lethe.remedy (request_id)`,
+    sql`create index remedy_run on lethe.remedy (run_id)`,
+    sql`create table lethe.stay (
+      request_id bigint not null references lethe.request, store text not null, table_name text not null, column_name text not null,
+      rows bigint not null, why text not null, until date, run_id text not null references lethe.run,
+      primary key (request_id, store, table_name, column_name))`,
+    sql`create index stay_run on lethe.stay (run_id)`,
+    sql`create table lethe.outcome (
+      request_id bigint not null references lethe.request, store text not null, outcome text not null,
+      run_id text not null references lethe.run, primary key (request_id, store))`,
+    sql`create table lethe.figure (
+      run_id text not null references lethe.run, batch_id uuid not null, store text not null, figure text not null,
+      before numeric not null, after numeric not null, position integer not null, id bigint generated always as identity,
+      primary key (batch_id, store, figure))`,
+    sql`create table lethe.task (
+      id bigint generated always as identity primary key, request_id bigint not null references lethe.request, store text not null,
+      recipient text not null, task text not null, reference text, state text not null check (state in ('open', 'done', 'failed')),
+      recorded_at timestamptz not null, settled_at timestamptz, run_id text not null references lethe.run)`,
+    sql`alter table lethe.task alter column reference set statistics 0`,
+    sql`create index task_request on lethe.task (request_id)`,
     sql`create table lethe.conserved (
       run_id text not null references lethe.run, batch_id uuid not null, store text not null, table_name text not null,
       measure text not null, period date not null, before numeric not null, after numeric not null,

@@ -1,6 +1,6 @@
 import type { Generated, JSONColumnType } from "kysely";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
-import type { Treatment } from "#records/treatment.ts";
+import type { Outcome, Treatment } from "#records/treatment.ts";
 
 /**
  * Lethe's own database (schema `lethe`): requests, plans, ledger, inventories. It lives apart from the stores, so that
@@ -18,6 +18,11 @@ export type StateDb = {
   "lethe.plan": PlanTable;
   "lethe.batch": BatchTable;
   "lethe.disposition": DispositionTable;
+  "lethe.remedy": RemedyTable;
+  "lethe.stay": StayTable;
+  "lethe.outcome": OutcomeTable;
+  "lethe.figure": FigureTable;
+  "lethe.task": TaskTable;
   "lethe.conserved": ConservedTable;
   "lethe.anonymity": AnonymityTable;
   "lethe.residual": ResidualTable;
@@ -64,6 +69,8 @@ export type RequestTable = {
   /** The rule that the due date follows, e.g. `GDPR Art. 12(3)`. */
   due_basis: string;
   ground: string | null;
+  /** What the request is for; a policy may allow some purposes only. */
+  purpose: string | null;
   created_at: string;
   /** Latest change of state. */
   changed_at: string;
@@ -78,6 +85,8 @@ export type RequestTable = {
   detail: JSONColumnType<RequestDetail> | null;
   /** How often the person asked again. */
   repeats: Generated<number>;
+  /** When its time of grace is over; null where the policies know none, or it has not begun. */
+  scheduled_for: string | null;
   erased_at: string | null;
   completed_at: string | null;
   /** The day by which every backup that can hold the subject has passed its retention. */
@@ -131,6 +140,59 @@ export type DispositionTable = {
   basis: string | null;
   until_first: string | null;
   until_last: string | null;
+  run_id: string;
+};
+
+export type RemedyTable = {
+  request_id: number;
+  store: string;
+  code: string;
+  table_name: string;
+  action: string;
+  rows: number;
+  run_id: string;
+  batch_id: string;
+};
+
+/** Personal data that stays, on purpose. */
+export type StayTable = {
+  request_id: number;
+  store: string;
+  table_name: string;
+  column_name: string;
+  rows: number;
+  why: string;
+  until: string | null;
+  run_id: string;
+};
+
+export type OutcomeTable = { request_id: number; store: string; outcome: Outcome; run_id: string };
+
+/** Decimal text, over the whole table, before and after one batch. */
+export type FigureTable = {
+  run_id: string;
+  batch_id: string;
+  store: string;
+  figure: string;
+  before: string;
+  after: string;
+  /** Where the policy lists it. */
+  position: number;
+  /** In the order of the batches. */
+  id: Generated<number>;
+};
+
+/** What a recipient has to do. `reference` names the record there; null once the task is settled (I8). */
+export type TaskTable = {
+  id: Generated<number>;
+  request_id: number;
+  store: string;
+  recipient: string;
+  task: string;
+  reference: string | null;
+  state: "open" | "done" | "failed";
+  recorded_at: string;
+  settled_at: string | null;
   run_id: string;
 };
 

@@ -4,6 +4,8 @@ import { streamRows } from "#db/chunks.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { Shape } from "#records/plan.ts";
+import type { Blocked } from "#scope/row-sets.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
@@ -12,8 +14,9 @@ import type { Located, Wanted } from "#scope/locate.ts";
 const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
 
 /** Requests that are to be executed in a store and have not been. */
-const due = (store: string) => sql`
-  (r.state in ('approved', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
+const due = ({ clock }: Pick<Context, "clock">, store: string) => sql`
+  (r.state in ('approved', 'scheduled', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
+  and (r.scheduled_for is null or r.scheduled_for <= ${clock.now().toString()})
   and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state = 'executed')`;
 
 /**
@@ -24,7 +27,7 @@ export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wan
   const first = ctx.stores[0]?.name === store;
   // Materialised: without statistics on identifiers the planner would look for the due requests once per identifier.
   const query = sql<Wanted>`
-    with due as materialized (select r.id from lethe.request r where ${due(store)})
+    with due as materialized (select r.id from lethe.request r where ${due(ctx, store)})
     select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
     where ${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$'
     union
@@ -35,17 +38,17 @@ export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wan
 
 /** What other stores have told since about requests whose subject this store did not know. */
 export async function* wantedAgain(ctx: Context, store: string): AsyncGenerator<Wanted> {
-  for await (const rows of streamRows(ctx.state.pool, again(store).compile(ctx.state.db))) yield* rows;
+  for await (const rows of streamRows(ctx.state.pool, again(ctx, store).compile(ctx.state.db))) yield* rows;
 }
 
-const again = (store: string) => sql<Wanted>`
+const again = (ctx: Context, store: string) => sql<Wanted>`
     select i.request_id as request, i.kind, i.value from lethe.subject s
     join lethe.request r on r.id = s.request_id
     join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
-    where s.store = ${store} and s.state = 'absent' and ${due(store)}`;
+    where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)}`;
 
-export const anyWantedAgain = async (db: Kysely<StateDb>, store: string): Promise<boolean> => {
-  const result = await sql<{ any: boolean }>`select exists (${again(store)}) as any`.execute(db);
+export const anyWantedAgain = async (ctx: Context, store: string): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`select exists (${again(ctx, store)}) as any`.execute(ctx.state.db);
   return result.rows[0]?.any === true;
 };
 
@@ -57,11 +60,12 @@ export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly numb
 };
 
 /** Forgets where subjects were found in earlier nights: rows move, and identifiers may have been corrected since. */
-export const forgetLocations = async (db: Kysely<StateDb>, store: string): Promise<void> => {
+export const forgetLocations = async (ctx: Context, store: string): Promise<void> => {
+  const { db } = ctx.state;
   await sql`delete from lethe.subject_identifier i using lethe.request r
-    where i.request_id = r.id and i.store = ${store} and ${due(store)}`.execute(db);
+    where i.request_id = r.id and i.store = ${store} and ${due(ctx, store)}`.execute(db);
   await sql`delete from lethe.subject s using lethe.request r
-    where s.request_id = r.id and s.store = ${store} and ${due(store)}`.execute(db);
+    where s.request_id = r.id and s.store = ${store} and ${due(ctx, store)}`.execute(db);
 };
 
 /**
@@ -139,11 +143,13 @@ const saveChunk = async (
 };
 
 /** Notes that a store holds no root row for the requests that were looked for and not found; `ambiguous` ones were. */
-export const saveAbsences = async (db: Kysely<StateDb>, store: string, ambiguous: readonly number[]): Promise<void> => {
+export const saveAbsences = async (ctx: Context, store: string, ambiguous: readonly number[]): Promise<void> => {
   await sql`insert into lethe.subject (request_id, store, key, state)
-    select r.id, ${store}, null, 'absent' from lethe.request r where ${due(store)}
+    select r.id, ${store}, null, 'absent' from lethe.request r where ${due(ctx, store)}
       and not (r.id = any (${[...ambiguous]}::bigint[]))
-      and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(db);
+      and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(
+    ctx.state.db,
+  );
 };
 
 /** Requests whose subject is in none of the stores: a person has to look at the identifiers. */
@@ -162,24 +168,32 @@ export type Claimed = {
   readonly key: string;
 };
 
-/** The next requests to execute in a store, by id, after `after`. */
+export type Page = {
+  /** The id of the last request of the page before. */
+  readonly after: number;
+  readonly limit: number;
+  /** In a store that lets requests wait: those whose time of grace has not begun, or those for which it is over. */
+  readonly which: "scheduled" | "unscheduled" | undefined;
+};
+
+/** The next requests to execute in a store, by id. */
 export const nextClaims = async (
   ctx: Context,
   store: string,
-  after: number,
-  limit: number,
+  { after, limit, which }: Page,
 ): Promise<readonly Claimed[]> => {
+  const part = which === undefined ? sql`true` : sql`(r.scheduled_for is not null) = ${which === "scheduled"}`;
   const result = await sql<Claimed>`
     select r.id as request, r.ref, r.state, s.key from lethe.request r
     join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
-    where ${due(store)} and r.id > ${after} order by r.id limit ${limit}`.execute(ctx.state.db);
+    where ${due(ctx, store)} and ${part} and r.id > ${after} order by r.id limit ${limit}`.execute(ctx.state.db);
   return result.rows;
 };
 
 export const countClaims = async (ctx: Context, store: string): Promise<number> => {
   const result = await sql<{ count: number }>`
     select count(*) from lethe.request r join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
-    where ${due(store)}`.execute(ctx.state.db);
+    where ${due(ctx, store)}`.execute(ctx.state.db);
   return result.rows[0]?.count ?? 0;
 };
 
@@ -259,4 +273,21 @@ export const returnForApproval = async (ctx: Context, run: Run, store: string, s
     await appendEntries(tx, events, { at, run: run.id });
     return changed.rows.length;
   });
+};
+
+/** Blocks the requests that a store's blockers forbid. */
+export const stopBlocked = (
+  ctx: Context,
+  run: Run,
+  store: string,
+  shape: Shape,
+  blocked: readonly Blocked[],
+): Promise<void> => {
+  const hints = new Map(shape.blockers.map(({ code, hint }) => [code, hint]));
+  const stops = blocked.map(({ request, code, table, rows, also }): Stop => {
+    const settle = `settle the ${rows === 1 ? "row" : "rows"} in ${table}; looked at again every night`;
+    const others = also.length === 0 ? {} : { also };
+    return { request, code, detail: { store, table, rows, ...others, hint: hints.get(code) ?? settle } };
+  });
+  return stopRequests(ctx, run, "blocked", stops);
 };

@@ -3,7 +3,11 @@ import type { Temporal } from "temporal-polyfill";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
-import { recordSpared, statementFor } from "#execute/statements.ts";
+import { readFigures, recordFigures } from "#execute/figures.ts";
+import { recordTasks } from "#execute/recipients.ts";
+import { remedy } from "#execute/remedies.ts";
+import { recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
+import { assertHidden, recordStays } from "#execute/stays.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { deriveAgain, type ScopeSubject } from "#scope/derive.ts";
 
@@ -12,6 +16,8 @@ export type BatchOrder = {
   readonly planHash: string;
   readonly seed: string;
   readonly at: Temporal.Instant;
+  /** ISO date where the controller is. */
+  readonly day: string;
   readonly subjects: readonly ScopeSubject[];
 };
 
@@ -22,25 +28,40 @@ export type BatchOrder = {
  */
 export const executeBatch = async (session: StoreSession, shape: Shape, order: BatchOrder): Promise<void> => {
   const { client, db } = session;
-  await enterJournal(session, order);
+  const facts: BatchFacts = {
+    batch: order.id,
+    seed: order.seed,
+    at: { instant: order.at.toString(), day: order.day },
+  };
+  await enterJournal(session, shape, order);
   if (shape.deferred) await client.query("set constraints all deferred");
+  const before = await readFigures(db, shape);
+  await recordTasks(db, shape, facts);
+  await remedy(db, shape, facts);
   for (const step of shape.steps) {
     const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
     if (late !== undefined) await deriveAgain(db, shape, late);
-    await statementFor(shape, step, { batch: order.id, seed: order.seed }).execute(db);
+    await statementFor(shape, step, facts).execute(db);
   }
   if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
-    await recordSpared(shape, { batch: order.id, seed: order.seed }).execute(db);
+    await recordSpared(shape, facts).execute(db);
   }
+  await recordStays(db, shape, facts);
+  await recordFigures(db, shape, facts, before);
   await assertTotals(session, order);
+  await assertHidden(db, shape);
   faultPoint("before-batch-commit");
 };
 
-const enterJournal = async ({ db }: StoreSession, { id, planHash, at, subjects }: BatchOrder): Promise<void> => {
-  await sql`insert into lethe.journal_batch (id, plan, committed_at, requests)
-    values (${id}, ${planHash}, ${at.toString()}, ${subjects.length})`.execute(db);
-  await sql`insert into lethe.journal_request (ref, batch)
-    select ref, ${id} from unnest(${subjects.map((subject) => subject.ref)}::text[]) ref`.execute(db);
+const enterJournal = async (
+  { db }: StoreSession,
+  { stage }: Shape,
+  { id, planHash, at, subjects }: BatchOrder,
+): Promise<void> => {
+  await sql`insert into lethe.journal_batch (id, plan, stage, committed_at, requests)
+    values (${id}, ${planHash}, ${stage}, ${at.toString()}, ${subjects.length})`.execute(db);
+  await sql`insert into lethe.journal_request (ref, stage, batch)
+    select ref, ${stage}, ${id} from unnest(${subjects.map((subject) => subject.ref)}::text[]) ref`.execute(db);
 };
 
 /** A conserved total that is not equal before and after undoes the batch. */

@@ -5,9 +5,12 @@ import type { RequestDetail } from "#records/request.ts";
 /** What a subject's failure is called, where it happened, and how often the same batch is planned and tried before somebody is to blame. */
 export type Failure = { readonly code: string; readonly tries: number; readonly detail: RequestDetail };
 
+/** What a batch finds out about itself before it commits. */
+const found = ["TOTALS_CHANGED", "FIGURE_CHANGED", "REMEDY_INCOMPLETE", "STILL_VISIBLE"] as const;
+
 /** Undefined when no subject is to blame: work on the store stops. */
 export const failureOf = (error: unknown): Failure | undefined => {
-  if (isLetheError(error, "TOTALS_CHANGED")) return { code: "TOTALS_CHANGED", tries: 1, detail: { hint: error.hint } };
+  for (const code of found) if (isLetheError(error, code)) return { code, tries: 1, detail: { hint: error.hint } };
   const failure = sqlFailureOf(error);
   if (failure === undefined) return undefined;
   const remedy = remedyFor(failure.sqlstate);

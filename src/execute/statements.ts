@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Conserve } from "#policy/policy.ts";
 import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
-import { transformSql } from "#execute/transforms.ts";
+import { transformSql, type Moment } from "#execute/transforms.ts";
 import {
   carriedBy,
   column,
@@ -20,7 +20,8 @@ import {
   tableName,
 } from "#scope/sql.ts";
 
-export type BatchFacts = { readonly batch: string; readonly seed: string };
+/** `seed` is the secret that makes `{random}` unpredictable; `at` is when the batch runs. */
+export type BatchFacts = { readonly batch: string; readonly seed: string; readonly at: Moment };
 
 /**
  * The one statement of a step, for all subjects of the batch. It changes the rows and writes what it did, per request, into the journal, in
@@ -41,6 +42,14 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
       return step.analysis === undefined || step.analysis.conserve.length === 0
         ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
+    case "keep":
+      return record(
+        step,
+        facts,
+        step.changes.length > 0
+          ? update(shape, step.table, step.changes, facts, sql`s.request`)
+          : sql`select request from ${scopeTable(shape, step.table)} where not spared`,
+      );
     case "retain": {
       const clock = sql`${column("t", step.clock)}::date as clock`;
       if (step.changes.length > 0)
@@ -124,7 +133,7 @@ const assignments = (
   return sql.join(
     changes.map(
       (change) =>
-        sql`${sql.id(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed })}`,
+        sql`${sql.id(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed, now: facts.at })}`,
     ),
   );
 };

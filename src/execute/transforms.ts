@@ -16,7 +16,11 @@ export type TransformInput = {
   readonly key: RawBuilder<unknown>;
   /** Secret for the batch: makes `{random}` unpredictable, yet the same when the batch is run again after a crash. */
   readonly seed: string;
+  readonly now: Moment;
 };
+
+/** When the batch runs: ISO instant, and ISO date where the controller is. */
+export type Moment = { readonly instant: string; readonly day: string };
 
 /** The SQL expression that a column is set to. Types are those of the column, so that no implicit cast can surprise. */
 export const transformSql = (change: ColumnChange, input: TransformInput): RawBuilder<unknown> => {
@@ -25,7 +29,12 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
   const { transform } = change;
   switch (transform.kind) {
     case "keep":
+    case "stays":
       return value;
+    case "now": {
+      const moment = sql`cast(${change.type === "date" ? input.now.day : input.now.instant}::text as ${type})`;
+      return transform.when === "always" ? moment : sql`coalesce(${value}, ${moment})`;
+    }
     case "null":
       return sql`null`;
     case "constant":

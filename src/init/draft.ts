@@ -7,7 +7,7 @@ import { reachedFrom } from "#init/guess-reach.ts";
 import { guessSubject, type SubjectGuess } from "#init/guess-subject.ts";
 import { guessTransforms, type ColumnDraft } from "#init/guess-transforms.ts";
 import { guessTreatments, type TreatmentGuess } from "#init/guess-treatments.ts";
-import type { Statute } from "#init/statutory.ts";
+import type { Statute } from "#policy/statutes.ts";
 import type { Analytics, SubjectRoot } from "#policy/policy.ts";
 
 export type TableDraft = {

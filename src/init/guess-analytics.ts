@@ -1,5 +1,5 @@
 import type { CatalogTable } from "#catalog/catalog.ts";
-import { wordsOf } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import type { ColumnDraft } from "#init/guess-transforms.ts";
 import type { Analytics } from "#policy/policy.ts";
 

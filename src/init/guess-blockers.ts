@@ -1,6 +1,6 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Samples } from "#init/guess-columns.ts";
-import { wordsOf } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import { singular } from "#init/guess-links.ts";
 
 export type BlockerGuess = {

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import { kindByName, wordsOf, type PersonalKind } from "#init/guess-kind.ts";
+import { kindByName, type PersonalKind } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import { kindByValues, type Sample } from "#init/guess-values.ts";
 
 /** What a column seems to hold, and by which sign; never a value. */

@@ -1,4 +1,5 @@
 import type { CatalogColumn } from "#catalog/catalog.ts";
+import { wordsOf } from "#lib/words.ts";
 
 /** What a column seems to hold. `undefined` elsewhere means: nothing personal that we know how to recognise. */
 export type PersonalKind =
@@ -22,14 +23,6 @@ export type PersonalKind =
   | "url"
   | "free-text"
   | "document";
-
-/** Reads `BillingPostalCode`, `billing_postal_code` and `billing-postal-code` alike. */
-export const wordsOf = (name: string): string[] =>
-  name
-    .replaceAll(/([a-z0-9])([A-Z])/g, "$1_$2")
-    .toLowerCase()
-    .split(/[^a-z0-9]+/)
-    .filter((word) => word !== "");
 
 const patterns: readonly (readonly [PersonalKind, RegExp])[] = [
   ["email", /(^|_)(e_?mail|mail)(_|$)/],

@@ -1,6 +1,6 @@
 import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import type { ColumnGuesses } from "#init/guess-columns.ts";
-import { wordsOf } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import type { SubjectGuess } from "#init/guess-subject.ts";
 import type { Link } from "#policy/policy.ts";
 

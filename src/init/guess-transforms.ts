@@ -1,6 +1,6 @@
 import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import type { ColumnGuess } from "#init/guess-columns.ts";
-import { wordsOf } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import type { TreatmentGuess } from "#init/guess-treatments.ts";
 import type { Transform } from "#policy/policy.ts";
 

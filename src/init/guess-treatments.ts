@@ -1,6 +1,6 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import { namesPeople, type ColumnGuesses } from "#init/guess-columns.ts";
-import { wordsOf } from "#init/guess-kind.ts";
+import { wordsOf } from "#lib/words.ts";
 import type { Reached } from "#init/guess-reach.ts";
 import type { Treatment } from "#records/treatment.ts";
 

@@ -9,7 +9,7 @@ import type { Samples } from "#init/guess-columns.ts";
 import { defaultCountry, renderConfig } from "#init/render-config.ts";
 import { renderPolicy } from "#init/render-policy.ts";
 import { readSamples } from "#init/sample.ts";
-import { readStatutes } from "#init/statutory.ts";
+import { readStatutes } from "#policy/statutes.ts";
 import { isCountry } from "#config-schema.ts";
 import { LetheError } from "#lib/errors.ts";
 import { generateKeys } from "#lib/keys.ts";

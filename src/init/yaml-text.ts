@@ -24,6 +24,10 @@ export const transformText = (transform: Transform): string => {
   switch (transform.kind) {
     case "keep":
       return "keep";
+    case "stays":
+      return `{ stays: ${scalar(transform.why)} }`;
+    case "now":
+      return `{ now: ${transform.when} }`;
     case "null":
       return "{ set: null }";
     case "constant":

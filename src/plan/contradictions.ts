@@ -36,9 +36,13 @@ const noText =
 /** `{random}` becomes 20 hexadecimal digits. */
 export const randomDigits = 20;
 
-const transformProblem = (table: CatalogTable, name: string, transform: Transform): [string, string] | undefined => {
+export const transformProblem = (
+  table: CatalogTable,
+  name: string,
+  transform: Transform,
+): [string, string] | undefined => {
   const column = table.columns.find((candidate) => candidate.name === name);
-  if (column === undefined || transform.kind === "keep") return undefined;
+  if (column === undefined || transform.kind === "keep" || transform.kind === "stays") return undefined;
   if (column.generated) return ["the column is generated", "treat the columns it is computed from; keep this one"];
   if (column.identity === "always" || table.primaryKey.includes(name)) {
     return ["the column identifies the row", "keep it, or erase the table's rows"];
@@ -67,6 +71,10 @@ const transformProblem = (table: CatalogTable, name: string, transform: Transfor
       return column.shape === "other" || noText.test(column.type)
         ? [`{redact} needs text, JSON or an array of them, this is ${column.type}`, "use {set: null} or keep"]
         : undefined;
+    case "now":
+      return /^(date|timestamp)/.test(column.type)
+        ? undefined
+        : [`{now} needs a date or timestamp, this is ${column.type}`, "use {set: …} or keep"];
     case "truncate":
       return /^(date|timestamp)/.test(column.type)
         ? undefined

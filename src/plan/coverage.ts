@@ -1,8 +1,10 @@
-import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import type { Finding } from "#plan/finding.ts";
-import type { Reach } from "#plan/reach.ts";
+import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
+import { namedFindings } from "#plan/named.ts";
+import { isLeftAlone, type Reach } from "#plan/reach.ts";
 
 const datelike = /^(date|timestamp)/;
 
@@ -17,25 +19,8 @@ export const coverageFindings = (
   ...linkFindings(policy, catalog),
   ...reachedFindings(policy, catalog, edges, found),
   ...Object.keys(policy.tables).flatMap((name) => ruleFindings(policy, catalog, found, name)),
-  ...blockerFindings(policy, catalog, found),
+  ...namedFindings(policy, catalog, edges, found),
 ];
-
-const missingTable = (policy: Policy, path: readonly (string | number)[], name: string): Finding => ({
-  code: "POLICY_TABLE_MISSING",
-  message: `the store has no table ${name}`,
-  place: policy.placeOf(path),
-  hint: "correct the name, or remove the rule if the table is gone",
-});
-
-const missingColumn = (policy: Policy, path: readonly (string | number)[], table: string, column: string): Finding => ({
-  code: "POLICY_COLUMN_MISSING",
-  message: `table ${table} has no column ${column}`,
-  place: policy.placeOf(path),
-  hint: "correct the name, or remove it if the column is gone",
-});
-
-const columnOf = (table: CatalogTable | undefined, name: string) =>
-  table?.columns.find((column) => column.name === name);
 
 const subjectFindings = (policy: Policy, catalog: Catalog): Finding[] => {
   const { table: name, key, identifiers, names } = policy.subject;
@@ -126,7 +111,7 @@ const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
 
 const isTreated = (policy: Policy, name: string): boolean => {
   const rule = policy.tables[name];
-  return rule !== undefined && rule.treatment !== "keep";
+  return rule !== undefined && (rule.treatment !== "keep" || name === policy.subject.table);
 };
 
 const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: string): Finding[] => {
@@ -134,7 +119,7 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   const table = catalog.tables.get(name);
   if (rule === undefined) return [];
   if (table === undefined) return [missingTable(policy, ["tables", name], name)];
-  if (rule.treatment === "keep") return [];
+  if (isLeftAlone(rule)) return [];
   if (table.kind === "view" || table.kind === "materialised-view") {
     return [
       {
@@ -153,6 +138,12 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
       place: policy.placeOf(["tables", name]),
       hint: `declare how its rows belong to a subject under links, e.g. ${name}.column -> ${policy.subject.table}.${policy.subject.key}`,
     });
+  }
+  if (rule.treatment === "keep") {
+    const missing = rule.personal
+      .filter((column) => columnOf(table, column) === undefined)
+      .map((column) => missingColumn(policy, ["tables", name, "personal"], name, column));
+    return [...findings, ...missing];
   }
   for (const column of rule.owner ?? []) {
     if (columnOf(table, column) === undefined)
@@ -205,22 +196,3 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   }
   return findings;
 };
-
-const blockerFindings = (policy: Policy, catalog: Catalog, found: Reach): Finding[] =>
-  policy.blockers.flatMap((blocker, index) => {
-    const table = catalog.tables.get(blocker.table);
-    if (table === undefined) return [missingTable(policy, ["blockers", index], blocker.table)];
-    const missing = Object.keys(blocker.when)
-      .filter((column) => columnOf(table, column) === undefined)
-      .map((column) => missingColumn(policy, ["blockers", index, "when"], blocker.table, column));
-    if (found.levels.has(blocker.table)) return missing;
-    return [
-      ...missing,
-      {
-        code: "POLICY_UNREACHABLE",
-        message: `blocker ${blocker.code} looks at ${blocker.table}, which no reference reaches from ${policy.subject.table}`,
-        place: policy.placeOf(["blockers", index]),
-        hint: `declare under links how rows of ${blocker.table} belong to a subject`,
-      },
-    ];
-  });

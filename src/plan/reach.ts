@@ -12,6 +12,10 @@ export type Reach = {
   readonly referred: ReadonlySet<string>;
 };
 
+/** Rows without personal data: nobody needs to know whose they are. */
+export const isLeftAlone = (rule: TableRule | undefined): boolean =>
+  rule?.treatment === "keep" && rule.personal.length === 0;
+
 const ownerOf = (rule: TableRule | undefined): readonly string[] | undefined =>
   rule === undefined || rule.treatment === "keep" ? undefined : rule.owner;
 
@@ -44,7 +48,7 @@ export const reach = (policy: Policy, edges: readonly Edge[]): Reach => {
       const level = levels.get(edge.table);
       if (level === undefined || levels.has(edge.to.table) || referred.has(edge.to.table)) continue;
       const rule = policy.tables[edge.to.table];
-      if (rule === undefined || rule.treatment === "keep") referred.add(edge.to.table);
+      if (rule === undefined || isLeftAlone(rule)) referred.add(edge.to.table);
       else found.set(edge.to.table, Math.max(level + 1, found.get(edge.to.table) ?? 0));
     }
     if (found.size === 0) break;

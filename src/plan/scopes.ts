@@ -1,7 +1,7 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import { parentOf, type Edge, type Scope } from "#records/plan.ts";
-import type { Reach } from "#plan/reach.ts";
+import { isLeftAlone, type Reach } from "#plan/reach.ts";
 
 /**
  * The scopes that the batch must derive: every treated table, every table through which one is reached, and every
@@ -14,10 +14,9 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
     needed.add(table);
     for (const via of found.vias.get(table) ?? []) need(parentOf(via));
   };
-  for (const table of found.levels.keys()) {
-    if (policy.tables[table]?.treatment !== "keep") need(table);
-  }
-  for (const blocker of policy.blockers) if (found.levels.has(blocker.table)) need(blocker.table);
+  for (const table of found.levels.keys()) if (!isLeftAlone(policy.tables[table])) need(table);
+  for (const { table, whose } of policy.blockers) if (whose === undefined && found.levels.has(table)) need(table);
+  for (const { table } of policy.recipients) if (found.levels.has(table)) need(table);
 
   const copiedInto = new Set(
     [...catalog.tables.values()].flatMap((table) =>
@@ -46,7 +45,7 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
 };
 
 /** What finds a row again after other columns of it have changed. */
-const keyOf = (policy: Policy, table: CatalogTable | undefined): readonly string[] => {
+export const keyOf = (policy: Policy, table: CatalogTable | undefined): readonly string[] => {
   if (table === undefined || table.primaryKey.length > 0) return table?.primaryKey ?? [];
   const rule = policy.tables[table.name];
   const stays = (name: string): boolean =>

@@ -1,8 +1,10 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
-import type { ColumnChange, Edge, Scope, Step } from "#records/plan.ts";
+import type { Edge, Scope, Step } from "#records/plan.ts";
+import { changesOf, settingOf, staysOf } from "#plan/changes.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
-import { nulls, owns, type Reach } from "#plan/reach.ts";
+import { isLeftAlone, nulls, owns, type Reach } from "#plan/reach.ts";
+import { mapValues } from "#policy/map-values.ts";
 
 /**
  * The statements of a batch in the order in which they run: references are cut first, then rows that refer go before rows they
@@ -17,7 +19,7 @@ export const stepsOf = (
 ): { readonly steps: readonly Step[]; readonly order: Order } => {
   const treated = [...found.levels.keys()]
     .toReversed()
-    .filter((name) => (policy.tables[name]?.treatment ?? "keep") !== "keep");
+    .filter((name) => policy.tables[name] !== undefined && !isLeftAlone(policy.tables[name]));
   const erased = (name: string): boolean => policy.tables[name]?.treatment === "erase" && found.levels.has(name);
   const references = edges
     .filter((edge) => edge.declared === "foreign-key" && erased(edge.to.table))
@@ -89,25 +91,30 @@ export const stepsOf = (
 
 const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
   const rule = policy.tables[table];
-  if (rule === undefined || rule.treatment === "keep") throw new TypeError(`${table} is not treated`);
+  if (rule === undefined) throw new TypeError(`${table} has no rule`);
   if (rule.treatment === "erase") return { kind: "erase", table };
-  const columns = new Map(catalog.tables.get(table)?.columns.map((column) => [column.name, column]));
-  const changes = Object.entries(rule.columns)
-    .filter(([, transform]) => transform.kind !== "keep")
-    .map(([name, transform]): ColumnChange => {
-      const column = columns.get(name);
-      return { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
-    });
-  if (rule.treatment === "anonymise") {
-    const analysis = rule.analytics;
-    return {
-      kind: "anonymise",
-      table,
-      changes,
-      analysis:
-        analysis === undefined ? undefined : { clock: analysis.clock, per: analysis.per, conserve: analysis.conserve },
-    };
+  const found = catalog.tables.get(table);
+  const { mode, mark } = policy.deletion;
+  // Of a subject that is deleted in two parts the mark is the first part's.
+  const marks =
+    table === policy.subject.table && mode !== "soft-then-hard" ? mapValues(mark?.set ?? {}, settingOf) : {};
+  if (rule.treatment === "keep") {
+    const stays = rule.personal.map((column) => ({ column, why: rule.reason }));
+    return { kind: "keep", table, changes: changesOf(found, marks), stays };
   }
-  const basis = policy.classes[rule.class]?.basis ?? rule.class;
-  return { kind: "retain", table, changes, basis, class: rule.class, clock: rule.clock };
+  const changes = changesOf(found, { ...rule.columns, ...marks });
+  const stays = staysOf(rule.columns);
+  if (rule.treatment === "retain") {
+    const basis = policy.classes[rule.class]?.basis ?? rule.class;
+    return { kind: "retain", table, changes, stays, basis, class: rule.class, clock: rule.clock };
+  }
+  const analysis = rule.analytics;
+  return {
+    kind: "anonymise",
+    table,
+    changes,
+    stays,
+    analysis:
+      analysis === undefined ? undefined : { clock: analysis.clock, per: analysis.per, conserve: analysis.conserve },
+  };
 };

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
-import { policySchema } from "#policy/schema.ts";
+import { policySchema } from "#policy/schema/document.ts";
 
 /** The file that editors check policies against: `# yaml-language-server: $schema=policy.schema.json`. */
 export const jsonSchemaFile = path.resolve(import.meta.dirname, "../../policies/policy.schema.json");

@@ -11,17 +11,46 @@ export type Policy = {
   /** ISO date. */
   readonly effective: string;
   readonly owner: string;
+  readonly deletion: Deletion;
+  /** What a request may be for; undefined: anything. */
+  readonly purposes: readonly string[] | undefined;
   readonly subject: SubjectRoot;
   readonly links: readonly Link[];
   readonly classes: Readonly<Record<string, RetentionClass>>;
   readonly tables: Readonly<Record<string, TableRule>>;
   readonly blockers: readonly Blocker[];
+  readonly recipients: readonly Recipient[];
+  readonly figures: readonly Figure[];
+  readonly examples: readonly Example[];
+  /** How long the law of the controller's country keeps accounting records, where we know it. */
+  readonly statute: RetentionClass | undefined;
   /** SHA-256 over the canonical JSON of the document: goes into every plan, entry and report. */
   readonly digest: string;
   readonly file: string;
   /** Where something stands in the file, by its path of keys; the nearest enclosing place when it has none itself. */
   readonly placeOf: (path: readonly (string | number)[]) => Place;
 };
+
+export const deletionModes = ["hard", "scheduled", "soft", "soft-then-hard", "archive"] as const;
+
+/** What "delete" means in a store. */
+export type Deletion = {
+  readonly mode: (typeof deletionModes)[number];
+  /** ISO 8601 duration in which the request waits and can be withdrawn: `scheduled`, `soft-then-hard`. */
+  readonly grace: string | undefined;
+  /** What the root row says from then on: `soft`, `soft-then-hard`, `archive`. */
+  readonly mark: Mark | undefined;
+};
+
+export type Mark = {
+  readonly set: Readonly<Record<string, Value>>;
+  /** Views that must not show the subject afterwards. */
+  readonly hiddenFrom: readonly string[];
+  /** Tables that take no new row for the subject. */
+  readonly refuse: readonly string[];
+};
+
+export type Value = string | number | boolean | null;
 
 export type SubjectRoot = {
   readonly table: string;
@@ -55,7 +84,12 @@ export type RetentionClass = {
 };
 
 export type TableRule =
-  | { readonly treatment: "erase"; readonly owner: readonly string[] | undefined }
+  | {
+      readonly treatment: "erase";
+      readonly owner: readonly string[] | undefined;
+      /** Why records that a statute may hold go nevertheless. */
+      readonly decided: Decision | undefined;
+    }
   | {
       readonly treatment: "anonymise";
       readonly owner: readonly string[] | undefined;
@@ -70,7 +104,15 @@ export type TableRule =
       /** The date or timestamp column from which the period counts. */
       readonly clock: string;
     }
-  | { readonly treatment: "keep"; readonly reason: string };
+  | {
+      readonly treatment: "keep";
+      readonly reason: string;
+      /** Columns with personal data that stays on purpose. */
+      readonly personal: readonly string[];
+    };
+
+/** ISO date. */
+export type Decision = { readonly by: string; readonly on: string; readonly why: string };
 
 /** What to measure and prove of an anonymised event table. */
 export type Analytics = {
@@ -88,6 +130,10 @@ export type Conserve = { readonly measure: "count" } | { readonly measure: "sum"
 
 export type Transform =
   | { readonly kind: "keep" }
+  /** Personal data that stays on purpose. */
+  | { readonly kind: "stays"; readonly why: string }
+  /** The moment of the batch. */
+  | { readonly kind: "now"; readonly when: "always" | "if-null" }
   | { readonly kind: "null" }
   | { readonly kind: "constant"; readonly value: string | number | boolean }
   /** Text with `{random}`, replaced by 20 hexadecimal digits that are different for every row. */
@@ -97,15 +143,52 @@ export type Transform =
   | { readonly kind: "truncate"; readonly to: "day" | "month" | "year" }
   | { readonly kind: "generalise"; readonly map: Readonly<Record<string, string>>; readonly otherwise: string | null };
 
-/** A condition on rows in the subject's scope that stops the request until a person has acted. */
+/** A condition on rows that stops the request until a person has acted, unless a remedy is declared. */
 export type Blocker = {
   readonly code: string;
   readonly table: string;
   readonly when: Readonly<Record<string, Condition>>;
+  /** Columns that lead from a row to the subject; undefined: rows in the subject's scope. */
+  readonly whose: readonly string[] | undefined;
+  /** Columns that lead from a row to somebody else than the subject. */
+  readonly other: readonly string[] | undefined;
+  readonly remedy: Remedy | undefined;
   readonly hint: string | undefined;
 };
+
+/** What is done about the rows of a blocker, in the transaction of the erasure. */
+export type Remedy =
+  | { readonly kind: "set"; readonly columns: Readonly<Record<string, Transform>> }
+  | { readonly kind: "unlink"; readonly column: string }
+  | { readonly kind: "remove" };
 
 export type Condition =
   | { readonly in: readonly (string | number | boolean)[] }
   | { readonly compare: "gt" | "gte" | "lt" | "lte" | "not"; readonly value: string | number }
   | { readonly isNull: boolean };
+
+/** Whoever else has to erase: a task for every row of the subject in `table`, recorded with the erasure. */
+export type Recipient = {
+  readonly recipient: string;
+  readonly task: string;
+  readonly table: string;
+  /** By what the recipient knows the record. */
+  readonly reference: string;
+};
+
+/** A figure of the business over a whole table, taken before and after. */
+export type Figure = {
+  readonly figure: string;
+  readonly table: string;
+  readonly measure: Conserve;
+  readonly where: Readonly<Record<string, Condition>>;
+  /** A batch that changes it is undone. */
+  readonly equal: boolean;
+};
+
+/** Rows by table, and what has to become of the person to whom they belong. */
+export type Example = {
+  readonly example: string;
+  readonly given: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
+  readonly then: { readonly blocked: string } | Readonly<Record<string, string | readonly string[]>>;
+};

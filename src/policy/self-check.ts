@@ -1,7 +1,7 @@
 import type { Mistake, Path, Places } from "#lib/mistakes.ts";
 import { nearest } from "#lib/nearest.ts";
 import { conserveOf } from "#policy/conserve.ts";
-import type { PolicyDocument, WrittenRule, WrittenTransform } from "#policy/schema.ts";
+import type { PolicyDocument, WrittenRule, WrittenTransform } from "#policy/schema/document.ts";
 
 type Note = (path: Path, what: string, hint?: string) => void;
 type Columns = Readonly<Record<string, WrittenTransform>>;
@@ -13,19 +13,25 @@ export const selfContradictions = (policy: PolicyDocument, places: Places): Mist
     mistakes.push({ place: places.valuePlaceOf(path), what: `${path.join(".")}: ${what}`, hint });
   };
   checkSubject(policy, note);
+  checkDeletion(policy, note);
+  checkOptions(policy, note);
   for (const [table, rule] of Object.entries(policy.tables)) checkRule(policy, table, rule, note);
   return mistakes;
 };
 
-const checkSubject = ({ subject, tables }: PolicyDocument, note: Note): void => {
+const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note): void => {
   const rule = tables[subject.table];
   if (rule === undefined) {
     note(["subject", "table"], "`tables` has no rule for the subject's own table", "add the table to `tables`");
     return;
   }
   if (rule.treatment === "keep") {
-    note(["tables", subject.table, "treatment"], "the subject's own table cannot be kept: nobody would be forgotten");
+    checkMarked(subject, rule, deletion?.mode ?? "hard", note);
     return;
+  }
+  if (deletion?.mode === "soft") {
+    const advice = "use treatment `keep` with `personal`, or mode `soft-then-hard`";
+    note(["tables", subject.table, "treatment"], "a softly deleted subject can be reactivated: its row stays", advice);
   }
   if (rule.treatment === "erase") return;
   const key = rule.columns[subject.key];
@@ -42,11 +48,65 @@ const checkSubject = ({ subject, tables }: PolicyDocument, note: Note): void => 
   for (const [path, column] of naming) {
     if (!listed(rule.columns, column)) {
       note(path, `\`${column}\` is not listed in tables.${subject.table}.columns`, suggestion(rule.columns, column));
-    } else if (rule.columns[column] === "keep") {
+    } else if (rule.columns[column] === "keep" || isStay(rule.columns[column])) {
       const where = ["tables", subject.table, "columns", column];
       note(where, "an identifier or name of the subject cannot be `keep`: it would still name the person");
     }
   }
+};
+
+const isStay = (transform: WrittenTransform | undefined): boolean =>
+  typeof transform === "object" && transform.stays !== undefined;
+
+/** A root row that stays as it is, but for a mark: only where the policy calls that deletion, and says what it leaves. */
+const checkMarked = (
+  { table, identifiers, names }: PolicyDocument["subject"],
+  rule: Extract<WrittenRule, { treatment: "keep" }>,
+  mode: string,
+  note: Note,
+): void => {
+  if (mode !== "soft" && mode !== "archive") {
+    const advice = "anonymise or erase it, or say `deletion: { mode: soft, … }`";
+    note(["tables", table, "treatment"], "the subject's own table cannot be kept: nobody would be forgotten", advice);
+    return;
+  }
+  const personal = rule.personal ?? [];
+  for (const column of [...Object.values(identifiers), ...(names ?? [])]) {
+    if (column === undefined || personal.includes(column)) continue;
+    note(["tables", table], `\`${column}\` names the person and stays: list it under \`personal\``);
+  }
+};
+
+const checkDeletion = ({ subject, tables, deletion }: PolicyDocument, note: Note): void => {
+  if (deletion === undefined || !("set" in deletion)) return;
+  const rule = tables[subject.table];
+  for (const column of Object.keys(deletion.set)) {
+    const path = ["deletion", "set", column];
+    if (column === subject.key) note(path, "the key of the subject stays: other rows refer to it");
+    if (deletion.mode === "soft-then-hard" || rule === undefined || !("columns" in rule)) continue;
+    const also = rule.columns[column];
+    if (also !== undefined && also !== "keep") {
+      note(path, `tables.${subject.table}.columns sets \`${column}\` too`, "say it in one place: make it `keep` there");
+    }
+  }
+};
+
+/** `if:` names an option that the policy has; a way to somebody else begins at a row of the subject's. */
+const checkOptions = ({ options, blockers, recipients }: PolicyDocument, note: Note): void => {
+  const known = Object.keys(options ?? {});
+  const check = (path: Path, option: string | undefined): void => {
+    if (option === undefined || known.includes(option)) return;
+    const meant = nearest(option, known);
+    const advice = meant === undefined ? "declare it under `options`" : `did you mean \`${meant}\`?`;
+    note(path, `there is no option \`${option}\``, advice);
+  };
+  for (const [index, { then, other, whose }] of (blockers ?? []).entries()) {
+    if (then !== "block") check(["blockers", index, "then", "if"], then.if);
+    if (other !== undefined && whose === undefined) {
+      note(["blockers", index, "other"], "`other` needs `whose`: the way from the row to the subject");
+    }
+  }
+  for (const [index, recipient] of (recipients ?? []).entries()) check(["recipients", index, "if"], recipient.if);
 };
 
 const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, note: Note): void => {

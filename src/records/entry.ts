@@ -1,4 +1,4 @@
-import type { Anonymity, Disposition, Residual } from "#records/treatment.ts";
+import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
 
 /**
@@ -20,7 +20,12 @@ export type LedgerEvent =
   | { kind: "request.unblocked"; request: string }
   | { kind: "request.reapproval"; request: string; code: string }
   | { kind: "request.erasing"; request: string; store: string; plan: string }
-  | { kind: "request.erased"; request: string; clear: string | null; dispositions: readonly Disposition[] }
+  | { kind: "request.scheduled"; request: string; store: string; for: string }
+  | { kind: "request.reopened"; request: string; store: string; code: string }
+  | ({ kind: "request.erased"; request: string; clear: string | null } & Done)
+  | ({ kind: "request.archived"; request: string } & Done)
+  | { kind: "task.recorded"; request: string; store: string; recipient: string; task: string; tasks: number }
+  | { kind: "task.settled"; request: string; recipient: string; task: string; state: "done" | "failed"; by: string }
   | { kind: "request.failed"; request: string; code: string; detail: RequestDetail; residuals?: readonly Residual[] }
   | { kind: "request.completed"; request: string }
   | { kind: "plan.frozen"; plan: string; shape: string; store: string; requests: number }
@@ -34,6 +39,14 @@ export type LedgerEvent =
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
   | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
   | { kind: "suppression.destroyed"; store: string; entries: number };
+
+/** What became of a subject's records, what was done about rows of others, and what stays. */
+export type Done = {
+  readonly outcomes: Readonly<Record<string, Outcome>>;
+  readonly dispositions: readonly Disposition[];
+  readonly remedied: readonly Remedied[];
+  readonly stays: readonly StayingData[];
+};
 
 export type RunOutcome = "done" | "attention" | "failed" | "stopped";
 

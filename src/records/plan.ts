@@ -1,4 +1,4 @@
-import type { Blocker, Conserve, Transform } from "#policy/policy.ts";
+import type { Blocker, Conserve, Deletion, Figure, Recipient, Transform } from "#policy/policy.ts";
 
 /** A reference from rows of `table` to rows of `to`: a foreign key of the database, or a link that the policy declares. */
 export type Edge = {
@@ -53,6 +53,9 @@ export type Analysis = {
   readonly conserve: readonly Conserve[];
 };
 
+/** A column whose personal data stays on purpose, and why. */
+export type Stay = { readonly column: string; readonly why: string };
+
 /** One statement of the night, for all subjects of a batch. */
 export type Step =
   | {
@@ -67,16 +70,56 @@ export type Step =
       readonly kind: "anonymise";
       readonly table: string;
       readonly changes: readonly ColumnChange[];
+      readonly stays: readonly Stay[];
       readonly analysis: Analysis | undefined;
     }
   | {
       readonly kind: "retain";
       readonly table: string;
       readonly changes: readonly ColumnChange[];
+      readonly stays: readonly Stay[];
       readonly basis: string;
       readonly class: string;
       readonly clock: string;
+    }
+  /** Rows that stay as they are, with personal data, on purpose; of the root row, but for the policy's mark. */
+  | {
+      readonly kind: "keep";
+      readonly table: string;
+      readonly changes: readonly ColumnChange[];
+      readonly stays: readonly Stay[];
     };
+
+/** A blocker whose ways are found in the schema. */
+export type PlannedBlocker = Omit<Blocker, "whose" | "other" | "remedy"> & {
+  /** From the row to the root row; undefined: rows in the subject's scope. */
+  readonly whose: readonly Edge[] | undefined;
+  /** From the row to the root row of somebody else. */
+  readonly other: readonly Edge[] | undefined;
+  readonly remedy: PlannedRemedy | undefined;
+};
+
+export type PlannedRemedy = {
+  readonly kind: "set" | "unlink" | "remove";
+  /** None when the rows are removed. */
+  readonly changes: readonly ColumnChange[];
+  /** What identifies a row of the blocker's table. */
+  readonly key: readonly string[];
+};
+
+/** Blockers that a remedy answers, in the policy's order. */
+export const remediesOf = (shape: Shape): readonly (PlannedBlocker & { readonly remedy: PlannedRemedy })[] =>
+  shape.blockers.flatMap(({ remedy, ...blocker }) => (remedy === undefined ? [] : [{ ...blocker, remedy }]));
+
+/** How deletion is done: at once or after a time, and what marks a row that stays. */
+export type PlannedDeletion = {
+  readonly mode: Deletion["mode"];
+  readonly grace: string | undefined;
+  readonly mark: readonly ColumnChange[];
+  readonly hiddenFrom: readonly string[];
+  /** References to the root row from tables that take no new row for a marked subject. */
+  readonly refuse: readonly Edge[];
+};
 
 /**
  * The rules of a plan without row sets: a pure function of policy and catalog. Approval binds to its digest: when the
@@ -93,7 +136,12 @@ export type Shape = {
   /** In the order in which they run. */
   readonly steps: readonly Step[];
   readonly kept: readonly { readonly table: string; readonly reason: string }[];
-  readonly blockers: readonly Blocker[];
+  /** `soft` is the first part of `soft-then-hard`: the root row is marked, nothing else happens. */
+  readonly stage: "soft" | "whole";
+  readonly deletion: PlannedDeletion;
+  readonly blockers: readonly PlannedBlocker[];
+  readonly recipients: readonly Recipient[];
+  readonly figures: readonly Figure[];
   /** Deferrable constraints are deferred: some cycle of references cannot be put in order. */
   readonly deferred: boolean;
   /** Materialised views to refresh after the changes. */
@@ -115,6 +163,14 @@ export type RowSet = {
   readonly fingerprint: string;
 };
 
+/** The rows that a remedy changes, whoever owns them. */
+export type RemedySet = {
+  readonly code: string;
+  readonly table: string;
+  readonly rows: number;
+  readonly fingerprint: string;
+};
+
 /** What will happen to one batch of requests in one store. Frozen, hashed and saved before anything changes (I2). */
 export type Plan = {
   readonly version: 1;
@@ -124,4 +180,5 @@ export type Plan = {
   /** References, sorted. */
   readonly requests: readonly string[];
   readonly rowSets: readonly RowSet[];
+  readonly remedies: readonly RemedySet[];
 };

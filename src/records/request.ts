@@ -1,4 +1,7 @@
-/** The life of an erasure request. `erased`: gone from the live stores and verified; `completed`: also from the last backup. */
+/**
+ * The life of an erasure request. `scheduled`: waits until its time of grace is over; `erased`: gone from the live stores and verified;
+ * `archived`: deleted as the policy says, which leaves the person's data where it is; `completed`: also gone from the last backup.
+ */
 export const requestStates = [
   "received",
   "verified",
@@ -6,6 +9,7 @@ export const requestStates = [
   "scheduled",
   "erasing",
   "erased",
+  "archived",
   "completed",
   "blocked",
   "held",
@@ -20,10 +24,23 @@ export type RequestState = (typeof requestStates)[number];
 export const transitions: Readonly<Record<RequestState, readonly RequestState[]>> = {
   received: ["verified", "refused", "withdrawn", "held"],
   verified: ["approved", "refused", "withdrawn", "held"],
-  approved: ["scheduled", "erasing", "erased", "blocked", "verified", "failed", "refused", "withdrawn", "held"],
-  scheduled: ["erasing", "blocked", "verified", "refused", "withdrawn", "held"],
-  erasing: ["erased", "failed", "approved", "blocked", "verified"],
+  approved: [
+    "scheduled",
+    "erasing",
+    "erased",
+    "archived",
+    "blocked",
+    "verified",
+    "failed",
+    "refused",
+    "withdrawn",
+    "held",
+  ],
+  scheduled: ["erasing", "blocked", "failed", "verified", "refused", "withdrawn", "held"],
+  erasing: ["erased", "archived", "scheduled", "failed", "approved", "blocked", "verified"],
   erased: ["completed"],
+  // Who is active again has not been erased.
+  archived: ["verified"],
   completed: [],
   blocked: ["approved", "verified", "refused", "withdrawn", "held"],
   held: ["received", "verified", "approved", "blocked", "refused", "withdrawn"],
@@ -40,6 +57,7 @@ export type RequestOutcome = "done" | "refused" | "withdrawn" | "pending" | "fai
 export const outcomeOf = (state: RequestState): RequestOutcome => {
   switch (state) {
     case "erased":
+    case "archived":
     case "completed":
       return "done";
     case "refused":
@@ -76,6 +94,8 @@ export type RequestDetail = {
   readonly constraint?: string;
   readonly sqlstate?: string;
   readonly rows?: number;
+  /** Other codes that apply as well. */
+  readonly also?: readonly string[];
   /** What a person has to do. */
   readonly hint?: string;
   readonly matter?: string;

@@ -18,6 +18,54 @@ export type Disposition = {
   readonly until?: { readonly first: string; readonly last: string } | undefined;
 };
 
+/** What has become of a person in a store: never a boolean, for what stays is part of the answer. */
+export const outcomes = [
+  "erased",
+  "anonymised",
+  "retained",
+  "archived_with_pii",
+  "scheduled",
+  "blocked",
+  "failed",
+] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** Personal data that stays in one column of one table: how many of the subject's rows, why, and until when at the latest. */
+export type StayingData = {
+  readonly store: string;
+  readonly table: string;
+  readonly column: string;
+  readonly rows: number;
+  readonly why: string;
+  /** ISO date; null when no date is set. */
+  readonly until: string | null;
+};
+
+/** What was done about rows that would have stopped a request. */
+export type Remedied = {
+  readonly store: string;
+  readonly code: string;
+  readonly table: string;
+  readonly action: string;
+  readonly rows: number;
+};
+
+/**
+ * The outcome of one store, from what was recorded there. Personal data outside records that a statute holds weighs most, then records
+ * that stay for their period, then rows that stay without the person.
+ */
+export const outcomeIn = (
+  dispositions: readonly Pick<Disposition, "table" | "treatment" | "rows">[],
+  stays: readonly Pick<StayingData, "table">[],
+): Outcome => {
+  const retained = new Set(dispositions.filter(({ treatment }) => treatment === "retain").map(({ table }) => table));
+  if (stays.some(({ table }) => !retained.has(table))) return "archived_with_pii";
+  const any = (wanted: Treatment): boolean =>
+    dispositions.some(({ treatment, rows }) => treatment === wanted && rows > 0);
+  if (any("retain")) return "retained";
+  return any("anonymise") ? "anonymised" : "erased";
+};
+
 /** k-anonymity of the whole table, measured after commit: the smallest class of the quasi-identifiers. */
 export type Anonymity = {
   readonly store: string;

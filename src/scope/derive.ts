@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type pg from "pg";
 import { copyInto, type CopyValue } from "#db/copy.ts";
-import { parentOf } from "#records/plan.ts";
+import { parentOf, remediesOf } from "#records/plan.ts";
 import type { Scope, Shape, Via } from "#records/plan.ts";
 import {
   and,
@@ -21,6 +21,7 @@ import {
   tableName,
   type Carried,
 } from "#scope/sql.ts";
+import { remediedAway, remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
 
 /** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
 export type ScopeSubject = {
@@ -45,6 +46,11 @@ export const createScopeTables = async (db: Kysely<unknown>, shape: Shape): Prom
       db,
     );
   }
+  for (const [position, { table, remedy }] of remediesOf(shape).entries()) {
+    const columns = remedy.key.map((name, index) => sql`${column("t", name)} as ${sql.id(`k${index + 1}`)}`);
+    await sql`create temporary table if not exists ${remedyTable(position)} on commit delete rows as
+      select 0::bigint as request, ${sql.join(columns)} from ${tableName(table)} t where false`.execute(db);
+  }
 };
 
 /**
@@ -66,7 +72,20 @@ export const deriveScopes = async (
     await fill(shape, scope).execute(db);
     if (scope.self !== undefined) await fillChildren(shape, scope).execute(db);
   }
+  await selectRemedied(db, shape);
   await spare(db, shape);
+};
+
+/** Which rows the remedies change. A row that one removes is in nobody's scope: no step finds it any more. */
+const selectRemedied = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
+  for (const [position, { remedy, ...blocker }] of remediesOf(shape).entries()) {
+    const target = remedyTable(position);
+    await sql`insert into ${target} ${stoppedRows(shape, { ...blocker, remedy }, remedy.key)}`.execute(db);
+    const scope = scopeOf(shape, blocker.table);
+    if (remedy.kind !== "remove" || scope === undefined) continue;
+    const sameKey = and(remedyKey(remedy.key).map((name) => sql`${sql.id("s", name)} = ${sql.id("z", name)}`));
+    await sql`delete from ${scopeTable(shape, blocker.table)} s using ${target} z where ${sameKey}`.execute(db);
+  }
 };
 
 /** What a scope table holds of each row besides the request: its key, and what the batch has to remember of it. */
@@ -176,11 +195,11 @@ const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     // An owner that exists and is not in scope is alive. A foreign key that is null, or a link that leads nowhere, names nobody.
     ...owners.map(
       ({ edge }) => sql`(exists (select from ${tableName(edge.to.table)} o where ${refers(edge, "t", "o")})
-        and not ${refersIntoScope(shape, edge, "t")})`,
+        and not ${refersIntoScope(shape, edge, "t")} and not ${remediedAway(shape, edge, "t")})`,
     ),
     ...scope.uses.map(
       (edge) => sql`exists (select from ${tableName(edge.table)} u where ${refers(edge, "u", "t")}
-        and not ${inScope(shape, edge.table, "u")})`,
+        and not ${inScope(shape, edge.table, "u")} and not ${remediedAway(shape, edge, "u")})`,
     ),
   ];
   return sql`update ${scopeTable(shape, scope.table)} s set spared = true from ${tableName(scope.table)} t

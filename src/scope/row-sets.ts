@@ -1,7 +1,8 @@
 import { sql, type Kysely } from "kysely";
-import type { Blocker, Condition } from "#policy/policy.ts";
-import type { RowSet, Shape } from "#records/plan.ts";
-import { and, column, keyNames, refersIntoScope, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+import { remediesOf } from "#records/plan.ts";
+import type { PlannedBlocker, RemedySet, RowSet, Shape } from "#records/plan.ts";
+import { keyNames, refersIntoScope, sameRow, scopeTable, tableName } from "#scope/sql.ts";
+import { remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
 
 /**
  * Which rows the scope tables hold, as counts and order-independent fingerprints: the part of a plan that says what the data was.
@@ -18,44 +19,72 @@ export const readRowSets = async (db: Kysely<unknown>, shape: Shape, secret: str
   return result.rows.map(({ table, rows, spared, fingerprint }) => ({ table, rows, spared, fingerprint }));
 };
 
+/** The rows that the remedies change, in the same form. */
+export const readRemedySets = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+  secret: string,
+): Promise<readonly RemedySet[]> => {
+  const parts = remediesOf(shape).map(({ code, table, remedy }, position) => {
+    const names = sql.join(["request", ...remedyKey(remedy.key)].map((name) => sql.id(name)));
+    return sql`select ${code}::text as code, ${table}::text as "table", count(*) as rows,
+      coalesce(bit_xor(hash_record_extended(row(${names}), ${secret}::bigint)), 0)::text as fingerprint from ${remedyTable(position)}`;
+  });
+  if (parts.length === 0) return [];
+  const result = await sql<RemedySet>`${sql.join(parts, sql` union all `)}`.execute(db);
+  return result.rows.map(({ code, table, rows, fingerprint }) => ({ code, table, rows, fingerprint }));
+};
+
 /** A request that may not run now, and why. */
 export type Blocked = {
   readonly request: number;
   readonly code: string;
   readonly table: string;
   readonly rows: number;
+  /** Codes of the other blockers that apply. */
+  readonly also: readonly string[];
 };
 
 /**
- * Evaluates every blocker over the whole batch, a statement each; the first blocker of the policy that applies names the request. A shared row
- * whose reference to an erased row cannot be set to NULL blocks too: it could be neither erased nor cut loose.
+ * Evaluates every blocker that has no remedy over the whole batch, a statement each; the first one of the policy that applies names the
+ * request, and the others are listed. A shared row whose reference to an erased row cannot be set to NULL blocks too: it could be neither
+ * erased nor cut loose.
  */
 export const readBlocked = async (db: Kysely<unknown>, shape: Shape): Promise<readonly Blocked[]> => {
   const blocked = new Map<number, Blocked>();
-  for (const query of [...shape.blockers.map((blocker) => blockerQuery(shape, blocker)), ...sharedQueries(shape)]) {
-    for (const row of (await query.execute(db)).rows) if (!blocked.has(row.request)) blocked.set(row.request, row);
+  const blocking = shape.blockers.filter(({ remedy }) => remedy === undefined);
+  for (const query of [...blocking.map((blocker) => blockerQuery(shape, blocker)), ...sharedQueries(shape)]) {
+    for (const row of (await query.execute(db)).rows) {
+      const first = blocked.get(row.request);
+      if (first === undefined) blocked.set(row.request, { ...row, also: [] });
+      else if (first.code !== row.code) {
+        blocked.set(row.request, { ...first, also: [...new Set([...first.also, row.code])] });
+      }
+    }
   }
   return [...blocked.values()];
 };
 
-const blockerQuery = (shape: Shape, blocker: Blocker) => {
-  const scope = scopeOf(shape, blocker.table);
-  if (scope === undefined) throw new TypeError(`blocker on ${blocker.table}, which has no scope`);
-  const conditions = Object.entries(blocker.when).map(([name, condition]) => conditionSql(name, condition));
-  return sql<Blocked>`select s.request, ${blocker.code}::text as code, ${blocker.table}::text as "table", count(*) as rows
-    from ${scopeTable(shape, blocker.table)} s join ${tableName(blocker.table)} t on ${sameRow(scope, "t", "s")}
-    where ${and(conditions)} group by s.request`;
+/** How many rows are still such that a remedy was needed: none, once the remedies have run. */
+export const readUnremedied = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+): Promise<{ readonly code: string; readonly rows: number } | undefined> => {
+  for (const remedied of remediesOf(shape)) {
+    const found = await sql<{
+      rows: number;
+    }>`select count(*) as rows from (${stoppedRows(shape, remedied, [])}) stopped`.execute(db);
+    const rows = found.rows[0]?.rows ?? 0;
+    if (rows > 0) return { code: remedied.code, rows };
+  }
+  return undefined;
 };
 
-const comparisons = { gt: sql`>`, gte: sql`>=`, lt: sql`<`, lte: sql`<=`, not: sql`is distinct from` } as const;
-
-const conditionSql = (name: string, condition: Condition) => {
-  const value = column("t", name);
-  // As text, so that one form serves numbers, enums and booleans.
-  if ("in" in condition) return sql`${value}::text = any (${condition.in.map(String)})`;
-  if ("isNull" in condition) return condition.isNull ? sql`${value} is null` : sql`${value} is not null`;
-  return sql`${value} ${comparisons[condition.compare]} ${condition.value}`;
-};
+const blockerQuery = (shape: Shape, blocker: PlannedBlocker) =>
+  sql<
+    Omit<Blocked, "also">
+  >`select request, ${blocker.code}::text as code, ${blocker.table}::text as "table", count(*) as rows
+    from (${stoppedRows(shape, blocker, [])}) stopped group by request`;
 
 const sharedQueries = (shape: Shape) => {
   const erased = new Set(shape.steps.filter((step) => step.kind === "erase").map((step) => step.table));
@@ -68,9 +97,9 @@ const sharedQueries = (shape: Shape) => {
       ]
         .filter((edge) => edge.declared === "foreign-key" && !edge.nullable && erased.has(edge.to.table))
         .map(
-          (
-            edge,
-          ) => sql<Blocked>`select s.request, 'SHARED_ROW'::text as code, ${scope.table}::text as "table", count(*) as rows
+          (edge) => sql<
+            Omit<Blocked, "also">
+          >`select s.request, 'SHARED_ROW'::text as code, ${scope.table}::text as "table", count(*) as rows
             from ${scopeTable(shape, scope.table)} s join ${tableName(scope.table)} t on ${sameRow(scope, "t", "s")}
             where s.spared and ${refersIntoScope(shape, edge, "t")} group by s.request`,
         ),

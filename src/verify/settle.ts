@@ -1,13 +1,10 @@
-import { createHmac } from "node:crypto";
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
-import { dayIn } from "#lib/clock.ts";
-import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
-import type { Disposition, Residual } from "#records/treatment.ts";
+import type { Residual } from "#records/treatment.ts";
 import type { Run } from "#records/run.ts";
 import type { Hit } from "#verify/search.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
@@ -19,7 +16,7 @@ const executed = sql`
   and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located')`;
 
 /** Executed in every store that holds the subject. A store that could not be looked into (down, or not covered) may hold it. */
-const ready = ({ stores }: Context) => sql`
+export const ready = ({ stores }: Context) => sql`
   (${executed} and (select count(*) from lethe.subject s
     where s.request_id = r.id and s.store = any (${stores.map(({ name }) => name)}::text[])) = ${stores.length})`;
 
@@ -95,77 +92,4 @@ export const failResiduals = async (
     await appendEntries(tx, events, { at, run: run.id });
     return failed.rows.length;
   });
-};
-
-type Erased = { id: number; ref: string; dispositions: Disposition[] | null };
-
-/**
- * Declares erased what was searched for and not found, in chunks of one transaction each. With the state go the identifiers:
- * suppression entries (keyed hashes, B5) take their place until the last backup is gone (I8).
- */
-export const declareErased = async (ctx: Context, run: Run, chunk = 1_000): Promise<number> => {
-  let total = 0;
-  for (;;) {
-    const count = await ctx.state.db.transaction().execute((tx) => declareChunk(ctx, run, tx, chunk));
-    total += count;
-    if (count === 0) break;
-    faultPoint("after-verified-recorded");
-  }
-  return total;
-};
-
-const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: number): Promise<number> => {
-  const at = ctx.clock.now();
-  // Those that failed in this run stay failed; those that failed before were searched for again and are clean now.
-  const clean = await sql<Erased>`
-    select r.id, r.ref, (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('store', d.store, 'table', d.table_name, 'treatment', d.treatment,
-        'rows', d.rows, 'spared', d.spared, 'basis', d.basis,
-        'until', case when d.until_first is not null then jsonb_build_object('first', d.until_first, 'last', d.until_last) end))
-        order by d.store, d.table_name) from lethe.disposition d where d.request_id = r.id) as dispositions
-    from lethe.request r
-    where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
-    order by r.id limit ${limit} for update of r`.execute(tx);
-  if (clean.rows.length === 0) return 0;
-  const ids = clean.rows.map(({ id }) => id);
-  const keep = Math.max(0, ...ctx.config.backups.map((backup) => backup.keepDays));
-  const clear =
-    ctx.config.backups.length === 0 ? null : dayIn(at, ctx.config.controller.timeZone).add({ days: keep }).toString();
-  await suppress(ctx, tx, ids, at.toString(), clear);
-  await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
-    code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
-  for (const table of ["subject_identifier", "subject", "request_identifier"]) {
-    await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
-  }
-  const events = clean.rows.map(({ ref, dispositions }): LedgerEvent => ({
-    kind: "request.erased",
-    request: ref,
-    clear,
-    dispositions: dispositions ?? [],
-  }));
-  await appendEntries(tx, events, { at, run: run.id });
-  return ids.length;
-};
-
-/** B5: `HMAC-SHA256(key, kind:identifier)` with key id, scope and expiry, in every store that has backups; nothing else. */
-const suppress = async (
-  ctx: Context,
-  tx: Kysely<StateDb>,
-  ids: readonly number[],
-  at: string,
-  clear: string | null,
-): Promise<void> => {
-  const stores = [...new Set(ctx.config.backups.map((backup) => backup.store))];
-  if (stores.length === 0 || clear === null) return;
-  const named = await sql<{ kind: string; value: string }>`
-    select kind, value from lethe.request_identifier where request_id = any (${[...ids]}::bigint[])
-    union select kind, value from lethe.subject_identifier where kind <> 'name' and request_id = any (${[...ids]}::bigint[])
-    union select 'key@' || store, key from lethe.subject where key is not null and request_id = any (${[...ids]}::bigint[])`.execute(
-    tx,
-  );
-  const macs = named.rows.map(({ kind, value }) =>
-    createHmac("sha256", ctx.keys.pseudonym).update(`${kind}:${value}`).digest(),
-  );
-  await sql`insert into lethe.suppression (mac, key_id, store, erased_at, expires_on)
-    select mac, ${ctx.keys.pseudonymId}, store, ${at}, ${clear}::date
-    from unnest(${macs}::bytea[]) mac cross join unnest(${stores}::text[]) store on conflict do nothing`.execute(tx);
 };

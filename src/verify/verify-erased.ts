@@ -5,15 +5,10 @@ import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
 import type { Anonymity } from "#records/treatment.ts";
+import { isLeft } from "#verify/left.ts";
 import type { Hit } from "#verify/search.ts";
-import {
-  anonymisedTables,
-  countReady,
-  declareErased,
-  failResiduals,
-  soughtIdentifiers,
-  soughtKeys,
-} from "#verify/settle.ts";
+import { declareDone } from "#verify/declare.ts";
+import { anonymisedTables, countReady, failResiduals, soughtIdentifiers, soughtKeys } from "#verify/settle.ts";
 import { verifyStore } from "#verify/verify-store.ts";
 
 export type Verified = { readonly erased: number; readonly failed: number };
@@ -30,14 +25,15 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
     const changed = await anonymisedTables(ctx.state.db, store.name);
     const sought = { identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) };
     const findings = await verifyStore(ctx, store, sought, changed);
-    hits.push(...findings.hits.map((hit) => ({ ...hit, store: store.name })));
+    const residuals = findings.hits.filter((hit) => !isLeft(store.policy, findings.catalog, hit));
+    hits.push(...residuals.map((hit) => ({ ...hit, store: store.name })));
     anonymity.push(...findings.anonymity);
   }
   faultPoint("before-verified-recorded");
   await recordMeasures(ctx, run, anonymity);
   faultPoint("after-measures-recorded");
   const failed = await failResiduals(ctx, run, hits);
-  const erased = await declareErased(ctx, run);
+  const erased = await declareDone(ctx, run);
   if (erased > 0) await forgetDeadRows(ctx);
   return { erased, failed };
 };

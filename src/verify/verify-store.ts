@@ -13,6 +13,7 @@ export type StoreFindings = {
   readonly hits: readonly Hit[];
   readonly anonymity: readonly Anonymity[];
   readonly tables: number;
+  readonly catalog: Catalog;
 };
 
 /**
@@ -60,7 +61,7 @@ export const verifyStore = async (
       const anonymity = await measureAnonymity(ctx, db, store, changed);
       await client.query("commit");
       await client.query("drop table pg_temp.lethe_sought, pg_temp.lethe_sought_key");
-      return { hits, anonymity, tables: searchable(catalog).length };
+      return { hits, anonymity, tables: searchable(catalog).length, catalog };
     } catch (error) {
       await client.query("rollback").catch(() => undefined);
       throw databaseError(error, store.name);

@@ -62,6 +62,11 @@ export const ledgerLines = async (
       case "request.erasing":
         add(event.kind, { request: event.request, store: event.store });
         break;
+      case "request.scheduled": {
+        const { for: _for, ...rest } = event;
+        add(event.kind, rest);
+        break;
+      }
       case "request.approved": {
         const { plan: _plan, ...rest } = event;
         add(event.kind, rest);
@@ -78,6 +83,10 @@ export const ledgerLines = async (
       case "request.unblocked":
       case "request.reapproval":
       case "request.erased":
+      case "request.archived":
+      case "request.reopened":
+      case "task.recorded":
+      case "task.settled":
       case "request.failed":
       case "request.completed":
       case "backup.purged":

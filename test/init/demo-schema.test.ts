@@ -6,7 +6,7 @@ import { afterLoadSql, partitionsSql, schemaSql } from "#demo/schema.ts";
 import { draftPolicy } from "#init/draft.ts";
 import { grantsFor } from "#init/grants.ts";
 import { renderPolicy } from "#init/render-policy.ts";
-import { findingsOf } from "#plan/shape.ts";
+import { findingsOf } from "#plan/findings.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { createDatabase } from "#test/support/database.ts";
 

@@ -7,7 +7,7 @@ import { loadConfig } from "#config-file.ts";
 import { withClient } from "#db/pool.ts";
 import { initialise, type InitOptions } from "#init/run-init.ts";
 import { loadKeys } from "#lib/keys.ts";
-import { findingsOf } from "#plan/shape.ts";
+import { findingsOf } from "#plan/findings.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { chinookMissing, loadChinook } from "#test/support/chinook.ts";
 import { lethe } from "#test/support/cli.ts";

@@ -30,6 +30,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
   reads: [],
   refreshable: false,
   analysable: true,
+  triggerable: true,
   estimatedRows: -1,
   ...rest,
   columns: ["id bigint!", ...columns].map(columnOf),

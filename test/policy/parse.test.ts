@@ -54,7 +54,7 @@ describe("parsePolicy", () => {
     expect(parsed.tables["addresses"]).toEqual({ treatment: "erase", owner: undefined });
     expect(parsed.tables["devices"]).toEqual({ treatment: "erase", owner: ["customer_id"] });
     expect(parsed.tables["gifts"]).toEqual({ treatment: "erase", owner: ["giver_id", "taker_id"] });
-    expect(parsed.tables["products"]).toEqual({ treatment: "keep", reason: "no personal data" });
+    expect(parsed.tables["products"]).toEqual({ treatment: "keep", reason: "no personal data", personal: [] });
     expect(parsed.tables["invoices"]).toEqual({
       treatment: "retain",
       owner: undefined,
@@ -206,13 +206,7 @@ describe("parsePolicy", () => {
     ["a version of zero", "version: 3", "version: 0", "at least 1", "0"],
     ["a version that is no whole number", "version: 3", "version: 1.5", "whole number", "1.5"],
     ["a day that does not exist", "2026-11-01", "2026-02-30", "expected a date", "2026-02-30"],
-    [
-      "a remedy instead of a block",
-      "then: block",
-      "then: { set: { status: cancelled } }",
-      "expected `block`",
-      "{ set: { status",
-    ],
+    ["a consequence that is none", "then: block", "then: stop", "expected `block`", "{ stop: rows"],
     ["a condition with two comparisons", "{ gte: 1 }", "{ gte: 1, lt: 5 }", "exactly one of gt", "{ gte"],
     ["a link without a column", "customers.external_id", "customers", "expected `table.column", "sessions.user_ref"],
     [

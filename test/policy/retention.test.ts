@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Temporal } from "temporal-polyfill";
 import { describe, expect, it } from "vitest";
-import { readStatutes } from "#init/statutory.ts";
+import { readStatutes } from "#policy/statutes.ts";
 import { erasableFrom } from "#policy/retention.ts";
 
 const day = (text: string): Temporal.PlainDate => Temporal.PlainDate.from(text);

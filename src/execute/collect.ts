@@ -1,0 +1,106 @@
+import { sql, type Kysely } from "kysely";
+import type { Context, Store } from "#context.ts";
+import { kyselyOn, withClient } from "#db/pool.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { dispositionsOf, staysOf } from "#execute/dispositions.ts";
+import { forgetTasks, readJournal, type Journal, type TaskRow } from "#execute/journal.ts";
+import { scheduleRequests } from "#execute/schedule.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { faultPoint } from "#lib/fault.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { Run } from "#records/run.ts";
+
+/**
+ * Reads the store's journal of a batch back and records it: dispositions, totals, progress. The same code runs after a commit and
+ * after a crash, and a second time it changes nothing. Returns false when the journal does not know the batch: it never committed.
+ */
+export const collectBatch = async (ctx: Context, run: Run, store: Store, id: string): Promise<boolean> => {
+  const journal = await withClient(store.pool, (client) => readJournal(kyselyOn(client), id));
+  if (journal === undefined) return false;
+  const at = ctx.clock.now();
+
+  await ctx.state.db.transaction().execute(async (tx) => {
+    const known = await sql<{ state: string }>`select state from lethe.batch where id = ${id} for update`.execute(tx);
+    const state = known.rows[0]?.state;
+    if (state !== "frozen" && state !== "abandoned") return;
+    // Given up too early, by somebody who could not see that it was about to commit: the journal is what counts.
+    if (state === "abandoned") await claimAgain(tx, store.name, id, journal.refs);
+    await sql`update lethe.batch set state = 'committed' where id = ${id}`.execute(tx);
+    const rows = journal.steps.reduce((sum, step) => sum + step.rows, 0);
+    const { plan, requests } = journal;
+    const events: LedgerEvent[] = [{ kind: "batch.committed", batch: id, plan, store: store.name, requests, rows }];
+    // The first part of a deletion in two parts is done: from here on the time of grace runs.
+    if (journal.stage === "soft") events.push(...(await scheduleRequests(ctx, tx, run, store, journal.refs)));
+    else events.push(...(await record(tx, run, store, id, journal, at.toString())));
+    await appendEntries(tx, events, { at, run: run.id });
+  });
+  faultPoint("after-journal-collected");
+  if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
+  return true;
+};
+
+/** Dispositions, what stays, figures, tasks: everything that the batch did, once. */
+const record = async (
+  tx: Kysely<StateDb>,
+  run: Run,
+  store: Store,
+  id: string,
+  journal: Journal,
+  at: string,
+): Promise<readonly LedgerEvent[]> => {
+  const dispositions = dispositionsOf(store.policy, journal.steps, journal.spared);
+  await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id)
+    select request, ${store.name}, table_name, treatment, rows, spared, basis, until_first, until_last, ${run.id}
+    from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
+      as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text, until_first date, until_last date)`.execute(
+    tx,
+  );
+  await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after)
+    select ${run.id}, ${id}, ${store.name}, table_name, measure, period, before, after
+    from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb) as x (table_name text, measure text, period date, before numeric, after numeric)`.execute(
+    tx,
+  );
+  await sql`insert into lethe.remedy (request_id, store, code, table_name, action, rows, run_id, batch_id)
+    select request, ${store.name}, code, table_name, action, rows, ${run.id}, ${id}
+    from jsonb_to_recordset(${JSON.stringify(journal.remedies)}::jsonb) as x (request bigint, code text, table_name text, action text, rows bigint)`.execute(
+    tx,
+  );
+  const stays = staysOf(store.policy, journal.stays);
+  await sql`insert into lethe.stay (request_id, store, table_name, column_name, rows, why, until, run_id)
+    select request, ${store.name}, table_name, column_name, rows, why, until, ${run.id}
+    from jsonb_to_recordset(${JSON.stringify(stays)}::jsonb)
+      as x (request bigint, table_name text, column_name text, rows bigint, why text, until date)`.execute(tx);
+  const position = new Map(store.policy.figures.map(({ figure }, index) => [figure, index]));
+  const figures = journal.figures.map((row) => ({ ...row, position: position.get(row.figure) ?? 0 }));
+  await sql`insert into lethe.figure (run_id, batch_id, store, figure, before, after, position)
+    select ${run.id}, ${id}, ${store.name}, figure, before, after, position
+    from jsonb_to_recordset(${JSON.stringify(figures)}::jsonb) as x (figure text, before numeric, after numeric, position int)`.execute(
+    tx,
+  );
+  await sql`update lethe.subject set state = 'executed' where batch_id = ${id}`.execute(tx);
+  return recordTasks(tx, run, store, journal.tasks, at);
+};
+
+const recordTasks = async (
+  tx: Kysely<StateDb>,
+  run: Run,
+  store: Store,
+  tasks: readonly TaskRow[],
+  at: string,
+): Promise<readonly LedgerEvent[]> => {
+  if (tasks.length === 0) return [];
+  const recorded = await sql<{ ref: string; recipient: string; task: string; tasks: number }>`with recorded as (
+      insert into lethe.task (request_id, store, recipient, task, reference, state, recorded_at, run_id)
+      select request, ${store.name}, recipient, task, reference, 'open', ${at}, ${run.id}
+      from jsonb_to_recordset(${JSON.stringify(tasks)}::jsonb) as x (request bigint, recipient text, task text, reference text)
+      returning request_id, recipient, task)
+    select r.ref, n.recipient, n.task, count(*) as tasks from recorded n join lethe.request r on r.id = n.request_id
+    group by 1, 2, 3 order by 1, 2, 3`.execute(tx);
+  return recorded.rows.map(({ ref, ...row }) => ({ kind: "task.recorded", request: ref, store: store.name, ...row }));
+};
+
+/** The subjects belong to the batch once more. */
+const claimAgain = async (tx: Kysely<StateDb>, store: string, id: string, refs: readonly string[]): Promise<void> => {
+  await sql`update lethe.subject s set batch_id = ${id} from lethe.request r
+    where r.id = s.request_id and s.store = ${store} and r.ref = any (${[...refs]}::text[])`.execute(tx);
+};

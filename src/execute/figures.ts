@@ -1,0 +1,50 @@
+import { sql, type Kysely } from "kysely";
+import { LetheError } from "#lib/errors.ts";
+import type { Shape } from "#records/plan.ts";
+import type { BatchFacts } from "#execute/statements.ts";
+import { conditionsSql } from "#scope/conditions.ts";
+import { column, tableName } from "#scope/sql.ts";
+
+/** Decimal text, by the figure's name. */
+export type Figures = ReadonlyMap<string, string>;
+
+/** The figures that the policy names, over whole tables, as the caller's transaction sees them. */
+export const readFigures = async (db: Kysely<unknown>, { figures }: Shape): Promise<Figures> => {
+  const taken = new Map<string, string>();
+  for (const { figure, table, measure, where } of figures) {
+    const value = measure.measure === "count" ? sql`count(*)` : sql`coalesce(sum(${column("t", measure.column)}), 0)`;
+    const { rows } = await sql<{ value: string }>`select (${value})::numeric::text as value from ${tableName(table)} t
+      where ${conditionsSql("t", where)}`.execute(db);
+    taken.set(figure, rows[0]?.value ?? "0");
+  }
+  return taken;
+};
+
+/** Records the figures side by side. Throws `FIGURE_CHANGED` where the policy demands that one stays as it was. */
+export const recordFigures = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+  facts: BatchFacts,
+  before: Figures,
+): Promise<void> => {
+  if (shape.figures.length === 0) return;
+  const after = await readFigures(db, shape);
+  const rows = shape.figures.map(({ figure }) => ({
+    figure,
+    before: before.get(figure) ?? "0",
+    after: after.get(figure) ?? "0",
+  }));
+  await sql`insert into lethe.journal_figure (batch, figure, before, after) select ${facts.batch}::uuid, figure, before, after
+    from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x (figure text, before numeric, after numeric)`.execute(
+    db,
+  );
+  const changed = shape.figures.find(({ figure, equal }) => equal && before.get(figure) !== after.get(figure));
+  if (changed === undefined) return;
+  throw new LetheError(
+    "FIGURE_CHANGED",
+    `figure ${changed.figure} would change, and the policy demands that it does not`,
+    {
+      hint: "keep the rows that the figure is made of, or drop `equal` from it",
+    },
+  );
+};

@@ -1,0 +1,66 @@
+import { createHash } from "node:crypto";
+import { sql, type RawBuilder } from "kysely";
+import type { Edge, Shape } from "#records/plan.ts";
+import type { StoreSession } from "#execute/store-session.ts";
+import { and, column, refers, tableName } from "#scope/sql.ts";
+
+const trigger = "lethe_refuse";
+
+/**
+ * Makes the database itself refuse new rows for a subject that is marked as deleted, and disarms guards that the policy no longer asks
+ * for. Idempotent. The functions are ours and run with our rights; the triggers take the TRIGGER privilege, and only the table's owner
+ * could drop them, so a guard that is no longer wanted is left with a function that lets everything pass.
+ */
+export const assureGuards = async (session: StoreSession, shape: Shape): Promise<void> => {
+  const { db } = session;
+  const wanted = Map.groupBy(shape.deletion.refuse, ({ table }) => table);
+  const armed = await sql<{ table: string; call: string }>`
+    select t.tgrelid::regclass::text as "table", t.tgfoid::regproc::text as call from pg_trigger t
+    where t.tgname = ${trigger} and t.tgparentid = 0`.execute(db);
+  const calls = new Set(armed.rows.map(({ call }) => call));
+  for (const { call } of armed.rows) {
+    if ([...wanted.keys()].some((table) => call === `lethe.${functionName(table)}`)) continue;
+    await sql`create or replace function ${sql.raw(call)}() returns trigger language plpgsql as 'begin return new; end'`.execute(
+      db,
+    );
+  }
+  for (const [table, edges] of wanted) {
+    const name = functionName(table);
+    await functionSql(session, shape, table, edges).execute(db);
+    if (calls.has(`lethe.${name}`)) continue;
+    const columns = sql.join([...new Set(edges.flatMap((edge) => edge.columns))].map((each) => sql.id(each)));
+    await sql`create trigger ${sql.id(trigger)} before insert or update of ${columns} on ${tableName(table)}
+      for each row execute function ${sql.id("lethe", name)}()`.execute(db);
+  }
+};
+
+const functionName = (table: string): string =>
+  `refuse_${createHash("sha256").update(table).digest("hex").slice(0, 16)}`;
+
+/** Locks the subject's row: a new row that comes at the same moment as the mark either comes first or is refused. */
+const functionSql = (
+  { db }: StoreSession,
+  { root, deletion }: Shape,
+  table: string,
+  edges: readonly Edge[],
+): RawBuilder<unknown> => {
+  const marked = and(
+    deletion.mark.map(({ name, type, transform }) =>
+      transform.kind === "constant"
+        ? sql`${column("s", name)} = cast(${sql.lit(String(transform.value))} as ${sql.raw(type)})`
+        : sql`${column("s", name)} is null`,
+    ),
+  );
+  const checks = edges.map((edge) => {
+    const literal = { ...edge, where: {} };
+    return sql`perform from ${tableName(root.table)} s where ${refers(literal, "new", "s")} and ${marked} for share;
+    if found then
+      raise exception using errcode = 'integrity_constraint_violation', table = ${sql.lit(table)}, constraint = ${sql.lit(trigger)},
+        message = ${sql.lit(`${table} takes no new row for a subject that is marked as deleted`)},
+        hint = 'reactivate the subject first';
+    end if;`;
+  });
+  const body = sql`begin ${sql.join(checks, sql` `)} return new; end`.compile(db).sql;
+  return sql`create or replace function ${sql.id("lethe", functionName(table))}() returns trigger language plpgsql
+    security definer set search_path = pg_catalog, pg_temp as ${sql.lit(body)}`;
+};

@@ -1,0 +1,46 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { LetheError } from "#lib/errors.ts";
+import { remediesOf, type PlannedRemedy, type Shape } from "#records/plan.ts";
+import type { BatchFacts } from "#execute/statements.ts";
+import { transformSql } from "#execute/transforms.ts";
+import { readUnremedied } from "#scope/row-sets.ts";
+import { and, column, tableName } from "#scope/sql.ts";
+import { remedyKey, remedyTable } from "#scope/stopped.ts";
+
+/**
+ * Does what the policy declares about the rows that would stop the batch: one statement a remedy, for all subjects, recorded as it is
+ * done. Then the conditions are read again: none of them may still hold.
+ */
+export const remedy = async (db: Kysely<unknown>, shape: Shape, facts: BatchFacts): Promise<void> => {
+  const remedies = remediesOf(shape);
+  for (const [position, { code, table, remedy: planned }] of remedies.entries()) {
+    const changed = changeSql(table, planned, remedyTable(position), facts);
+    await sql`with changed as (${changed})
+      insert into lethe.journal_remedy (batch, request, code, table_name, action, rows)
+      select ${facts.batch}::uuid, request, ${code}, ${table}, ${planned.kind}, count(*) from changed group by request`.execute(
+      db,
+    );
+  }
+  const left = await readUnremedied(db, shape);
+  if (left === undefined) return;
+  throw new LetheError("REMEDY_INCOMPLETE", `the remedy of ${left.code} left ${left.rows} rows as they were`, {
+    hint: "a trigger or a rule of the database undoes it: settle the rows by hand, or let the blocker block",
+  });
+};
+
+/** A row that stops two subjects of one batch is changed once and counted for the first. */
+const changeSql = (
+  table: string,
+  { kind, changes, key }: PlannedRemedy,
+  targets: RawBuilder<unknown>,
+  facts: BatchFacts,
+): RawBuilder<unknown> => {
+  const names = remedyKey(key).map((name) => sql.id(name));
+  const once = sql`select min(request) as request, ${sql.join(names)} from ${targets} group by ${sql.join(names)}`;
+  const same = and(key.map((name, index) => sql`${column("t", name)} = ${column("s", `k${index + 1}`)}`));
+  if (kind === "remove")
+    return sql`delete from ${tableName(table)} t using (${once}) s where ${same} returning s.request`;
+  const input = { row: "t", subject: "s", table, key: sql`''`, seed: facts.seed, now: facts.at };
+  const assignments = changes.map((change) => sql`${sql.id(change.name)} = ${transformSql(change, input)}`);
+  return sql`update ${tableName(table)} t set ${sql.join(assignments)} from (${once}) s where ${same} returning s.request`;
+};

@@ -1,0 +1,25 @@
+import type { CatalogTable } from "#catalog/catalog.ts";
+import type { Transform, Value } from "#policy/policy.ts";
+import type { ColumnChange, Stay } from "#records/plan.ts";
+
+/** The columns that a rule changes, with what the statements need to know of their types. */
+export const changesOf = (
+  table: CatalogTable | undefined,
+  columns: Readonly<Record<string, Transform>>,
+): readonly ColumnChange[] => {
+  const known = new Map(table?.columns.map((column) => [column.name, column]));
+  return Object.entries(columns)
+    .filter(([, { kind }]) => kind !== "keep" && kind !== "stays")
+    .map(([name, transform]): ColumnChange => {
+      const column = known.get(name);
+      return { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
+    });
+};
+
+export const staysOf = (columns: Readonly<Record<string, Transform>>): readonly Stay[] =>
+  Object.entries(columns).flatMap(([column, transform]) =>
+    transform.kind === "stays" ? [{ column, why: transform.why }] : [],
+  );
+
+/** The same value in every row. */
+export const settingOf = (value: Value): Transform => (value === null ? { kind: "null" } : { kind: "constant", value });

@@ -1,0 +1,84 @@
+import type { Catalog } from "#catalog/catalog.ts";
+import { mapValues } from "#policy/map-values.ts";
+import type { Policy } from "#policy/policy.ts";
+import { changesOf, settingOf } from "#plan/changes.ts";
+import { transformProblem } from "#plan/contradictions.ts";
+import type { Finding } from "#plan/finding.ts";
+import type { Edge, PlannedDeletion, Shape } from "#records/plan.ts";
+
+/** How the policy deletes, in terms of the store. */
+export const deletionOf = (
+  { deletion, subject }: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+): PlannedDeletion => {
+  const { mode, grace, mark } = deletion;
+  return {
+    mode,
+    grace,
+    mark: changesOf(catalog.tables.get(subject.table), mapValues(mark?.set ?? {}, settingOf)),
+    hiddenFrom: mark?.hiddenFrom ?? [],
+    refuse: (mark?.refuse ?? []).flatMap((table) => referencesFrom(edges, table, subject.table)),
+  };
+};
+
+const referencesFrom = (edges: readonly Edge[], table: string, root: string): readonly Edge[] =>
+  edges.filter((edge) => edge.table === table && edge.to.table === root && table !== root);
+
+/** The first part of `soft-then-hard`: the root row is marked, and every rule of `tables` waits. */
+export const softStage = (shape: Shape): Shape => ({
+  ...shape,
+  stage: "soft",
+  scopes: shape.scopes.filter(({ table }) => table === shape.root.table),
+  steps: [{ kind: "keep", table: shape.root.table, changes: shape.deletion.mark, stays: [] }],
+  blockers: [],
+  recipients: [],
+  figures: [],
+  refresh: [],
+});
+
+/** What marking a row would run into. */
+export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[]): readonly Finding[] => {
+  const { table: root, key } = policy.subject;
+  const table = catalog.tables.get(root);
+  const { mark } = policy.deletion;
+  if (mark === undefined || table === undefined) return [];
+  const columns = Object.entries(mark.set).flatMap(([column, value]): Finding[] => {
+    const place = policy.placeOf(["deletion", "set", column]);
+    if (!table.columns.some(({ name }) => name === column)) {
+      const hint = "correct the name, or remove it if the column is gone";
+      return [{ code: "POLICY_COLUMN_MISSING", message: `table ${root} has no column ${column}`, place, hint }];
+    }
+    const problem = transformProblem(table, column, settingOf(value));
+    if (problem === undefined) return [];
+    const [message, hint] = problem;
+    return [{ code: "POLICY_CONTRADICTION", message: `deletion sets ${root}.${column}: ${message}`, place, hint }];
+  });
+  const views = mark.hiddenFrom.flatMap((name, index): Finding[] => {
+    const place = policy.placeOf(["deletion", "hidden_from", index]);
+    const view = catalog.tables.get(name);
+    if (view?.kind !== "view") {
+      const hint = "name a view that shows only who is not deleted";
+      return [{ code: "POLICY_TABLE_MISSING", message: `the store has no view ${name}`, place, hint }];
+    }
+    if (view.columns.some((column) => column.name === key)) return [];
+    const hint = `add the column to the view: that nobody deleted is in it is read back by ${key}`;
+    return [{ code: "POLICY_COLUMN_MISSING", message: `view ${name} has no column ${key}`, place, hint }];
+  });
+  const guards = mark.refuse.flatMap((name, index): Finding[] => {
+    const place = policy.placeOf(["deletion", "refuse", index]);
+    const guarded = catalog.tables.get(name);
+    if (guarded === undefined) {
+      const hint = "correct the name, or remove it if the table is gone";
+      return [{ code: "POLICY_TABLE_MISSING", message: `the store has no table ${name}`, place, hint }];
+    }
+    if (referencesFrom(edges, name, root).length === 0) {
+      const hint = `declare under links which column of ${name} names the subject`;
+      return [{ code: "POLICY_UNREACHABLE", message: `no column of ${name} refers to ${root}`, place, hint }];
+    }
+    if (guarded.triggerable) return [];
+    const hint = `GRANT TRIGGER ON ${name} TO our role: new rows for a deleted subject are refused by a trigger`;
+    return [{ code: "DATABASE_PRIVILEGE", message: `our role may not put a trigger on ${name}`, place, hint }];
+  });
+  return [...columns, ...views, ...guards];
+};

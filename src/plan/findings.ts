@@ -1,0 +1,62 @@
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import type { Policy } from "#policy/policy.ts";
+import { contradictions } from "#plan/contradictions.ts";
+import { coverageFindings } from "#plan/coverage.ts";
+import { deletionFindings } from "#plan/deletion.ts";
+import { edgesOf } from "#plan/edges.ts";
+import type { Finding } from "#plan/finding.ts";
+import { reach } from "#plan/reach.ts";
+import { refreshesOf } from "#plan/refreshes.ts";
+import { remedyFindings } from "#plan/remedies.ts";
+import { scopesOf } from "#plan/scopes.ts";
+import { statutoryFindings } from "#plan/statutory.ts";
+import { stepsOf } from "#plan/steps.ts";
+
+/** Everything that is wrong between policy and schema; empty when a shape can be made. */
+export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[] => {
+  const edges = edgesOf(catalog, policy);
+  const found = reach(policy, edges);
+  const uncovered = coverageFindings(policy, catalog, edges, found);
+  if (uncovered.length > 0) return uncovered;
+  const contradicting = [
+    ...contradictions(policy, catalog, edges, found),
+    ...deletionFindings(policy, catalog, edges),
+    ...remedyFindings(policy, catalog, edges),
+    ...statutoryFindings(policy),
+  ];
+  if (contradicting.length > 0) return contradicting;
+  const scopes = scopesOf(policy, catalog, edges, found);
+  const { stuck } = stepsOf(policy, catalog, edges, found, scopes).order;
+  const unrefreshable = refreshesOf(policy, catalog).filter((view) => catalog.tables.get(view)?.refreshable !== true);
+  const unanalysable = analysesOf(policy, catalog).filter((table) => !table.analysable);
+  return [
+    ...unanalysable.map(({ name }): Finding => ({
+      code: "DATABASE_PRIVILEGE",
+      message: `our role may not analyse ${name}: PostgreSQL's statistics would keep values of rows that are gone`,
+      place: policy.placeOf(["tables", name]),
+      hint: `run what \`lethe init\` printed: from PostgreSQL 17 on GRANT MAINTAIN, before the function lethe.analyze_table`,
+    })),
+    ...unrefreshable.map((view): Finding => ({
+      code: "DATABASE_PRIVILEGE",
+      message: `materialised view ${view} reads treated tables and our role may not refresh it`,
+      place: policy.placeOf(["tables"]),
+      hint: `run what \`lethe init\` printed: from PostgreSQL 17 on GRANT MAINTAIN, before the function lethe.refresh_view`,
+    })),
+    ...(stuck.length === 0
+      ? []
+      : [
+          {
+            code: "POLICY_CYCLE" as const,
+            message: `${stuck.join(", ")} refer to each other by references that are neither deferrable nor nullable`,
+            place: policy.placeOf(["tables", stuck[0] ?? ""]),
+            hint: "make one of the foreign keys DEFERRABLE or nullable, or anonymise instead of erasing",
+          },
+        ]),
+  ];
+};
+
+/** Treated tables: `pg_stats` holds frequent values of their rows. */
+const analysesOf = (policy: Policy, catalog: Catalog): readonly CatalogTable[] =>
+  Object.entries(policy.tables).flatMap(([name, rule]) =>
+    rule.treatment === "keep" ? [] : (catalog.tables.get(name) ?? []),
+  );

@@ -1,0 +1,51 @@
+import { conserveOf } from "#policy/conserve.ts";
+import { mapValues } from "#policy/map-values.ts";
+import type { Analytics, TableRule, Transform, Value } from "#policy/policy.ts";
+import type { WrittenRule, WrittenTransform } from "#policy/schema/document.ts";
+
+export const ruleOf = (rule: WrittenRule): TableRule => {
+  switch (rule.treatment) {
+    case "erase":
+      return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided };
+    case "anonymise":
+      return {
+        treatment: "anonymise",
+        owner: ownerOf(rule.owner),
+        columns: mapValues(rule.columns, transformOf),
+        analytics: analyticsOf(rule),
+      };
+    case "retain":
+      return {
+        treatment: "retain",
+        owner: ownerOf(rule.owner),
+        columns: mapValues(rule.columns, transformOf),
+        class: rule.class,
+        clock: rule.clock,
+      };
+    case "keep":
+      return { treatment: "keep", reason: rule.reason, personal: rule.personal ?? [] };
+  }
+};
+
+const ownerOf = (owner: string | string[] | undefined): readonly string[] | undefined =>
+  typeof owner === "string" ? [owner] : owner;
+
+const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): Analytics | undefined => {
+  const { quasi, k, conserve, clock, per } = rule;
+  if (quasi === undefined && conserve === undefined) return undefined;
+  return { quasi: quasi ?? [], k: k ?? 5, conserve: (conserve ?? []).map(conserveOf), clock, per: per ?? "month" };
+};
+
+const transformOf = (written: WrittenTransform): Transform => {
+  if (written === "keep") return { kind: "keep" };
+  const { set, unique, truncate, generalise, now, stays } = written;
+  if (set !== undefined) return setTo(set);
+  if (unique !== undefined) return { kind: "unique", template: unique };
+  if (truncate !== undefined) return { kind: "truncate", to: truncate };
+  if (generalise !== undefined) return { kind: "generalise", ...generalise };
+  if (now !== undefined) return { kind: "now", when: now };
+  if (stays !== undefined) return { kind: "stays", why: stays };
+  return { kind: "redact" };
+};
+
+export const setTo = (value: Value): Transform => (value === null ? { kind: "null" } : { kind: "constant", value });

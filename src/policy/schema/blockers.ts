@@ -1,0 +1,92 @@
+import { z } from "zod";
+import { column, option, scalar, table, text, value } from "#policy/schema/names.ts";
+
+const bound = z.union([z.number(), z.string()]);
+
+export const condition = z.union(
+  [
+    scalar,
+    z.array(scalar).min(1),
+    z
+      .strictObject({
+        gt: bound.optional(),
+        gte: bound.optional(),
+        lt: bound.optional(),
+        lte: bound.optional(),
+        not: bound.optional(),
+        is_null: z.boolean().optional(),
+      })
+      .refine((written) => Object.keys(written).length === 1, "expected exactly one of gt, gte, lt, lte, not, is_null")
+      .meta({ minProperties: 1, maxProperties: 1 }),
+  ],
+  { error: "expected a value, a list of values, or a mapping with one of gt, gte, lt, lte, not, is_null" },
+);
+
+export const now = z
+  .strictObject({ now: z.enum(["always", "if-null"]) })
+  .describe("The moment of the batch: in every row, or where the column is still empty.");
+
+/** From a row on along references, `invoice_id.customer_id`: the customer of the invoice that the row refers to. */
+const way = z
+  .string()
+  .regex(/^[^\s.]+(\.[^\s.]+)*$/, "expected columns that refer, separated by dots, such as `invoice_id.customer_id`");
+
+const remedies = ["set", "unlink", "remove"] as const;
+
+const remedy = z
+  .strictObject({
+    set: z
+      .record(column, z.union([value, now], { error: "expected a value, null, or `{ now: if-null }`" }))
+      .optional()
+      .describe("What the rows say afterwards: cancelled, terminated, paid out."),
+    unlink: column.optional().describe("The reference that is emptied."),
+    remove: z.literal("rows").optional().describe("The rows go."),
+    if: option.optional(),
+  })
+  .refine(
+    (written) => remedies.filter((key) => written[key] !== undefined).length === 1,
+    `expected exactly one of ${remedies.join(", ")}`,
+  );
+
+export const blocker = z.strictObject({
+  code: z.string().regex(/^[A-Z][A-Z0-9_]*$/, "a code is written in capital letters, digits and _"),
+  when: z
+    .object({ table })
+    .catchall(condition)
+    .describe("A table and conditions on its columns, all of which must hold."),
+  whose: way
+    .optional()
+    .describe(
+      "The way from a row to the subject, such as `invoice_id.customer_id`. Without it: the subject's own rows.",
+    ),
+  other: way.optional().describe("A way from the row that leads to somebody else than the subject."),
+  then: z
+    .union([z.literal("block"), remedy], {
+      error: "expected `block`, or a remedy: a mapping with one of set, unlink, remove",
+    })
+    .describe("`block`: the request waits for a person. A remedy: done with the erasure, and undone with it."),
+  hint: text.optional().describe("What a person has to do about it."),
+});
+
+export const recipient = z
+  .strictObject({
+    recipient: text.describe("Who has to be told: a gateway, a processor."),
+    task: z.string().regex(/^[a-z][a-z0-9_]*$/, "a task is named with small letters, digits and _"),
+    table,
+    reference: column.describe("By what the recipient knows the record; forgotten once the task is settled."),
+    if: option.optional(),
+  })
+  .describe("For every row of the subject in the table a task is recorded, with the erasure, and delivered later.");
+
+export const figure = z
+  .strictObject({
+    figure: text.describe("The figure's name, as the business reports it."),
+    table,
+    measure: z
+      .string()
+      .regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`")
+      .describe("`count` or `sum(column)` over the whole table."),
+    where: z.record(column, condition).optional(),
+    equal: z.boolean().optional().describe("The erasure must leave the figure as it was, or it is undone."),
+  })
+  .describe("A figure of the business, taken before and after in one transaction.");

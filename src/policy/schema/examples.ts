@@ -1,0 +1,34 @@
+import { z } from "zod";
+import { column, table, text, value } from "#policy/schema/names.ts";
+
+const row = z.record(column, z.union([value, z.record(z.string(), z.unknown()), z.array(z.unknown())]));
+
+const fate = z
+  .string()
+  .regex(
+    /^(erased|anonymised|kept|stays|spared|remedied|retained( until \d{4}-\d{2}-\d{2})?)$/,
+    "expected erased, anonymised, kept, stays, spared, remedied, or retained until a date",
+  );
+
+/** What should become of a person with these rows: a test that a lawyer can read. */
+export const example = z.strictObject({
+  example: text.describe("What it shows, in a sentence."),
+  given: z
+    .record(table, z.array(row).min(1))
+    .describe(
+      "Rows by table. The first row of the subject's table is whoever asks; columns that do not matter are left out.",
+    ),
+  then: z
+    .union([
+      z.strictObject({ blocked: text }),
+      z.record(
+        table,
+        z.union([fate, z.array(fate).min(1)], {
+          error: "expected what becomes of the rows, or a list with one for each",
+        }),
+      ),
+    ])
+    .describe(
+      "`blocked: CODE`, or what becomes of the rows: one word for all rows of a table, or a list with one for each.",
+    ),
+});

@@ -1,0 +1,129 @@
+import { sql, type Kysely } from "kysely";
+import type { Context } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { dayIn } from "#lib/clock.ts";
+import { faultPoint } from "#lib/fault.ts";
+import type { Done, LedgerEvent } from "#records/entry.ts";
+import { outcomeIn, type Disposition, type Remedied, type StayingData } from "#records/treatment.ts";
+import type { Run } from "#records/run.ts";
+import { ready } from "#verify/settle.ts";
+import { suppress } from "#verify/suppress.ts";
+
+type Verified = {
+  readonly id: number;
+  readonly ref: string;
+  readonly dispositions: readonly Disposition[] | null;
+  readonly remedied: readonly Remedied[] | null;
+  readonly stays: readonly StayingData[] | null;
+};
+
+/**
+ * Declares done what was searched for and not found, but for what the policy leaves on purpose, in chunks of one transaction each. With
+ * `erased` go the identifiers: suppression entries (keyed hashes, B5) take their place until the last backup is gone (I8). Of a
+ * subject whose own row is only marked they stay: it may be activated again.
+ */
+export const declareDone = async (ctx: Context, run: Run, chunk = 1_000): Promise<number> => {
+  let total = 0;
+  for (;;) {
+    const count = await ctx.state.db.transaction().execute((tx) => declareChunk(ctx, run, tx, chunk));
+    total += count;
+    if (count === 0) break;
+    faultPoint("after-verified-recorded");
+  }
+  return total;
+};
+
+const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: number): Promise<number> => {
+  // Those that failed in this run stay failed; those that failed before were searched for again and are clean now.
+  const clean = await sql<Verified>`
+    select r.id, r.ref, (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('store', d.store, 'table', d.table_name, 'treatment', d.treatment,
+        'rows', d.rows, 'spared', d.spared, 'basis', d.basis,
+        'until', case when d.until_first is not null then jsonb_build_object('first', d.until_first, 'last', d.until_last) end))
+        order by d.store, d.table_name) from lethe.disposition d where d.request_id = r.id) as dispositions,
+      (select jsonb_agg(jsonb_build_object('store', y.store, 'code', y.code, 'table', y.table_name, 'action', y.action, 'rows', y.rows)
+        order by y.store, y.code) from lethe.remedy y where y.request_id = r.id) as remedied,
+      (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name, 'column', y.column_name, 'rows', y.rows,
+        'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays
+    from lethe.request r
+    where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
+    order by r.id limit ${limit} for update of r`.execute(tx);
+  if (clean.rows.length === 0) return 0;
+  const marked = markedIn(ctx);
+  const isMarked = ({ dispositions }: Verified): boolean =>
+    (dispositions ?? []).some(({ store, table, treatment }) => treatment === "keep" && marked.get(store) === table);
+  const archived = clean.rows.filter(isMarked);
+  const erased = clean.rows.filter((row) => !isMarked(row));
+  await recordOutcomes(tx, run, clean.rows);
+  const events = [...(await erase(ctx, run, tx, erased)), ...(await archive(ctx, run, tx, archived))];
+  await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
+  return clean.rows.length;
+};
+
+/** The root tables of stores whose policy leaves the subject's own row, marked. */
+const markedIn = ({ stores }: Context): ReadonlyMap<string, string> =>
+  new Map(
+    stores
+      .filter(({ policy }) => policy.tables[policy.subject.table]?.treatment === "keep")
+      .map(({ name, policy }) => [name, policy.subject.table]),
+  );
+
+const erase = async (
+  ctx: Context,
+  run: Run,
+  tx: Kysely<StateDb>,
+  rows: readonly Verified[],
+): Promise<readonly LedgerEvent[]> => {
+  if (rows.length === 0) return [];
+  const at = ctx.clock.now();
+  const ids = rows.map(({ id }) => id);
+  const keep = Math.max(0, ...ctx.config.backups.map((backup) => backup.keepDays));
+  const clear =
+    ctx.config.backups.length === 0 ? null : dayIn(at, ctx.config.controller.timeZone).add({ days: keep }).toString();
+  await suppress(ctx, tx, ids, at.toString(), clear);
+  await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
+    code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
+  for (const table of ["subject_identifier", "subject", "request_identifier"]) {
+    await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
+  }
+  return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...doneOf(row) }));
+};
+
+const archive = async (
+  ctx: Context,
+  run: Run,
+  tx: Kysely<StateDb>,
+  rows: readonly Verified[],
+): Promise<readonly LedgerEvent[]> => {
+  if (rows.length === 0) return [];
+  const at = ctx.clock.now().toString();
+  await sql`update lethe.request set state = 'archived', changed_at = ${at}, code = null, code_since = null, detail = null,
+    run_id = ${run.id} where id = any (${rows.map(({ id }) => id)}::bigint[])`.execute(tx);
+  return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...doneOf(row) }));
+};
+
+const doneOf = ({ dispositions, remedied, stays }: Verified): Done => ({
+  outcomes: outcomesOf(dispositions ?? [], stays ?? []),
+  dispositions: dispositions ?? [],
+  remedied: remedied ?? [],
+  stays: stays ?? [],
+});
+
+const outcomesOf = (dispositions: readonly Disposition[], stays: readonly StayingData[]): Done["outcomes"] => {
+  const stores = [...new Set(dispositions.map(({ store }) => store))].toSorted();
+  const inStore = <T extends { readonly store: string }>(rows: readonly T[], store: string): readonly T[] =>
+    rows.filter((row) => row.store === store);
+  return Object.fromEntries(
+    stores.map((store) => [store, outcomeIn(inStore(dispositions, store), inStore(stays, store))]),
+  );
+};
+
+const recordOutcomes = async (tx: Kysely<StateDb>, run: Run, rows: readonly Verified[]): Promise<void> => {
+  const outcomes = rows.flatMap((row) =>
+    Object.entries(doneOf(row).outcomes).map(([store, outcome]) => ({ request: row.id, store, outcome })),
+  );
+  await sql`insert into lethe.outcome (request_id, store, outcome, run_id) select request, store, outcome, ${run.id}
+    from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) as x (request bigint, store text, outcome text)`.execute(
+    tx,
+  );
+};
