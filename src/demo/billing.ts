@@ -105,6 +105,10 @@ export const makeBilling = (
   function addPayment(invoice: Invoice, cents: number): void {
     const payer = invoice.person.parent ?? (random.chance(0.01) ? random.pick(people) : invoice.person);
     const attempts = random.chance(0.03) ? ["failed", "succeeded"] : ["succeeded"];
+    if (invoice.person.trap === "pending-payment" && payer === invoice.person && !trapped.has(payer.id)) {
+      trapped.add(payer.id);
+      attempts.splice(0, 2, "pending");
+    }
     for (const [index, status] of attempts.entries()) {
       rows.payments.push({
         id: rows.payments.length + 1,

@@ -4,7 +4,14 @@ import { phoneBook } from "#demo/phones.ts";
 import { prng, type Prng } from "#demo/prng.ts";
 
 /** Why a former customer cannot be erased yet; each one comes with exactly one reason, so that the report names it. */
-export const traps = ["pending-order", "device-out", "open-invoice", "wallet-balance", "running-workflow"] as const;
+export const traps = [
+  "pending-order",
+  "device-out",
+  "open-invoice",
+  "pending-payment",
+  "wallet-balance",
+  "running-workflow",
+] as const;
 export type Trap = (typeof traps)[number];
 
 /** A customer as the generators know them: the row of `customers` and the part that they play. */

@@ -74,6 +74,7 @@ const sentences: Readonly<Record<string, string>> = {
   CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS: "wait: a subscription is still running",
   CUSTOMER_HAS_PENDING_ORDERS: "waits: an order has not been shipped",
   DEVICES_NOT_RETURNED: "waits: a rented device is still out",
+  CUSTOMER_HAS_PENDING_PAYMENTS: "waits: a payment has not arrived",
   OPEN_INVOICES: "waits: an invoice is open",
   WALLET_HAS_BALANCE: "waits: there is money in the wallet",
   WORKFLOWS_RUNNING: "waits: a workflow is running",

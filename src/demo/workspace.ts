@@ -71,7 +71,7 @@ export const claim = async (directory: string): Promise<void> => {
 /** `policies/` lies beside `src/` in the repository and beside `dist/` in the package. */
 const samplePolicy = async (): Promise<string> => {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const file = resolve(folder, "policies/subscription-company.yaml");
+    const file = resolve(folder, "policies/juicyway.yaml");
     if (
       await stat(file).then(
         () => true,

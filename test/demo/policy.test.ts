@@ -47,7 +47,7 @@ describe("the sample company in PostgreSQL", () => {
 
 describe("the sample policy", () => {
   it("covers the sample company and contradicts nothing", async () => {
-    const policy = await loadPolicy(join(repository, "policies/subscription-company.yaml"));
+    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"));
     const catalog = await withClient(database.pool, (client) =>
       readCatalog(client, { store: "shop", schemas: ["public"] }),
     );
@@ -63,7 +63,7 @@ describe("the sample policy", () => {
   });
 
   it("has a rule for every table of the company", async () => {
-    const policy = await loadPolicy(join(repository, "policies/subscription-company.yaml"));
+    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"));
     const expected = [...company.tables.keys(), "audit_log", "address_history"].toSorted();
     expect(Object.keys(policy.tables).toSorted()).toEqual(expected);
   });

@@ -206,7 +206,7 @@ describe("parsePolicy", () => {
     ["a version of zero", "version: 3", "version: 0", "at least 1", "0"],
     ["a version that is no whole number", "version: 3", "version: 1.5", "whole number", "1.5"],
     ["a day that does not exist", "2026-11-01", "2026-02-30", "expected a date", "2026-02-30"],
-    ["a consequence that is none", "then: block", "then: stop", "expected `block`", "{ stop: rows"],
+    ["a consequence that is none", "then: block", "then: halt", "expected `block`", "halt"],
     ["a condition with two comparisons", "{ gte: 1 }", "{ gte: 1, lt: 5 }", "exactly one of gt", "{ gte"],
     ["a link without a column", "customers.external_id", "customers", "expected `table.column", "sessions.user_ref"],
     [
