@@ -30,6 +30,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .option("--device-id <id>")
     .option("--received <date>", "ISO date, or ISO instant; today unless given")
     .option("--ground <letter>", "a to f of Art. 17(1) GDPR")
+    .option("--purpose <word>", "what it is for, where a policy asks: delete-user unless given")
     .option("--stdin", "read lines like email=… from standard input too")
     .action(async (options: FieldOptions & { readonly stdin?: true }) => {
       const lines = options.stdin === true ? await readFieldLines(process.stdin) : {};
@@ -41,7 +42,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
   request
     .command("import")
     .description("enter requests from a CSV or XLSX file; importing it again changes nothing")
-    .argument("<file>", "columns: received, email, phone, external_id, key, device_id, ground")
+    .argument("<file>", "columns: received, email, phone, external_id, key, device_id, ground, purpose")
     .action(async (file: string) => {
       const result = await shell.withContext((context) => importFile(context, file));
       shell.answer(result, () => importText(result));
@@ -82,7 +83,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
         options.all === true ? approveAll(context, approval) : approveRequests(context, ids, approval),
       );
       const plans = approved.plans.map((hash) => ` by plan ${hash.slice(0, 12)}`).join(",");
-      shell.answer(approved, () => `${approved.approved} approved${plans}`);
+      shell.answer(approved, () => `${approved.approved} approved${plans}${refusedText(approved.refused)}`);
     });
 
   deciding(request.command("refuse"))
@@ -120,6 +121,9 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
 
 const deciding = (command: Command): Command =>
   command.option("--by <name>", "who decides; LETHE_USER or the operating system's user unless given");
+
+const refusedText = (refused: readonly string[]): string =>
+  refused.length === 0 ? "" : `\n${refused.join(", ")} refused: the policy is for other purposes`;
 
 const refusedChoice = (): LetheError =>
   new LetheError("USAGE", "approve takes references, or --all", {

@@ -11,6 +11,7 @@ export type FieldOptions = {
   readonly deviceId?: string;
   readonly received?: string;
   readonly ground?: string;
+  readonly purpose?: string;
 };
 
 export const fieldsFrom = ({ externalId, deviceId, ...others }: FieldOptions): Fields => ({
@@ -19,7 +20,7 @@ export const fieldsFrom = ({ externalId, deviceId, ...others }: FieldOptions): F
   ...(deviceId === undefined ? {} : { device_id: deviceId }),
 });
 
-const roles: readonly ColumnRole[] = [...identifierKinds, "received", "ground"];
+const roles: readonly ColumnRole[] = [...identifierKinds, "received", "ground", "purpose"];
 const mostCharacters = 16_384;
 
 /** `kind=value` lines: what is piped in is seen by nobody else, unlike arguments. Mistakes name the line, not its text. */

@@ -21,7 +21,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
       state text not null check (state in (${states})), held_from text check (held_from in (${states})),
-      received_on date not null, due_on date not null, due_basis text not null, ground text, purpose text,
+      received_on date not null, due_on date not null, due_basis text not null, ground text,
+      purpose text not null default 'delete-user',
       created_at timestamptz not null, changed_at timestamptz not null,
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,

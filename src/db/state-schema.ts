@@ -70,7 +70,7 @@ export type RequestTable = {
   due_basis: string;
   ground: string | null;
   /** What the request is for; a policy may allow some purposes only. */
-  purpose: string | null;
+  purpose: Generated<string>;
   created_at: string;
   /** Latest change of state. */
   changed_at: string;

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
+import { refuseRequests } from "#intake/decide.ts";
 import { approvable, decider, requireDecision } from "#intake/decision.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
 import { inTransaction, reading } from "#intake/transaction.ts";
@@ -21,6 +22,8 @@ export type Approval = {
 
 export type Approved = {
   readonly approved: number;
+  /** References of those that ask for something a policy does not allow: they are refused. */
+  readonly refused: readonly string[];
   /** The hashes that the approval binds to: one for each page of requests. */
   readonly plans: readonly string[];
 };
@@ -42,17 +45,18 @@ export const approveRequests = async (
     for (const request of found) requireDecision("approve", request);
     return found;
   });
+  const { allowed } = byPurpose(ctx, requests);
   const { hash, shape } = await approval.planFor(
     ctx,
-    requests.map(({ id, ref }) => ({ id, ref })),
+    allowed.map(({ id, ref }) => ({ id, ref })),
   );
-  const approved = await inTransaction(ctx, async (db) => {
+  const decided = await inTransaction(ctx, async (db) => {
     // Planning reads whole stores: somebody may have decided otherwise meanwhile.
     const locked = await lockRequests(db, refs);
     for (const request of locked) requireDecision("approve", request);
     return await record(ctx, db, locked, { by: approval.by, hash, shape });
   });
-  return { approved, plans: [hash] };
+  return { ...decided, plans: [hash] };
 };
 
 /**
@@ -62,13 +66,14 @@ export const approveRequests = async (
  */
 export const approveAll = async (ctx: Context, approval: Approval): Promise<Approved> => {
   const plans: string[] = [];
+  const refused: string[] = [];
   let approved = 0;
   for (let after = 0; ;) {
     const page = await waiting(ctx, after);
     const last = page.at(-1);
-    if (last === undefined) return { approved, plans };
-    const { hash, shape } = await approval.planFor(ctx, page);
-    approved += await inTransaction(ctx, async (db) => {
+    if (last === undefined) return { approved, refused, plans };
+    const { hash, shape } = await approval.planFor(ctx, byPurpose(ctx, page).allowed);
+    const decided = await inTransaction(ctx, async (db) => {
       const locked = await lockRequests(
         db,
         page.map(({ ref }) => ref),
@@ -76,16 +81,18 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
       const still = locked.filter(({ state }) => state === "received" || state === "verified");
       return await record(ctx, db, still, { by: approval.by, hash, shape });
     });
+    approved += decided.approved;
+    refused.push(...decided.refused);
     plans.push(hash);
     after = last.id;
   }
 };
 
-const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string }[]> =>
+const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string; purpose: string }[]> =>
   reading(ctx, (db) =>
     db
       .selectFrom("lethe.request")
-      .select(["id", "ref"])
+      .select(["id", "ref", "purpose"])
       .where("state", "in", ["received", "verified"])
       .where("id", ">", after)
       .orderBy("id")
@@ -100,15 +107,18 @@ const record = async (
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
   { by, hash, shape }: Confirmation,
-): Promise<number> => {
-  if (requests.length === 0) return 0;
+): Promise<Pick<Approved, "approved" | "refused">> => {
+  const { allowed, others } = byPurpose(ctx, requests);
+  await refuseRequests(ctx, db, others, { by, reason: "purpose-not-allowed" });
+  const refused = others.map(({ ref }) => ref);
+  if (allowed.length === 0) return { approved: 0, refused };
   const now = ctx.clock.now();
   await sql`update lethe.request set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
       approved_plan = ${hash}, approved_shape = ${shape}, changed_at = ${now.toString()},
       code = null, code_since = null, detail = null
-    where id = any(${requests.map(({ id }) => id)}::bigint[]) and state = any(${approvable}::text[])`.execute(db);
+    where id = any(${allowed.map(({ id }) => id)}::bigint[]) and state = any(${approvable}::text[])`.execute(db);
   const name = decider(ctx, by);
-  const events = requests.flatMap(({ ref, state, ground }): LedgerEvent[] => {
+  const events = allowed.flatMap(({ ref, state, ground }): LedgerEvent[] => {
     const approved = {
       kind: "request.approved",
       request: ref,
@@ -120,5 +130,15 @@ const record = async (
     return state === "received" ? [{ kind: "request.verified", request: ref, by: name }, approved] : [approved];
   });
   await appendEntries(db, events, { at: now, run: null });
-  return requests.length;
+  return { approved: allowed.length, refused };
+};
+
+/** A store whose policy names purposes acts for those only; a request is for all stores, so all of them have to allow it. */
+const byPurpose = <R extends { readonly purpose: string }>(
+  { stores }: Context,
+  requests: readonly R[],
+): { readonly allowed: readonly R[]; readonly others: readonly R[] } => {
+  const isAllowed = ({ purpose }: R): boolean =>
+    stores.every(({ policy }) => policy.purposes === undefined || policy.purposes.includes(purpose));
+  return { allowed: requests.filter(isAllowed), others: requests.filter((request) => !isAllowed(request)) };
 };

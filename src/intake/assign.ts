@@ -27,6 +27,7 @@ export type Target = {
   dueOn: string;
   readonly basis: string;
   readonly ground: Ground | undefined;
+  readonly purpose: string;
 };
 
 export type Assignment = {
@@ -97,6 +98,7 @@ const existing = ({ id, ref, state }: OpenRequest, rank: number): Target => ({
   dueOn: "9999-12-31",
   basis: "",
   ground: undefined,
+  purpose: "",
 });
 
 const fresh = (entrant: Entrant, rank: number, random: Random): Target => ({
@@ -110,6 +112,7 @@ const fresh = (entrant: Entrant, rank: number, random: Random): Target => ({
   dueOn: entrant.dueOn,
   basis: entrant.basis,
   ground: entrant.ground,
+  purpose: entrant.purpose,
 });
 
 const repeat = (target: Target, entrant: Entrant): void => {
@@ -119,11 +122,12 @@ const repeat = (target: Target, entrant: Entrant): void => {
   target.dueOn = entrant.dueOn;
 };
 
-const receipt = ({ ref, receivedOn, dueOn, basis }: Target, source: string): LedgerEvent => ({
+const receipt = ({ ref, receivedOn, dueOn, basis, purpose }: Target, source: string): LedgerEvent => ({
   kind: "request.received",
   request: ref,
   received: receivedOn,
   due: dueOn,
   basis,
   source,
+  purpose,
 });

@@ -18,6 +18,28 @@ export const refuseRequest = (
   { by, reason }: { by: string; reason: RefusalReason },
 ): Promise<Decided> => end(ctx, ref, { state: "refused", decision: "refuse", by, reason });
 
+/** The same for several that are locked and may be refused, in the caller's transaction. */
+export const refuseRequests = async (
+  ctx: Context,
+  db: Kysely<StateDb>,
+  requests: readonly LockedRequest[],
+  { by, reason }: { by: string; reason: RefusalReason },
+): Promise<void> => {
+  if (requests.length === 0) return;
+  const now = ctx.clock.now();
+  const ids = requests.map(({ id }) => id);
+  await sql`update lethe.request set state = 'refused', reason = ${reason}, held_from = null, code = null, code_since = null,
+      detail = null, changed_at = ${now.toString()}
+    where id = any(${ids}::bigint[])`.execute(db);
+  await forgetSubjects(db, ids);
+  const name = decider(ctx, by);
+  await appendEntries(
+    db,
+    requests.map(({ ref }) => ({ kind: "request.refused", request: ref, by: name, reason })),
+    { at: now, run: null },
+  );
+};
+
 /** The person no longer wants it: ends the request and forgets whom it was about. */
 export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
   end(ctx, ref, { state: "withdrawn", decision: "withdraw", by });

@@ -23,6 +23,7 @@ export const refusalReasons = [
   "legal-obligation", // Art. 17(3)(b)
   "public-interest", // Art. 17(3)(b) to (d)
   "legal-claims", // Art. 17(3)(e)
+  "purpose-not-allowed", // the policy is for other purposes
 ] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 

@@ -5,7 +5,7 @@ import type { ColumnRole, Header } from "#intake/header.ts";
 import { normalise } from "#intake/normalise.ts";
 import type { RowCode } from "#intake/rejections.ts";
 import { dayIn } from "#lib/clock.ts";
-import { grounds, identifierKinds, type Ground, type Identifier } from "#records/request.ts";
+import { defaultPurpose, grounds, identifierKinds, type Ground, type Identifier } from "#records/request.ts";
 
 /** A request as it enters the register. Dates are ISO dates. */
 export type Entrant = {
@@ -13,6 +13,7 @@ export type Entrant = {
   readonly dueOn: string;
   readonly basis: string;
   readonly ground: Ground | undefined;
+  readonly purpose: string;
   /** At least one, no two the same. */
   readonly identifiers: readonly Identifier[];
 };
@@ -59,10 +60,19 @@ export const parseFields = (fields: Fields, controller: Controller, today: Tempo
   const ground = fields.ground?.trim().toLowerCase() ?? "";
   const known = grounds.find((candidate) => candidate === ground);
   if (ground !== "" && known === undefined) return refused("GROUND_INVALID");
+  const purpose = fields.purpose?.trim().toLowerCase() ?? "";
+  if (purpose !== "" && !/^[a-z][a-z0-9-]{0,39}$/.test(purpose)) return refused("PURPOSE_INVALID");
   const { due, basis } = dueDate(received, controller);
   return {
     ok: true,
-    entrant: { receivedOn: received.toString(), dueOn: due.toString(), basis, ground: known, identifiers },
+    entrant: {
+      receivedOn: received.toString(),
+      dueOn: due.toString(),
+      basis,
+      ground: known,
+      purpose: purpose === "" ? defaultPurpose : purpose,
+      identifiers,
+    },
   };
 };
 

@@ -8,7 +8,15 @@ import type { RequestCounts, RequestDetail } from "#records/request.ts";
 export type LedgerEvent =
   | { kind: "run.started"; job: string; tool: string; policies: Readonly<Record<string, string>> }
   | { kind: "run.finished"; outcome: RunOutcome; requests: RequestCounts }
-  | { kind: "request.received"; request: string; received: string; due: string; basis: string; source: string }
+  | {
+      kind: "request.received";
+      request: string;
+      received: string;
+      due: string;
+      basis: string;
+      source: string;
+      purpose: string;
+    }
   | { kind: "request.repeated"; request: string; received: string }
   | { kind: "request.verified"; request: string; by: string }
   | { kind: "request.approved"; request: string; by: string; plan: string; ground?: string | undefined }

@@ -86,6 +86,9 @@ export type Identifier = { readonly kind: IdentifierKind; readonly value: string
 export const grounds = ["a", "b", "c", "d", "e", "f"] as const;
 export type Ground = (typeof grounds)[number];
 
+/** What a request is for unless it says otherwise: the person wants to be forgotten. Policies may allow some purposes only. */
+export const defaultPurpose = "delete-user";
+
 /** Why a request is blocked, held or failed: places and counts, never values. Shown to people and written to reports. */
 export type RequestDetail = {
   readonly store?: string;

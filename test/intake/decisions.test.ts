@@ -51,6 +51,7 @@ describe("approving", () => {
     const ref = await add("a@example.com");
     expect(await approveRequests(t.context, [ref.toLowerCase(), ref], { by, planFor })).toEqual({
       approved: 1,
+      refused: [],
       plans: ["a".repeat(64)],
     });
     expect(await request(ref)).toMatchObject({
@@ -88,7 +89,7 @@ describe("approving", () => {
       { state: "withdrawn", n: 1 },
     ]);
     expect((await entries(two)).map(({ kind }) => kind)).toEqual(["request.received", "request.approved"]);
-    expect(await approveAll(t.context, { by, planFor })).toEqual({ approved: 0, plans: [] });
+    expect(await approveAll(t.context, { by, planFor })).toEqual({ approved: 0, refused: [], plans: [] });
   });
 
   test("one that cannot be approved approves none", async () => {

@@ -16,6 +16,8 @@ import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 export type TestContextOptions = {
   /** SQL that makes the store `shop`; without it there is no store. */
   readonly schema?: string;
+  /** Names a database that the schema is run in once, for all tests that begin with it. */
+  readonly template?: string;
   /** YAML of the policy for it. */
   readonly policy?: string;
   readonly config?: Partial<Pick<Config, "controller" | "schedule" | "warnDays">>;
@@ -55,7 +57,10 @@ const berlin: Config["controller"] = {
 export const testContext = async (options: TestContextOptions = {}): Promise<TestContext> => {
   const directory = await mkdtemp(join(tmpdir(), "lethe-context-"));
   const paths = await generateKeys(join(directory, "keys"));
-  const [state, store] = await Promise.all([stateDatabase(), createDatabase(options.schema ?? "")]);
+  const [state, store] = await Promise.all([
+    stateDatabase(),
+    createDatabase(options.schema ?? "", options.template === undefined ? {} : { template: options.template }),
+  ]);
   const policyFile = join(directory, "policy.yaml");
   if (options.policy !== undefined) await writeFile(policyFile, options.policy);
   const config = configFor(directory, options, { state: state.url, store: store.url, policy: policyFile, keys: paths });
