@@ -139,6 +139,7 @@ const configOf = (file: string, written: Written): Config => {
       keepDays: backup.keep_days,
     })),
     reports: { directory: absolute(written.reports.directory) },
+    export: written.export && { ...written.export, directory: absolute(written.export.directory) },
     schedule: Object.fromEntries(
       Object.entries(schedule).filter((entry): entry is [string, string] => entry[1] !== undefined),
     ),

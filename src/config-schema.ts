@@ -2,6 +2,7 @@ import Holidays from "date-holidays";
 import { validate as validCron } from "node-cron";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { recipientMistake } from "#lib/age-recipient.ts";
 
 const text = z.string().min(1);
 
@@ -120,6 +121,13 @@ const schedule = z
   })
   .default({ nightly: "0 2 * * *" });
 
+const recipient = z.string().superRefine((key, found) => {
+  const message = recipientMistake(key);
+  if (message !== undefined) found.addIssue({ code: "custom", message });
+});
+
+const exports = z.strictObject({ directory: text.default("exports"), recipients: z.array(recipient).min(1) });
+
 /** `lethe.yaml` as people write it, after `${LETHE_…}` has been filled in. */
 export const configSchema = z.strictObject({
   controller,
@@ -129,6 +137,7 @@ export const configSchema = z.strictObject({
     .refine((stores) => Object.keys(stores).length > 0, "name at least one store"),
   backups: z.record(name("a backup repository's name"), backup).default({}),
   reports: z.strictObject({ directory: text.default("reports/out") }).default({ directory: "reports/out" }),
+  export: exports.optional(),
   schedule,
   keys: z
     .strictObject({ signing: text.default("keys/signing.pem"), pseudonym: text.default("keys/pseudonym.key") })

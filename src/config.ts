@@ -9,6 +9,8 @@ export type Config = {
   readonly stores: readonly StoreConfig[];
   readonly backups: readonly BackupConfig[];
   readonly reports: { readonly directory: string };
+  /** Undefined: nothing is exported before it is erased. */
+  readonly export: ExportConfig | undefined;
   /** Cron expressions by job name, in the controller's time zone. */
   readonly schedule: Readonly<Record<string, string>>;
   readonly keys: { readonly signing: string; readonly pseudonym: string };
@@ -50,4 +52,11 @@ export type BackupConfig = {
   /** Absolute path. */
   readonly path: string;
   readonly keepDays: number;
+};
+
+export type ExportConfig = {
+  /** Absolute path. */
+  readonly directory: string;
+  /** X25519 public keys of age (`age1…`): whoever holds the private half of one of them can read every export. */
+  readonly recipients: readonly string[];
 };

@@ -12,6 +12,8 @@ import { nextClaims, stopBlocked, stopRequests, valuesOf, type Claimed } from "#
 import { executeBatch } from "#execute/execute-batch.ts";
 import { failureOf, type Failure } from "#execute/failure.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
+import { publishExports } from "#export/publish-exports.ts";
+import { writeExports } from "#export/write-exports.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import type { ScopeSubject } from "#scope/derive.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
@@ -150,7 +152,9 @@ const attemptBatch = async (
       const refs = subjects.map(({ ref }) => ref);
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
+      const exported = await writeExports(ctx, session, shape);
       phase = "freezing";
+      await publishExports(ctx, run, exported);
       const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
       if (decided.length > 0) return { kind: "stopped", requests: new Set(decided), blocked: [] };
       phase = "changing";

@@ -11,6 +11,7 @@ import { collectBatch } from "#execute/collect.ts";
 import { assureGuards } from "#execute/guards.ts";
 import * as claims from "#execute/claims.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { clearPartialExports } from "#export/directory.ts";
 import { currentShape } from "#forecast.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
@@ -169,6 +170,7 @@ const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
   for (const id of await unsettledBatches(ctx, store.name)) {
     if (!(await collectBatch(ctx, run, store, id))) await abandonBatch(ctx, id);
   }
+  await clearPartialExports(ctx, store.name);
 };
 
 const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {

@@ -61,6 +61,11 @@ export const showText = (view: RequestView): string => {
           .map(([name, value]) => `${name} ${typeof value === "object" ? value.join(", ") : value}`)
           .join(", "),
     ],
+    // Not in a table, which a narrow terminal would cut: a digest is for comparing.
+    ...view.exports.flatMap(({ file, rows, at, sha256 }): [string, string][] => [
+      ["exported", `${file}, ${rows} rows, ${at}`],
+      ["sha256", sha256],
+    ]),
     ["erased", view.erasedAt],
     ["backups clear", view.backupsClearOn],
     ["completed", view.completedAt],

@@ -56,6 +56,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`alter table lethe.request_identifier alter column value set statistics 0`,
     sql`alter table lethe.subject_identifier alter column value set statistics 0`,
     sql`alter table lethe.subject alter column key set statistics 0`,
+    sql`create table lethe.export (
+      request_id bigint not null references lethe.request, store text not null, sha256 text not null, bytes bigint not null,
+      rows bigint not null, recipients text[] not null, exported_at timestamptz not null,
+      run_id text not null references lethe.run, primary key (request_id, store))`,
     sql`create table lethe.disposition (
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
       treatment text not null, rows bigint not null, spared bigint not null, basis text,

@@ -17,6 +17,7 @@ export type StateDb = {
   "lethe.subject_identifier": SubjectIdentifierTable;
   "lethe.plan": PlanTable;
   "lethe.batch": BatchTable;
+  "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
   "lethe.remedy": RemedyTable;
   "lethe.stay": StayTable;
@@ -128,6 +129,20 @@ export type BatchTable = {
   /** `frozen`: saved, not known to be done; `committed`: the store's journal was read back; `abandoned`: planned again. */
   state: "frozen" | "committed" | "abandoned";
   requests: number;
+};
+
+/** The encrypted copy of a subject's rows that was finished before the batch was frozen: a file that is there as described. */
+export type ExportTable = {
+  request_id: number;
+  store: string;
+  /** Of the encrypted file, as are the bytes. */
+  sha256: string;
+  bytes: number;
+  rows: number;
+  /** SHA-256 of each public key that it was encrypted to, sorted. */
+  recipients: string[];
+  exported_at: string;
+  run_id: string;
 };
 
 export type DispositionTable = {

@@ -41,6 +41,9 @@ stores:
 # backups:
 #   nightly-dumps: { kind: directory, store: ${store}, path: backups, keep_days: 30 }
 
+# Encrypted copies of what is erased, to the public key of whoever may read them (age-keygen makes one).
+# export: { directory: exports, recipients: [age1…] }
+
 reports: { directory: reports/out }
 schedule: { nightly: '0 2 * * *' }
 keys: { signing: keys/signing.pem, pseudonym: keys/pseudonym.key }

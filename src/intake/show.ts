@@ -2,6 +2,7 @@ import type { Context } from "#context.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
+import { exportFile } from "#records/export.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
 
 export type RequestView = {
@@ -22,6 +23,17 @@ export type RequestView = {
   readonly erasedAt: string | null;
   readonly completedAt: string | null;
   readonly backupsClearOn: string | null;
+  /** The encrypted copies of the person's rows that were finished before anything changed, store by store. */
+  readonly exports: readonly {
+    readonly store: string;
+    readonly file: string;
+    readonly sha256: string;
+    readonly bytes: number;
+    readonly rows: number;
+    readonly at: string;
+    /** SHA-256 of each public key that can open it, sorted. */
+    readonly recipients: readonly string[];
+  }[];
   /** What became of the records, table by table. */
   readonly dispositions: readonly {
     readonly store: string;
@@ -42,6 +54,12 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
     const ref = parseReference(reference);
     const row = await db.selectFrom("lethe.request").selectAll().where("ref", "=", ref).executeTakeFirst();
     if (row === undefined) throw unknownRequest(ref);
+    const exported = await db
+      .selectFrom("lethe.export")
+      .select(["store", "sha256", "bytes", "rows", "exported_at as at", "recipients"])
+      .where("request_id", "=", row.id)
+      .orderBy("store")
+      .execute();
     const dispositions = await db
       .selectFrom("lethe.disposition")
       .select(["store", "table_name as table", "treatment", "rows", "spared", "basis", "until_last as until"])
@@ -75,6 +93,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       erasedAt: row.erased_at,
       completedAt: row.completed_at,
       backupsClearOn: row.backups_clear_on,
+      exports: exported.map(({ store, ...rest }) => ({ store, file: exportFile(ref, store), ...rest })),
       dispositions,
       history: entries.map(({ index, kind, body }) => ({ index, kind, at: (JSON.parse(body) as { at: string }).at })),
     };

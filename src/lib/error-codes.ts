@@ -61,6 +61,7 @@ const exits = {
   BACKUPS_UNREADABLE: 1,
   LEDGER_CORRUPT: 1,
   REPORT_UNWRITABLE: 1,
+  EXPORT_UNWRITABLE: 1,
   INTERNAL: 1,
 
   // evidence

@@ -5,6 +5,7 @@
 export const faultPoints = [
   "after-import-row-batch",
   "after-subjects-located",
+  "after-export-written",
   "after-plan-frozen",
   "before-batch-commit",
   "after-batch-commit",

@@ -27,6 +27,7 @@ export type LedgerEvent =
   | { kind: "request.blocked"; request: string; code: string; detail: RequestDetail }
   | { kind: "request.unblocked"; request: string }
   | { kind: "request.reapproval"; request: string; code: string }
+  | { kind: "request.exported"; request: string; store: string; sha256: string; bytes: number; rows: number }
   | { kind: "request.erasing"; request: string; store: string; plan: string }
   | { kind: "request.scheduled"; request: string; store: string; for: string }
   | { kind: "request.reopened"; request: string; store: string; code: string }

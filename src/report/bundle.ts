@@ -11,10 +11,11 @@ import { signCheckpoint } from "#ledger/sign-checkpoint.ts";
 import { writeCheckpoint, type SignedCheckpoint } from "#ledger/write-checkpoint.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
+import { freshDirectory, syncDirectory } from "#lib/files.ts";
 import { toolVersion } from "#lib/version.ts";
 import { beginSnapshot, collect } from "#report/collect.ts";
 import { all, type Snapshot } from "#report/cursor.ts";
-import { freshDirectory, onFiles, syncDirectory, writeReportFiles } from "#report/report-files.ts";
+import { onFiles, writeReportFiles } from "#report/report-files.ts";
 import type { Scope } from "#report/scope.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 

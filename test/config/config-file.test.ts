@@ -179,6 +179,50 @@ describe("loadConfig", () => {
     expect(error.hint).not.toBe("");
   });
 
+  describe("export", () => {
+    const recipient = "age1mgm4ds88vzzqja20ghy3pqkjls5wf6wd6k5r4rjx4vvw6k02ua8qqz40c3";
+    const identity = "AGE-SECRET-KEY-1CF6N5RHTEDNFCCA9UMJGZV5VQY4R80EACN8JVM86HVN0H3Y4E47SEAHG34";
+    const withRecipients = (...recipients: string[]): string =>
+      `${whole}export:\n  recipients:\n${recipients.map((one) => `    - ${one}\n`).join("")}`;
+
+    it("is off unless it is there; its directory lies beside the configuration", async () => {
+      expect((await load(whole)).export).toBeUndefined();
+      expect((await load(withRecipients(recipient))).export).toEqual({
+        directory: join(dirname(file), "exports"),
+        recipients: [recipient],
+      });
+      const elsewhere = withRecipients(recipient).replace("export:\n", "export:\n  directory: /srv/exports\n");
+      expect((await load(elsewhere)).export?.directory).toBe("/srv/exports");
+    });
+
+    it.each([
+      ["a private key", identity, "this is a private key"],
+      ["a private key in small letters", identity.toLowerCase(), "this is a private key"],
+      ["a key of another kind", `age1pq1${"q".repeat(80)}`, "expected an X25519 public key of age"],
+      [
+        "a key of OpenSSH",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHsKLqeplhpW+uObz5dvMgjz1OxfM",
+        "expected an X25519 public key",
+      ],
+      ["a key with a wrong letter", recipient.replace("mgm", "mgn"), "the checksum of this public key does not fit"],
+      ["a key that lost a letter", recipient.slice(0, -1), "expected an X25519 public key of age"],
+      ["nothing at all", "''", "expected an X25519 public key of age"],
+    ])("refuses %s for a recipient, at its place and without quoting it", async (_, wrong, expected) => {
+      const error = await failure(withRecipients(recipient, wrong));
+      expect(error.code).toBe("CONFIG_INVALID");
+      expect(error.message).toContain(`export.recipients.1: ${expected}`);
+      expect(error.place).toEqual({ file, line: 17, column: 7 });
+      if (wrong.length > 2) expect(`${error.message} ${error.hint}`).not.toContain(wrong.slice(0, 20));
+    });
+
+    it("refuses to encrypt to nobody", async () => {
+      const error = await failure(`${whole}export: { recipients: [] }\n`);
+      expect(error.message).toBe("export.recipients: must not be empty");
+      expect(error.place).toEqual({ file, line: 14, column: 23 });
+      expect((await failure(`${whole}export: {}\n`)).message).toBe("export: missing key `recipients`");
+    });
+  });
+
   it("refuses a file that is empty, or not text", async () => {
     expect((await failure("")).code).toBe("CONFIG_INVALID");
     expect((await failure(Uint8Array.of(0xff, 0xfe, 0x61))).message).toContain("UTF-8");

@@ -94,6 +94,7 @@ const stateQueries: Readonly<Record<string, string>> = {
     from lethe.subject s join lethe.request r on r.id = s.request_id`,
   subject_identifier: `select ref, store, kind, value
     from lethe.subject_identifier i join lethe.request r on r.id = i.request_id`,
+  export: `select ref, store, x.rows, recipients from lethe.export x join lethe.request r on r.id = x.request_id`,
   disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last
     from lethe.disposition d join lethe.request r on r.id = d.request_id`,
   conserved: `select store, table_name, measure, period, sum(before) as before, sum(after) as after

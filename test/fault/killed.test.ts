@@ -14,6 +14,7 @@ test("an undisturbed night does everything that a crash can leave half done", ()
   const lines = (place: string): number => scaffold.reference.get(place)?.length ?? 0;
   expect({
     erased: lines("ledger request.erased"),
+    exported: lines("ledger request.exported"),
     completed: lines("ledger request.completed"),
     blocked: lines("ledger request.blocked"),
     failed: lines("ledger request.failed"),
@@ -24,6 +25,7 @@ test("an undisturbed night does everything that a crash can leave half done", ()
     copied: lines("shop.customer_audit"),
   }).toEqual({
     erased: 23,
+    exported: 29,
     completed: 5,
     blocked: 1,
     failed: 1,

@@ -10,6 +10,7 @@ type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
  * - `run.started`, `run.finished`: one each for a run; the counts of the last one must be the same;
  * - `plan.frozen`, `batch.committed`: a batch that died is planned again, and what is left is divided anew: the sums count;
  * - `backup.inventory`, `analytics.measured`, `analytics.conserved`: every run looks anew: the last look counts;
+ * - `request.exported`: a request that is planned again is exported again: the last one counts, and `oddities` compares it with its file;
  * - `backup.exception`: told again as long as it lasts;
  * - `suppression.destroyed`: each run tells its part: the sums count.
  */
@@ -23,6 +24,7 @@ export const ledgerLines = async (
     lines.set(kind, [...(lines.get(kind) ?? []), withNames(JSON.stringify(line), names)]);
   };
   const last = new Map<string, unknown>();
+  const exported = new Map<string, unknown>();
   const sums = new Map<string, number>();
   const sum = (key: string, value: number): void => void sums.set(key, (sums.get(key) ?? 0) + value);
   for (const { body } of rows) {
@@ -59,6 +61,13 @@ export const ledgerLines = async (
       case "suppression.destroyed":
         sum(`suppression.destroyed ${event.store}`, event.entries);
         break;
+      case "request.exported":
+        exported.set(`${event.request} ${event.store}`, {
+          request: event.request,
+          store: event.store,
+          rows: event.rows,
+        });
+        break;
       case "request.erasing":
         add(event.kind, { request: event.request, store: event.store });
         break;
@@ -94,6 +103,7 @@ export const ledgerLines = async (
         break;
     }
   }
+  for (const value of exported.values()) add("request.exported", value);
   for (const [key, value] of last) add(key, value);
   for (const [key, value] of sums) add(key, value);
   for (const [kind, unsorted] of lines) lines.set(kind, unsorted.toSorted());

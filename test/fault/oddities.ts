@@ -1,6 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
+import { sha256Hex } from "#lib/canonical.ts";
 import { query, type Scene } from "#test/fault/scene.ts";
 
 type Report = {
@@ -18,10 +19,41 @@ export const oddities = async (scene: Scene): Promise<string[]> => {
     const rows = await query<object>(scene.urls.state, text);
     if (rows.length > 0) found.push(`${sentence}: ${JSON.stringify(rows)}`);
   }
-  return [...found, ...(await bundleOddities(scene))];
+  return [...found, ...(await exportOddities(scene)), ...(await bundleOddities(scene))];
+};
+
+/** Every export on record is a file as described, every file is on record, and nothing unfinished is left. */
+const exportOddities = async (scene: Scene): Promise<string[]> => {
+  const directory = join(scene.directory, "exports");
+  const claims = await query<{ name: string; sha256: string; bytes: string }>(
+    scene.urls.state,
+    `select ref || '.' || store || '.jsonl.age' as name, sha256, bytes from lethe.export x
+     join lethe.request r on r.id = x.request_id`,
+  );
+  const found: string[] = [];
+  for (const { name, sha256, bytes } of claims) {
+    const file = await readFile(join(directory, name)).catch(() => undefined);
+    if (file === undefined) found.push(`the export ${name} is on record and not there`);
+    else if (file.length !== Number(bytes) || sha256Hex(file) !== sha256)
+      found.push(`the export ${name} is not the one on record`);
+  }
+  const recorded = new Set(claims.map(({ name }) => name));
+  const strangers = (await readdir(directory).catch(() => [])).filter((name) => !recorded.has(name));
+  if (strangers.length > 0) found.push(`beside the exports on record there is ${strangers.join(", ")}`);
+  return found;
 };
 
 const rules: Readonly<Record<string, string>> = {
+  "a request was begun in a store before its export": `
+    select e.request_ref, e.body::jsonb ->> 'store' as store from lethe.ledger_entry e
+    join lethe.run r on r.id = e.run_id and r.started_at > '2026-10-28'
+    where e.kind = 'request.erasing' and not exists (select from lethe.ledger_entry x where x.kind = 'request.exported'
+      and x.request_ref = e.request_ref and x.body::jsonb ->> 'store' = e.body::jsonb ->> 'store' and x.index < e.index)`,
+  "a batch changed somebody who has no export": `
+    select r.ref, s.store from lethe.subject s join lethe.request r on r.id = s.request_id
+    join lethe.batch b on b.id = s.batch_id join lethe.run n on n.id = b.run_id and n.started_at > '2026-10-28'
+    where s.state = 'executed' and not exists (
+      select from lethe.export x where x.request_id = s.request_id and x.store = s.store)`,
   "a request is on record as erased other than once": `
     select r.ref, r.state, count(e.index) from lethe.request r
     left join lethe.ledger_entry e on e.request_ref = r.ref and e.kind = 'request.erased'

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import pg from "pg";
 import { Temporal } from "temporal-polyfill";
 import { stringify } from "yaml";
@@ -29,6 +30,8 @@ export type Stage = {
   readonly directory: string;
   readonly names: Names;
   readonly publicKey: string;
+  /** To whom the exports are encrypted. */
+  readonly recipient: string;
 };
 
 export type Scene = {
@@ -61,12 +64,14 @@ export const setStage = async (urlOf: UrlOf, size: Size = small): Promise<Stage>
   await query(urls.crm, crmSql);
   await writeFile(join(directory, "shop.yaml"), company.shopPolicy);
   await writeFile(join(directory, "crm.yaml"), company.crmPolicy);
-  const configFile = await writeConfig(directory, urls, size.batch);
+  // Nobody exported anything then: every export on record is one of the night that is watched.
+  const configFile = await writeConfig(directory, urls, { batch: size.batch });
+  const recipient = await identityToRecipient(await generateX25519Identity());
   await writeFile(join(directory, "earlier.csv"), earlierCsv);
   await writeFile(join(directory, "requests.csv"), requestsCsv);
   await writeBackups(join(directory, "backups"), 36);
   await wholeNight({ configFile, now: company.earlierNight, requests: join(directory, "earlier.csv") });
-  return { urlOf, size, directory, names, publicKey: await readFile(keys.public, "utf8") };
+  return { urlOf, size, directory, names, recipient, publicKey: await readFile(keys.public, "utf8") };
 };
 
 export const clearStage = async ({ urlOf, directory, names }: Stage): Promise<void> => {
@@ -86,7 +91,7 @@ export const openScene = async (stage: Stage): Promise<Scene> => {
     await copyFile(join(stage.directory, "keys", name), join(directory, "keys", name));
   for (const name of ["shop.yaml", "crm.yaml", "requests.csv"])
     await copyFile(join(stage.directory, name), join(directory, name));
-  const configFile = await writeConfig(directory, urls, stage.size.batch);
+  const configFile = await writeConfig(directory, urls, settingsOf(stage));
   const backups = join(directory, "backups");
   await writeBackups(backups, 0);
   const requests = join(directory, "requests.csv");
@@ -110,7 +115,7 @@ export const openScene = async (stage: Stage): Promise<Scene> => {
 /** After the server was started again, on another port. */
 export const moveScene = async (stage: Stage, scene: Scene): Promise<void> => {
   scene.urls = urlsOf(stage.urlOf, scene.names);
-  await writeConfig(scene.directory, scene.urls, stage.size.batch);
+  await writeConfig(scene.directory, scene.urls, settingsOf(stage));
 };
 
 const freshNames = (): Names => {
@@ -124,7 +129,11 @@ const urlsOf = (urlOf: UrlOf, { state, shop, crm }: Names): Names => ({
   crm: urlOf(crm),
 });
 
-const writeConfig = async (directory: string, urls: Names, batch: number): Promise<string> => {
+type Settings = { readonly batch: number; readonly recipient?: string };
+
+const settingsOf = ({ size, recipient }: Stage): Settings => ({ batch: size.batch, recipient });
+
+const writeConfig = async (directory: string, urls: Names, { batch, recipient }: Settings): Promise<string> => {
   const store = (url: string, policy: string) => ({ url, policy, batch, lock_timeout: "PT1M" });
   const file = join(directory, "lethe.yaml");
   const config = {
@@ -135,6 +144,7 @@ const writeConfig = async (directory: string, urls: Names, batch: number): Promi
       nightly: { kind: "directory", store: "shop", path: "backups" },
     },
     reports: { directory: "reports" },
+    ...(recipient === undefined ? {} : { export: { directory: "exports", recipients: [recipient] } }),
   };
   await writeFile(file, stringify(config), { mode: 0o600 });
   return file;

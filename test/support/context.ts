@@ -21,6 +21,8 @@ export type TestContextOptions = {
   /** YAML of the policy for it. */
   readonly policy?: string;
   readonly config?: Partial<Pick<Config, "controller" | "schedule" | "warnDays">>;
+  /** Public keys: then everybody is exported to `exports/` before being erased. */
+  readonly recipients?: readonly string[];
   readonly store?: Partial<Omit<StoreConfig, "name" | "location" | "policy">>;
   /** Paths are given relative to the test's directory. */
   readonly backups?: readonly BackupConfig[];
@@ -146,6 +148,7 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
         ],
   backups: (options.backups ?? []).map((backup) => ({ ...backup, path: join(directory, backup.path) })),
   reports: { directory: join(directory, "reports") },
+  export: options.recipients && { directory: join(directory, "exports"), recipients: options.recipients },
   keys: { signing: places.keys.signing, pseudonym: places.keys.pseudonym },
 });
 
