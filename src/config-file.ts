@@ -81,6 +81,7 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
         meant === undefined ? `use one of: ${Object.keys(written.stores).join(", ")}` : `did you mean \`${meant}\`?`,
     });
   }
+  mistakes.push(...exportMistakes(written, places));
   const taken = new Set([identity(written.state)]);
   for (const [name, store] of Object.entries(written.stores)) {
     const key = identity(store);
@@ -94,6 +95,19 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
     taken.add(key);
   }
   return mistakes;
+};
+
+/** Every file in a directory of backups is a set, and sets are purged. */
+const exportMistakes = (written: Written, places: Places): Mistake[] => {
+  if (written.export === undefined) return [];
+  const directory = path.resolve(written.export.directory);
+  return Object.entries(written.backups)
+    .filter(([, backup]) => !path.relative(path.resolve(backup.path), directory).startsWith(".."))
+    .map(([name]) => ({
+      place: places.valuePlaceOf(["export", "directory"]),
+      what: `export.directory: this is in the directory of backups.${name}, whose files are purged`,
+      hint: "name a directory of its own",
+    }));
 };
 
 type WrittenPlace = { readonly url?: string | undefined; readonly embedded?: string | undefined };

@@ -215,6 +215,19 @@ describe("loadConfig", () => {
       if (wrong.length > 2) expect(`${error.message} ${error.hint}`).not.toContain(wrong.slice(0, 20));
     });
 
+    it.each(["backups", "./backups/exports", "."])(
+      "refuses the directory %s where backups are purged",
+      async (directory) => {
+        const text = withRecipients(recipient).replace("export:\n", `export:\n  directory: ${directory}\n`);
+        const loaded = load(directory === "." ? text.replace("path: backups", "path: ../") : text);
+        await expect(loaded).rejects.toMatchObject({
+          code: "CONFIG_INVALID",
+          message: "export.directory: this is in the directory of backups.nightly-dumps, whose files are purged",
+          place: { file, line: 15, column: 14 },
+        });
+      },
+    );
+
     it("refuses to encrypt to nobody", async () => {
       const error = await failure(`${whole}export: { recipients: [] }\n`);
       expect(error.message).toBe("export.recipients: must not be empty");

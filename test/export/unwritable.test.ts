@@ -121,6 +121,8 @@ test("a disk that fills up or is read-only ends the erasing where the exports en
         .map((ref) => `${ref}.shop.jsonl.age`)
         .toSorted(),
     );
+    // Half of an export would only take room.
+    expect((await readdir(exports)).toSorted()).toEqual(await recorded());
     mount("remount,size=8m,ro");
     const readOnly = { ...unwritable, message: `no export can be written to ${exports}: it is read-only` };
     await expect(night.nightly()).rejects.toMatchObject(readOnly);
