@@ -153,6 +153,7 @@ const attemptBatch = async (
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
       const exported = await writeExports(ctx, session, shape);
+      // From here on nobody's rows are read: what fails is no subject's fault.
       phase = "freezing";
       await publishExports(ctx, run, exported);
       const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });

@@ -1,26 +1,39 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import { freshDirectory, refusalOf, syncDirectory } from "#lib/files.ts";
+import type { Random } from "#lib/random.ts";
 
 const mode = 0o700;
 
 /**
  * Where a store's exports lie until all of a batch are finished: inside the directory of exports, so that a rename publishes them.
- * A directory of its own, so that what a crash left is found without a look at the exports of all the years before. Whoever works on
- * the store has its lock, so nobody else writes there.
+ * A directory of its own, so that what a crash left is found without a look at the exports of all the years before.
  */
-export const partialDirectory = (directory: string, store: string): string => join(directory, `.${store}.partial`);
+const partialDirectory = (directory: string, store: string): string => join(directory, `.${store}.partial`);
 
-/** Makes both directories, for this user alone, and removes what an attempt before this one left. */
-export const openDirectory = (directory: string, store: string): Promise<void> =>
+/**
+ * Makes the directory, for this user alone, and in it an empty one for this attempt, with a name that no other attempt has: whoever
+ * still believes to be working on the store does not find what was theirs. What attempts before left is removed.
+ */
+export const openDirectory = (directory: string, store: string, random: Random): Promise<string> =>
   onExportFiles(directory, async () => {
     const first = await mkdir(directory, { recursive: true, mode });
-    await freshDirectory(partialDirectory(directory, store), mode);
-    if (first === undefined) return;
+    const partial = partialDirectory(directory, store);
+    await freshDirectory(partial, mode);
+    const attempt = join(partial, Buffer.from(random(8)).toString("hex"));
+    await mkdir(attempt, { mode });
+    if (first === undefined) return attempt;
     for (let made = directory; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+    return attempt;
   });
+
+/** Removes what is left of one attempt, and nobody else's. */
+export const closeDirectory = async (directory: string, store: string, partial: string): Promise<void> => {
+  await rm(partial, { recursive: true, force: true });
+  await rmdir(partialDirectory(directory, store)).catch(() => undefined);
+};
 
 /** Removes what a run that died had not finished. Throws `EXPORT_UNWRITABLE`. */
 export const clearPartialExports = async ({ config }: Pick<Context, "config">, store: string): Promise<void> => {

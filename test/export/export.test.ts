@@ -2,8 +2,14 @@ import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { showText } from "#cli/request-text.ts";
+import type { Store } from "#context.ts";
+import { inTransaction, withStoreSession } from "#execute/store-session.ts";
+import { publishExports } from "#export/publish-exports.ts";
+import { writeExports } from "#export/write-exports.ts";
+import { currentShape } from "#forecast.ts";
 import { showRequest } from "#intake/show.ts";
 import { sha256Hex } from "#lib/canonical.ts";
+import { createScopeTables, deriveScopes } from "#scope/derive.ts";
 import { decrypt, makePerson, readExport, type ExportLines, type Person } from "#test/export/read-export.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
 
@@ -217,4 +223,31 @@ test("a person who is blocked is not exported", async () => {
   const [ann = ""] = await night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
   expect(await night.nightly()).toMatchObject({ requests: { done: 1, blocked: 1 } });
   expect(await readdir(join(night.directory, "exports"))).toEqual([`${ann}.shop.jsonl.age`]);
+});
+
+test("a run that another one has overtaken takes nothing off the record and changes no file", async () => {
+  await open({ schema: shop, tables });
+  const [ann = ""] = await night.ask({ email: "ann@shop.example" });
+  const { context } = night;
+  const [store] = context.stores as [Store];
+  const [asked] = await night.state.query<{ id: number }>("select id from lethe.request");
+  // It has finished its exports and lost the store's lock when the other one begins.
+  const sleepy = await withStoreSession(store, async (session) => {
+    const { shape } = await currentShape(session);
+    await createScopeTables(session.db, shape);
+    return inTransaction(session, "read-write", async () => {
+      await deriveScopes(session.client, session.db, shape, [
+        { request: asked?.id ?? 0, ref: ann, key: "1", pattern: null },
+      ]);
+      return writeExports(context, session, shape);
+    });
+  });
+  expect(sleepy?.exports).toMatchObject([{ ref: ann, rows: 5 }]);
+  await night.erase();
+  const recorded = () => night.state.query("select sha256, bytes, rows from lethe.export");
+  const before = await recorded();
+  const run = { id: "20261102T020000Z-AAAAAA", job: "erase", startedAt: context.clock.now() };
+  await expect(publishExports(context, run, sleepy)).rejects.toMatchObject({ code: "RUN_STOPPED" });
+  expect(await recorded()).toEqual(before);
+  expect(before).toMatchObject([{ sha256: sha256Hex(await readFile(fileOf(ann))) }]);
 });

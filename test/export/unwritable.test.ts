@@ -141,7 +141,7 @@ test("a disk that fills up or is read-only ends the erasing where the exports en
 });
 
 test("what a run that died had not finished is removed by the next, whether or not it exports anything", async () => {
-  const partial = join(exports, ".shop.partial");
+  const partial = join(exports, ".shop.partial", "0011223344556677");
   await mkdir(partial, { recursive: true });
   await writeFile(join(partial, "R-AAAA-BBBB-CCCC.shop.jsonl.age"), "age-encryption.org/v1\n");
   await writeFile(join(exports, "notes.txt"), "mine");
