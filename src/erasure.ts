@@ -152,7 +152,8 @@ const attemptBatch = async (
       const refs = subjects.map(({ ref }) => ref);
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
-      const exported = await writeExports(ctx, session, shape);
+      // A mark takes nothing away: what is exported is exported before it goes.
+      const exported = shape.stage === "soft" ? undefined : await writeExports(ctx, session, shape);
       // From here on nobody's rows are read: what fails is no subject's fault.
       phase = "freezing";
       await publishExports(ctx, run, exported);

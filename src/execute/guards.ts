@@ -14,8 +14,9 @@ const trigger = "lethe_refuse";
 export const assureGuards = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
   const wanted = Map.groupBy(shape.deletion.refuse, ({ table }) => table);
-  const armed = await sql<{ table: string; call: string }>`
-    select t.tgrelid::regclass::text as "table", t.tgfoid::regproc::text as call from pg_trigger t
+  const armed = await sql<{ call: string }>`
+    select format('%I.%I', n.nspname, p.proname) as call
+    from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
     where t.tgname = ${trigger} and t.tgparentid = 0`.execute(db);
   const calls = new Set(armed.rows.map(({ call }) => call));
   for (const { call } of armed.rows) {

@@ -20,7 +20,8 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
 
   const copiedInto = new Set(
     [...catalog.tables.values()].flatMap((table) =>
-      (policy.tables[table.name]?.treatment ?? "keep") === "keep"
+      // Of a table that is kept only the root's rows may change: by a mark.
+      (policy.tables[table.name]?.treatment ?? "keep") === "keep" && table.name !== policy.subject.table
         ? []
         : table.triggers.flatMap((trigger) => trigger.writesTo),
     ),

@@ -1,0 +1,250 @@
+import { mkdir, readdir } from "node:fs/promises";
+import { createHmac } from "node:crypto";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { closePool, openPool } from "#db/pool.ts";
+import { addRequest } from "#intake/requests.ts";
+import { writeNights } from "#test/backups/repository-files.ts";
+import { formerCustomer, julia, openCompany, type Company } from "#test/conformance/company.ts";
+import { decrypt, makePerson } from "#test/export/read-export.ts";
+
+describe("000 Juicyway, a former customer who asked on a night with backups", () => {
+  let company: Company;
+  let id: number;
+  let ref: string;
+  let before: unknown;
+  const amounts = () =>
+    company.store.query(`select 'invoices' as t, count(*) as n, sum(total) as sum from invoices
+      union all select 'payments', count(*), sum(amount) from payments
+      union all select 'credit_notes', count(*), sum(amount) from credit_notes
+      union all select 'allocations', count(*), sum(amount) from credit_note_allocations order by 1`);
+
+  beforeAll(async () => {
+    company = await openCompany("juicyway", {
+      backups: [{ name: "nightly", kind: "directory", store: "shop", path: "backups", keepDays: 30 }],
+    });
+    await mkdir(join(company.directory, "backups"));
+    await writeNights(join(company.directory, "backups"), 40, "2026-11-02");
+    id = await formerCustomer(company);
+    const living = await company.add("customers", { email: "living@example.org" });
+    for (let count = 0; count < 6; count += 1) await company.add("analytics_events", { customer_id: living });
+    before = await amounts();
+    [ref = ""] = await company.ask(julia);
+    await company.nightly();
+  });
+  afterAll(() => company.dispose());
+
+  test("000: customer profile information, saved payment methods and billing addresses are removed", async () => {
+    expect(
+      await company.store.query(`select first_name, phone, birth_date, company from customers where id = ${id}`),
+    ).toEqual([{ first_name: "Erased", phone: null, birth_date: null, company: null }]);
+    expect(await company.rows("payment_methods")).toBe(0);
+    expect(await company.rows("addresses")).toBe(0);
+  });
+
+  test("000: transaction history references and subscription associations are removed, and a planted canary is nowhere", async () => {
+    expect(await company.rows("subscriptions")).toBe(0);
+    expect(await company.rows("invoices", "subscription_id is not null")).toBe(0);
+    expect(await company.rows("devices", "customer_id is not null or subscription_id is not null")).toBe(0);
+    expect(await company.holds("canary")).toEqual([]);
+  });
+
+  test("000: transaction records themselves are preserved: every row and every amount", async () => {
+    expect(await amounts()).toEqual(before);
+  });
+
+  test("000: customer data is immediately removed from active systems", async () => {
+    const [request] = await company.requests(ref);
+    expect(request).toMatchObject({ state: "erased", code: null });
+  });
+
+  test("000: backups are retained for 30 days, and until the last of them is gone an erased person can be recognised in a restore", async () => {
+    expect(await company.state.query("select backups_clear_on from lethe.request")).toEqual([
+      { backups_clear_on: "2026-12-02" },
+    ]);
+    expect((await readdir(join(company.directory, "backups"))).toSorted()[0]).toContain("2026-10-04");
+    const mac = createHmac("sha256", company.context.keys.pseudonym).update(`email:${julia.email}`).digest();
+    const known = await company.state.query("select expires_on from lethe.suppression where mac = $1", [mac]);
+    expect(known).toEqual([{ expires_on: "2026-12-02" }]);
+  });
+
+  test("000: transaction records are maintained in compliance with financial regulations: basis and last day of each", async () => {
+    const kept = await company.state.query(
+      "select table_name, basis, until_last from lethe.disposition where treatment = 'retain' and table_name in ('invoices', 'payments') order by 1",
+    );
+    const basis = "HGB §257(1) no. 4, AO §147(1) no. 4";
+    expect(kept).toEqual([
+      { table_name: "invoices", basis, until_last: "2035-01-01" },
+      { table_name: "payments", basis, until_last: "2035-01-01" },
+    ]);
+  });
+
+  test("000: anonymised analytics may be retained: nothing leads from them to a person, and k is measured", async () => {
+    expect(await company.rows("analytics_events")).toBe(7);
+    expect(await company.rows("analytics_events", "session_ref is not null or url is not null")).toBe(0);
+    const measured = await company.state.query("select table_name, k, threshold, rows from lethe.anonymity");
+    expect(measured).toEqual([{ table_name: "analytics_events", k: 7, threshold: 5, rows: 7 }]);
+  });
+
+  test("000: audit logs are maintained: an entry for each step, without personal data", async () => {
+    const entries = await company.state.query<{ kind: string; body: string }>(
+      "select kind, body from lethe.ledger_entry order by index",
+    );
+    const steps = [
+      "request.received",
+      "request.approved",
+      "plan.frozen",
+      "request.erasing",
+      "batch.committed",
+      "request.erased",
+      "backup.purged",
+    ];
+    expect(entries.map(({ kind }) => kind)).toEqual(expect.arrayContaining(steps));
+    expect(JSON.stringify(entries)).not.toMatch(/canary|julia/i);
+  });
+
+  test("000: repeating the deletion finds nothing left to do", async () => {
+    await company.nightly();
+    expect(await amounts()).toEqual(before);
+    expect(await company.requests(ref)).toMatchObject([{ state: "erased" }]);
+  });
+});
+
+describe("000 Juicyway, case by case", () => {
+  let company: Company;
+  afterEach(() => company.dispose());
+
+  test("000: deletion is irreversible, so its intent is confirmed first: nothing is deleted without a recorded approval", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    const { ref } = await addRequest(company.context, julia);
+    await company.nightly();
+    expect(await company.rows("payment_methods")).toBe(1);
+    await company.approve(ref);
+    await company.nightly();
+    expect(await company.rows("payment_methods")).toBe(0);
+    expect(await company.state.query("select approved_by, length(approved_plan) as plan from lethe.request")).toEqual([
+      { approved_by: "dpo", plan: 64 },
+    ]);
+  });
+
+  test("000: an absent customer is said to be absent (404), and nobody else is touched", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    const [ref = ""] = await company.ask({ email: "nobody@example.org" });
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
+    expect(await company.rows("payment_methods")).toBe(1);
+  });
+
+  test("000: what we may not delete (403) stops before anything changes, is a matter of configuration and not tried blindly", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    const [ref = ""] = await company.ask(julia);
+    const role = company.store.name.replace("test", "limited");
+    await company.store.query(`create role ${role} login password 'limited';
+      grant create on database ${company.store.name} to ${role}; grant select on all tables in schema public to ${role}`);
+    const url = new URL(company.store.url);
+    url.username = role;
+    url.password = "limited";
+    const pool = openPool({ url: url.href, applicationName: "lethe", label: "shop" });
+    try {
+      const stores = company.context.stores.map((store) => ({ ...store, pool }));
+      await expect(company.nightly({ ...company.context, stores })).rejects.toMatchObject({
+        code: "DATABASE_PRIVILEGE",
+      });
+      expect(await company.rows("payment_methods")).toBe(1);
+      expect(await company.requests(ref)).toMatchObject([{ state: "approved" }]);
+    } finally {
+      await closePool(pool);
+      await company.store.query(`drop owned by ${role}; drop role ${role}`);
+    }
+  });
+
+  test.each([
+    ["active subscriptions", "subscriptions", { status: "active" }, "CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS"],
+    ["pending orders", "orders", { status: "pending" }, "CUSTOMER_HAS_PENDING_ORDERS"],
+    ["running workflows", "workflows", { status: "running" }, "WORKFLOWS_RUNNING"],
+    ["rented devices", "devices", { status: "rented_out" }, "DEVICES_NOT_RETURNED"],
+    ["open invoices", "invoices", { amount_due: 9, status: "open" }, "OPEN_INVOICES"],
+    ["money in the wallet", "wallets", { balance: 9 }, "WALLET_HAS_BALANCE"],
+  ])(
+    "000: check for any %s that might prevent deletion: it blocks, with no row changed (409)",
+    async (_, table, row, code) => {
+      company = await openCompany("juicyway");
+      const id = await company.add("customers", { email: julia.email });
+      await company.add("payment_methods", { customer_id: id });
+      await company.add(table, { customer_id: id, ...row });
+      const [ref = ""] = await company.ask(julia);
+      await company.nightly();
+      expect(await company.requests(ref)).toMatchObject([{ state: "blocked", code }]);
+      expect(await company.rows("customers", `email = '${julia.email}'`)).toBe(1);
+      expect(await company.rows("payment_methods")).toBe(1);
+    },
+  );
+
+  test("000: check for any pending transactions that might prevent deletion, whoever's invoice they are for", async () => {
+    company = await openCompany("juicyway");
+    const id = await company.add("customers", { email: julia.email });
+    const other = await company.add("customers", {});
+    const invoice = await company.add("invoices", { customer_id: other });
+    await company.add("payments", { invoice_id: invoice, payer_id: id, status: "pending" });
+    const [ref = ""] = await company.ask(julia);
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "blocked", code: "CUSTOMER_HAS_PENDING_PAYMENTS" }]);
+    await company.store.query("update payments set status = 'succeeded'");
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "completed" }]);
+  });
+
+  test("000: consider exporting customer data before deletion: the export is finished before the first delete", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    const [ref = ""] = await company.ask(julia);
+    const dpo = await makePerson();
+    const directory = join(company.directory, "exports");
+    const config = { ...company.context.config, export: { directory, recipients: [dpo.recipient] } };
+    await company.nightly({ ...company.context, config });
+    const text = await decrypt(join(directory, `${ref}.shop.jsonl.age`), dpo);
+    expect(text).toContain("julia.canary@example.org");
+    const kinds = await company.state.query<{ kind: string }>("select kind from lethe.ledger_entry order by index");
+    const order = kinds.map(({ kind }) => kind);
+    expect(order.indexOf("request.exported")).toBeGreaterThan(0);
+    expect(order.indexOf("request.exported")).toBeLessThan(order.indexOf("batch.committed"));
+  });
+
+  test("000: confirm the record has been removed by attempting to fetch it: what is still found makes the request failed, never done", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    await company.store.query("update benefits set name = 'Julia: julia.canary@example.org'");
+    const [ref = ""] = await company.ask(julia);
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([
+      { state: "failed", code: "RESIDUAL", detail: { table: "benefits", column: "name", rows: 1 } },
+    ]);
+  });
+
+  test("000: consider soft deletion for recoverable data: the same store under a policy that only marks", async () => {
+    company = await openCompany("flexportal");
+    await formerCustomer(company);
+    const [ref = ""] = await company.ask(julia);
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "archived" }]);
+    expect(await company.rows("payment_methods")).toBe(1);
+  });
+
+  test("000: cascade deletion effects are handled: shared rows stay, dependants go once", async () => {
+    company = await openCompany("juicyway");
+    await formerCustomer(company);
+    const home = await company.value<number>("select id from addresses");
+    await company.add("customers", { email: "flatmate@example.org", default_address_id: home ?? 0 });
+    const [ref = ""] = await company.ask(julia);
+    await company.nightly();
+    expect(await company.rows("addresses")).toBe(1);
+    const lines = await company.dispositions(ref);
+    expect(lines).toEqual(
+      expect.arrayContaining(["erase addresses 0 1", "erase payment_methods 1 0", "erase benefit_grants 1 0"]),
+    );
+    expect(new Set(lines).size).toBe(lines.length);
+  });
+});

@@ -1,0 +1,131 @@
+import { afterEach, expect, test } from "vitest";
+import { approveAll } from "#intake/approve.ts";
+import { addRequest } from "#intake/requests.ts";
+import { planForApproval } from "#forecast.ts";
+import { formerCustomer, julia, openCompany, type Company } from "#test/conformance/company.ts";
+
+let company: Company;
+afterEach(() => company.dispose());
+
+test("003: this action cannot be undone: it needs a confirmation, which is on record with who and what", async () => {
+  company = await openCompany("polar");
+  await formerCustomer(company);
+  const { ref } = await addRequest(company.context, julia);
+  await company.nightly();
+  expect(await company.requests(ref)).toMatchObject([{ state: "received" }]);
+  expect(await company.rows("customers", `email = '${julia.email}'`)).toBe(1);
+  await company.approve(ref);
+  await company.nightly();
+  const [entry] = await company.state.query<{ body: string }>(
+    "select body from lethe.ledger_entry where kind = 'request.approved'",
+  );
+  expect(JSON.parse(entry?.body ?? "{}")).toMatchObject({ request: ref, by: expect.stringMatching(/^[0-9a-f]{16}$/) });
+});
+
+test.each(["active", "trialing", "past_due", "paused"])(
+  "003: cancel any active subscriptions for the customer: %s is cancelled, not blocked",
+  async (status) => {
+    company = await openCompany("polar");
+    const id = await company.add("customers", julia);
+    await company.add("subscriptions", { customer_id: id, status });
+    const [ref = ""] = await company.ask(julia);
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "completed" }]);
+    expect(await company.store.query("select status, ended_on from subscriptions")).toEqual([
+      { status: "cancelled", ended_on: "2026-11-02" },
+    ]);
+  },
+);
+
+test("003: revoke all their benefits: those that run end now, those that ended keep their day", async () => {
+  company = await openCompany("polar");
+  const id = await company.add("customers", julia);
+  await company.add("benefit_grants", { customer_id: id, licence_key: "LK-CANARY-1" });
+  await company.add("benefit_grants", { customer_id: id, revoked_at: "2026-06-01T10:00:00Z" });
+  await company.ask(julia);
+  await company.nightly();
+  const grants = await company.store.query<{ at: string; licence_key: null }>(
+    "select to_char(revoked_at at time zone 'utc', 'YYYY-MM-DD HH24:MI') as at, licence_key from benefit_grants order by id",
+  );
+  expect(grants).toEqual([
+    { at: "2026-11-02 02:00", licence_key: null },
+    { at: "2026-06-01 10:00", licence_key: null },
+  ]);
+});
+
+test("003: clear any external_id: it can be used again at once, and its copy in metadata is gone too", async () => {
+  company = await openCompany("polar");
+  await formerCustomer(company);
+  await company.ask(julia);
+  await company.nightly();
+  expect(await company.rows("customers", "external_id is not null")).toBe(0);
+  expect(await company.value("select metadata ->> 'external_id' from subscriptions")).toBe("[erased]");
+  await company.add("customers", { external_id: "usr_canary", email: "new@example.org" });
+  expect(await company.rows("customers", "external_id = 'usr_canary'")).toBe(1);
+});
+
+test("003: use it only in the context of deleting a user: a request with another purpose is refused", async () => {
+  company = await openCompany("polar");
+  await formerCustomer(company);
+  const { ref } = await addRequest(company.context, { ...julia, purpose: "clean-up" });
+  const approved = await approveAll(company.context, { by: "dpo", planFor: planForApproval });
+  expect(approved).toMatchObject({ approved: 0, refused: [ref] });
+  await company.nightly();
+  expect(await company.requests(ref)).toMatchObject([{ state: "refused" }]);
+  expect(await company.state.query("select reason, purpose from lethe.request")).toEqual([
+    { reason: "purpose-not-allowed", purpose: "clean-up" },
+  ]);
+  expect(await company.state.query("select from lethe.request_identifier")).toEqual([]);
+  expect(await company.rows("payment_methods")).toBe(1);
+});
+
+test("003: the customer's information will be retained for historic orders and subscriptions: what stays is listed, where, why, until when", async () => {
+  company = await openCompany("polar");
+  await formerCustomer(company);
+  const [ref = ""] = await company.ask(julia);
+  await company.nightly();
+  const stays = await company.state.query(
+    "select table_name, column_name, rows, why, until from lethe.stay order by 2",
+  );
+  const rest = { table_name: "invoices", rows: 1, why: "shown on historic orders", until: "2035-01-01" };
+  expect(stays).toEqual([
+    { ...rest, column_name: "billing_name" },
+    { ...rest, column_name: "billing_street" },
+  ]);
+  expect(await company.holds("canary")).toEqual(["invoices.billing_name", "invoices.billing_street"]);
+  const [entry] = await company.state.query<{ body: string }>(
+    "select body from lethe.ledger_entry where kind = 'request.erased'",
+  );
+  expect(JSON.parse(entry?.body ?? "{}")).toMatchObject({
+    request: ref,
+    outcomes: { shop: "retained" },
+    stays: [{ column: "billing_name" }, {}],
+  });
+});
+
+test("003: a missing scope (customers:write) is an error of configuration: it is said at once, changes nothing and is not tried again", async () => {
+  company = await openCompany("polar");
+  await formerCustomer(company);
+  const [ref = ""] = await company.ask(julia);
+  const [shop] = company.context.stores;
+  if (shop === undefined) throw new Error("no store");
+  const { closePool, openPool } = await import("#db/pool.ts");
+  const role = company.store.name.replace("test", "reader");
+  await company.store.query(`create role ${role} login password 'reader';
+    grant select on all tables in schema public to ${role}; grant create on database ${company.store.name} to ${role}`);
+  const url = new URL(company.store.url);
+  [url.username, url.password] = [role, "reader"];
+  const pool = openPool({ url: url.href, applicationName: "lethe", label: "shop" });
+  try {
+    const context = { ...company.context, stores: [{ ...shop, pool }] };
+    await expect(company.nightly(context)).rejects.toMatchObject({
+      code: "DATABASE_PRIVILEGE",
+      hint: expect.stringMatching(/grant/i),
+    });
+    expect(await company.requests(ref)).toMatchObject([{ state: "approved", code: null }]);
+    expect(await company.rows("customers", `email = '${julia.email}'`)).toBe(1);
+  } finally {
+    await closePool(pool);
+    await company.store.query(`drop owned by ${role}; drop role ${role}`);
+  }
+});
