@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Migrator, type MigrationProvider } from "kysely/migration";
 import { LetheError } from "#lib/errors.ts";
-import { databaseError } from "#db/database-error.ts";
+import { databaseError, sqlFailureOf } from "#db/database-error.ts";
 
 /**
  * Brings a `lethe` schema up to date; safe under concurrent callers (kysely takes a lock). The schema must exist or the role
@@ -15,6 +15,8 @@ export const migrate = async <DB>(db: Kysely<DB>, label: string, provider: Migra
     });
   if (present.rows[0]?.present !== true) {
     await sql`create schema if not exists lethe`.execute(db).catch((error: unknown) => {
+      // Two at once see none, and both make it: who comes second violates a key of the catalog.
+      if (sqlFailureOf(error)?.sqlstate === "23505") return;
       throw databaseError(error, label);
     });
   }

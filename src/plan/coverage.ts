@@ -139,15 +139,15 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
       hint: `declare how its rows belong to a subject under links, e.g. ${name}.column -> ${policy.subject.table}.${policy.subject.key}`,
     });
   }
+  for (const column of rule.owner ?? []) {
+    if (columnOf(table, column) === undefined)
+      findings.push(missingColumn(policy, ["tables", name, "owner"], name, column));
+  }
   if (rule.treatment === "keep") {
     const missing = rule.personal
       .filter((column) => columnOf(table, column) === undefined)
       .map((column) => missingColumn(policy, ["tables", name, "personal"], name, column));
     return [...findings, ...missing];
-  }
-  for (const column of rule.owner ?? []) {
-    if (columnOf(table, column) === undefined)
-      findings.push(missingColumn(policy, ["tables", name, "owner"], name, column));
   }
   if (rule.treatment === "erase") return findings;
 

@@ -16,8 +16,7 @@ export type Reach = {
 export const isLeftAlone = (rule: TableRule | undefined): boolean =>
   rule?.treatment === "keep" && rule.personal.length === 0;
 
-const ownerOf = (rule: TableRule | undefined): readonly string[] | undefined =>
-  rule === undefined || rule.treatment === "keep" ? undefined : rule.owner;
+const ownerOf = (rule: TableRule | undefined): readonly string[] | undefined => rule?.owner;
 
 /** Whether rows belong to whom this reference names: any reference does, unless the policy's `owner` says which ones do. */
 export const owns = (policy: Policy, edge: Edge): boolean => {

@@ -31,16 +31,18 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
     .filter((table) => needed.has(table))
     .map((table) => {
       const vias = found.vias.get(table) ?? [];
+      // What is kept needs nobody to spare it: it stays, and says of everybody what it says.
+      const spares = policy.tables[table]?.treatment !== "keep" && table !== policy.subject.table;
       const owning = new Set(vias.filter((via) => via.direction === "refers").map((via) => via.edge));
       return {
         table,
         key: keyOf(policy, catalog.tables.get(table)),
         via: vias,
         self: found.selves.get(table),
-        uses: table === policy.subject.table ? [] : usesOf(policy, table, edges, found),
+        uses: spares ? usesOf(policy, table, edges, found) : [],
         late: copiedInto.has(table),
         // A reply belongs to what it replies to, and to whom wrote it.
-        contested: owning.size + (found.selves.has(table) ? 1 : 0) > 1,
+        contested: spares && owning.size + (found.selves.has(table) ? 1 : 0) > 1,
       };
     });
 };

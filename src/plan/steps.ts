@@ -37,7 +37,6 @@ export const stepsOf = (
   // References from rows of others to rows that go. A row has to be there to be found without a key, so its table's own step comes first.
   const mentions = edges.filter(
     (edge) =>
-      edge.declared === "foreign-key" &&
       erased(edge.to.table) &&
       edge.nullable &&
       (edge.table === edge.to.table
@@ -63,7 +62,6 @@ export const stepsOf = (
     // What stays of a subject must not lead to a row that is a living person's too.
     ...edges.filter(
       (edge) =>
-        edge.declared === "foreign-key" &&
         edge.table !== edge.to.table &&
         spareable.has(edge.to.table) &&
         treated.includes(edge.table) &&

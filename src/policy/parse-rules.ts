@@ -23,7 +23,7 @@ export const ruleOf = (rule: WrittenRule): TableRule => {
         clock: rule.clock,
       };
     case "keep":
-      return { treatment: "keep", reason: rule.reason, personal: rule.personal ?? [] };
+      return { treatment: "keep", owner: ownerOf(rule.owner), reason: rule.reason, personal: rule.personal ?? [] };
   }
 };
 

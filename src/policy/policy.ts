@@ -106,6 +106,7 @@ export type TableRule =
     }
   | {
       readonly treatment: "keep";
+      readonly owner: readonly string[] | undefined;
       readonly reason: string;
       /** Columns with personal data that stays on purpose. */
       readonly personal: readonly string[];

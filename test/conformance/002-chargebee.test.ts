@@ -296,7 +296,7 @@ describe("002 Chargebee: impacts", () => {
     if (shop === undefined) throw new Error("no store");
     const [check] = await checkPolicies(company.context);
     const statutory = check?.findings.filter(({ code }) => code === "POLICY_STATUTORY") ?? [];
-    expect(statutory.map(({ message }) => message.split(" ")[0]).toSorted()).toEqual([
+    expect(statutory.map(({ message }) => message.split(" ")[0] ?? "").toSorted()).toEqual([
       "credit_note_allocations",
       "credit_notes",
       "invoice_lines",

@@ -91,8 +91,9 @@ const ordinary: Readonly<Record<string, (row: Readonly<Record<string, Cell>>) =>
     status: "active",
     locale: "de",
     country: "DE",
+    created_at: "2025-07-01T10:00:00Z",
   }),
-  addresses: () => ({ line1: "Seeweg 3", city: "Kiel", country: "DE" }),
+  addresses: () => ({ line1: "Seeweg 3", city: "Kiel", country: "DE", created_at: "2025-07-01T10:00:00Z" }),
   payment_methods: () => ({
     gateway: "stripe",
     gateway_token: `pm_${(serial += 1)}`,

@@ -54,7 +54,12 @@ describe("parsePolicy", () => {
     expect(parsed.tables["addresses"]).toEqual({ treatment: "erase", owner: undefined });
     expect(parsed.tables["devices"]).toEqual({ treatment: "erase", owner: ["customer_id"] });
     expect(parsed.tables["gifts"]).toEqual({ treatment: "erase", owner: ["giver_id", "taker_id"] });
-    expect(parsed.tables["products"]).toEqual({ treatment: "keep", reason: "no personal data", personal: [] });
+    expect(parsed.tables["products"]).toEqual({
+      treatment: "keep",
+      owner: undefined,
+      reason: "no personal data",
+      personal: [],
+    });
     expect(parsed.tables["invoices"]).toEqual({
       treatment: "retain",
       owner: undefined,

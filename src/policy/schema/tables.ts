@@ -72,6 +72,7 @@ export const tableRule = z
     }),
     z.strictObject({
       treatment: z.literal("keep"),
+      owner,
       reason: text.describe("Why the table needs no treatment."),
       personal: z
         .array(column)
