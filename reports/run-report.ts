@@ -1,5 +1,6 @@
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
+import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
 import { summarySheet } from "#reports/summary-sheet.ts";
 
 /** What one run did: the workbook that lies beside `report.json` in every bundle. */
@@ -21,16 +22,19 @@ export const runReport: ReportDefinition = {
             { header: "Due", width: 12, format: "date", of: (row) => row.due },
             { header: "Days", width: 12, format: "days", of: (row) => row.daysLeft },
             { header: "Decided", width: 17, format: "instant", of: (row) => row.decided },
+            { header: "Scheduled for", width: 17, format: "instant", of: (row) => row.scheduledFor },
             { header: "Erased", width: 17, format: "instant", of: (row) => row.erased },
             { header: "Backups clear on", width: 12, format: "date", of: (row) => row.backupsClearOn },
             { header: "Completed", width: 17, format: "instant", of: (row) => row.completed },
             { header: "Ground Art. 17(1)", width: 10, format: "state", of: (row) => row.ground },
+            { header: "Purpose", width: 16, format: "text", of: (row) => row.purpose },
             { header: "Code", width: 36, format: "code", of: (row) => row.code },
             { header: "What to do", width: 58, format: "wrapped", of: (row) => row.hint },
           ],
         }),
       ],
     },
+    outcomesSheet,
     {
       name: "Dispositions",
       about:
@@ -72,6 +76,9 @@ export const runReport: ReportDefinition = {
         }),
       ],
     },
+    staysSheet,
+    remediesSheet,
+    figuresSheet,
     {
       name: "Analytics",
       about:
@@ -109,6 +116,7 @@ export const runReport: ReportDefinition = {
         }),
       ],
     },
+    recipientsSheet,
     {
       name: "Backups",
       about:

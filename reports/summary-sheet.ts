@@ -64,6 +64,40 @@ export const summarySheet: SummarySheet = {
     ],
     [
       {
+        title: "Outcomes, in requests",
+        bars: ({ outcomes: { requests } }): Bar[] => [
+          { label: "Erased", value: requests.erased, tone: "good" },
+          { label: "Anonymised", value: requests.anonymised, tone: "accent" },
+          { label: "Retained by law", value: requests.retained, tone: "warn" },
+          { label: "Archived with PII", value: requests.archived_with_pii, tone: "warn" },
+          { label: "Scheduled", value: requests.scheduled, tone: "accent" },
+          { label: "Blocked", value: requests.blocked, tone: "warn" },
+          { label: "Failed", value: requests.failed, tone: "bad" },
+        ],
+        note: ({ outcomes: { requests } }) => {
+          const left = requests.archived_with_pii;
+          if (left === 0) return "No request left personal data outside records held by law.";
+          return `${left === 1 ? "1 request" : `${left} requests`} left personal data: archived_with_pii.`;
+        },
+        noteTone: ({ outcomes: { requests } }) => (requests.archived_with_pii === 0 ? "muted" : "warn"),
+      },
+      {
+        title: "Personal data that stays, columns by table",
+        bars: ({ stays: { places } }): Bar[] =>
+          [...Map.groupBy(places, ({ store, table }) => `${store}: ${table}`)]
+            .map(([label, columns]): Bar => ({ label, value: columns.length, tone: "warn" }))
+            .toSorted((a, b) => b.value - a.value)
+            .slice(0, 7),
+        note: ({ stays: { places } }) => {
+          if (places.length === 0) return "The policy leaves none on purpose.";
+          const undated = places.filter(({ until }) => until === null).length;
+          const all = places.length === 1 ? "1 column" : `${places.length} columns`;
+          return `${all} in all, ${undated === 0 ? "each with a date" : `${undated} without a date`}: see What stays.`;
+        },
+      },
+    ],
+    [
+      {
         title: "Deadlines of pending requests",
         bars: ({ requests: { deadlines } }): Bar[] => [
           { label: "Overdue", value: deadlines.overdue, tone: "bad" },

@@ -5,6 +5,8 @@ import type { CellFormat, CellValue } from "#report/workbook-definition.ts";
 /** The only form in which exceljs takes a date. */
 export type ExcelMoment = ReturnType<typeof toDate>;
 
+const isDay = /^\d{4}-\d{2}-\d{2}$/;
+
 /** What Excel holds in one cell. */
 const longest = 32_767;
 
@@ -33,6 +35,10 @@ export const cellOf = (
   switch (format) {
     case "date":
       return typeof value === "string" ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime()) : null;
+    case "until":
+      return typeof value === "string" && isDay.test(value)
+        ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime())
+        : textOf(value);
     case "instant":
       return typeof value === "string"
         ? wallClock(Temporal.Instant.from(value).toZonedDateTimeISO(timeZone).toPlainDateTime())

@@ -9,6 +9,8 @@ import { limitsOf } from "#report/limits.ts";
 import { readAnonymity, readConserved } from "#report/read-analytics.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
+import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
+import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
 import { readOverdue, readRegister, readRequests, readStopped } from "#report/read-requests.ts";
 import type { PolicyFacts } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
@@ -48,6 +50,9 @@ const readHead = async (
   const today = dayIn(Temporal.Instant.from(readAt), timeZone).toString();
   const backups = await readRepositories(snapshot, scope, ctx.config.backups);
   const [run] = scope.runs;
+  const stays = { places: await readStayPlaces(snapshot, scope) };
+  const figures = await readFigures(snapshot, scope);
+  const tasks = await readTasks(snapshot);
   return {
     readAt,
     today,
@@ -56,10 +61,15 @@ const readHead = async (
     policies: policiesOf(ctx, scope),
     requests: await readRegister(snapshot, scope, today),
     totals: await readTotals(snapshot, scope),
+    outcomes: await readOutcomeCounts(snapshot, scope),
+    stays,
+    remedied: { totals: await readRemedyTotals(snapshot, scope) },
+    figures,
+    tasks,
     backups,
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
-    limits: limitsOf(readAt, ctx.config.stores, backups),
+    limits: limitsOf(readAt, ctx.config.stores, { backups, stays, figures, tasks }),
   };
 };
 
@@ -85,6 +95,9 @@ const rowsOf = (snapshot: Snapshot, scope: Scope, today: string): ReportRows => 
   blocks: () => readStopped(snapshot, ["blocked", "held"], today),
   dispositions: () => readDispositions(snapshot, scope),
   retained: () => readRetained(snapshot, scope),
+  outcomes: () => readOutcomes(snapshot, scope),
+  stays: () => readStays(snapshot, scope),
+  remedied: () => readRemedies(snapshot, scope),
   conserved: () => readConserved(snapshot, scope),
   anonymity: () => readAnonymity(snapshot, scope),
   residuals: () => readResiduals(snapshot, scope),

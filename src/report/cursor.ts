@@ -13,17 +13,21 @@ export const snapshotOn = (db: Kysely<StateDb>): Snapshot => {
 
 /**
  * The rows of a query through a server-side cursor of the snapshot's transaction: any order, flat memory, and no
- * query per row. Breaking off early closes the cursor.
+ * query per row. `perFetch` are held at a time: few where rows are long. Breaking off early closes the cursor.
  */
-export async function* stream<Row>({ db, nextCursor }: Snapshot, query: RawBuilder<Row>): AsyncGenerator<Row> {
+export async function* stream<Row>(
+  { db, nextCursor }: Snapshot,
+  query: RawBuilder<Row>,
+  perFetch = rowsPerFetch,
+): AsyncGenerator<Row> {
   const cursor = sql.id(nextCursor());
   await sql`declare ${cursor} no scroll cursor for ${query}`.execute(db);
   let finished = false;
   try {
     for (;;) {
-      const { rows } = await sql<Row>`fetch ${sql.lit(rowsPerFetch)} from ${cursor}`.execute(db);
+      const { rows } = await sql<Row>`fetch ${sql.lit(perFetch)} from ${cursor}`.execute(db);
       yield* rows;
-      if (rows.length < rowsPerFetch) break;
+      if (rows.length < perFetch) break;
     }
     finished = true;
   } finally {

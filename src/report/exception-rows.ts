@@ -12,6 +12,7 @@ export type ExceptionRow = {
     | "held request"
     | "personal data found"
     | "totals differ"
+    | "recipient failed"
     | "k below threshold"
     | "backup kept too long"
     | "backup exception";
@@ -31,6 +32,9 @@ const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
+const taskTodo =
+  "Ask the recipient why, and see to it that it erases; `lethe task list --state failed` names the requests.";
+
 /** The work that a report leaves to people, the urgent first. */
 export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerator<ExceptionRow> {
   for await (const { ref, due, code } of rows.overdue()) {
@@ -47,6 +51,11 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     if (equal) continue;
     const facts = { name: `${table} ${measure}`, since: null, due: null, code: "TOTALS_CHANGED" };
     yield { what: "totals differ", urgent: true, ...facts, place: `${store}: ${table}, ${period}`, todo: totalsTodo };
+  }
+  for (const { store, recipient, task, failed } of head.tasks) {
+    if (failed === 0) continue;
+    const facts = { urgent: true, name: `${failed} × ${task}`, since: null, due: null, code: "TASK_FAILED" };
+    yield { what: "recipient failed", ...facts, place: `${store}: ${recipient}`, todo: taskTodo };
   }
   yield* backupRows(head.backups);
   for await (const { store, table, k, threshold, met, measuredAt } of rows.anonymity()) {

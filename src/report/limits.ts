@@ -1,11 +1,12 @@
 import type { StoreConfig } from "#config.ts";
 import type { Limit, RepositoryItem } from "#report/report-document.ts";
+import type { ReportHead } from "#report/report-source.ts";
 
 /** What the report does not claim, in the words an auditor would ask for (I12). */
 export const limitsOf = (
   readAt: string,
   stores: readonly Pick<StoreConfig, "name" | "schemas">[],
-  repositories: readonly RepositoryItem[],
+  { backups, stays, figures, tasks }: Pick<ReportHead, "backups" | "stays" | "figures" | "tasks">,
 ): Limit[] => [
   {
     code: "READ_AT",
@@ -24,7 +25,10 @@ export const limitsOf = (
       "Not searched: binary columns, other databases of the server, files beside it, the server's logs and write-ahead " +
       "log, row versions that no vacuum has removed yet, and every system that is not configured as a store.",
   },
-  ...repositories.map(absence),
+  ...(stays.places.length === 0 ? [] : [left]),
+  ...(figures.length === 0 ? [] : [wholeTables]),
+  ...(tasks.length === 0 ? [] : [told]),
+  ...backups.map(absence),
   {
     code: "OTHER_COPIES",
     text: "Copies of backups outside the configured repositories are unknown to Lethe.",
@@ -41,6 +45,25 @@ export const limitsOf = (
     text: "Legal bases and periods are those of the policy named by its digest. Lethe does not judge whether they are right.",
   },
 ];
+
+const left: Limit = {
+  code: "LEFT_ON_PURPOSE",
+  text:
+    "Where the policy leaves personal data, the search passes over those columns. They are listed with the rows in which the " +
+    "column was not empty when the request was carried out; what the application does with them later Lethe does not see.",
+};
+
+const wholeTables: Limit = {
+  code: "FIGURES",
+  text:
+    "Figures are of whole tables, read before and after in the changing transaction. Of a run over few requests the change tells " +
+    "what those few did. What others wrote between two batches is told apart from what Lethe changed.",
+};
+
+const told: Limit = {
+  code: "RECIPIENTS",
+  text: "A recipient's task is done when somebody said so. Lethe has not looked into the recipient's systems.",
+};
 
 const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit => {
   const read = purged

@@ -39,6 +39,7 @@ const numberFormats: Readonly<Record<CellFormat, string>> = {
   kind: "@",
   check: "@",
   date: "yyyy-mm-dd",
+  until: "yyyy-mm-dd",
   instant: "yyyy-mm-dd hh:mm",
   count: "#,##0",
   bytes: "#,##0",
@@ -50,6 +51,10 @@ const words: Readonly<Record<string, Tone>> = {
   done: "good",
   erased: "good",
   completed: "good",
+  archived: "warn",
+  anonymised: "accent",
+  retained: "warn",
+  archived_with_pii: "warn",
   approved: "accent",
   scheduled: "accent",
   erasing: "accent",
@@ -68,12 +73,15 @@ const words: Readonly<Record<string, Tone>> = {
   vanished: "bad",
   attention: "warn",
   stopped: "warn",
+  equal: "good",
+  changed: "accent",
   yes: "good",
   no: "bad",
   "overdue request": "bad",
   "failed request": "bad",
   "personal data found": "bad",
   "totals differ": "bad",
+  "recipient failed": "bad",
   "backup kept too long": "bad",
   "backup exception": "warn",
   "blocked request": "warn",
@@ -91,7 +99,7 @@ const toneOf = (format: CellFormat, value: CellValue): Tone => {
 
 const coloured: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "days"]);
 const right: ReadonlySet<CellFormat> = new Set(["count", "bytes", "total", "days"]);
-const centred: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "date", "instant"]);
+const centred: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "date", "until", "instant"]);
 
 const styles = new Map<string, Partial<Style>>();
 

@@ -57,11 +57,15 @@ export const readRegister = async (
   return { counts: register, deadlines, listed, closedEarlier: counts.received - listed };
 };
 
+/** Purposes are words of policies. What was typed as one and is none may say anything of anybody (I8). */
+const purposeWord = sql`case when purpose ~ '^[a-z0-9][a-z0-9._-]{0,59}$' then purpose when purpose is not null then 'other' end`;
+
 type ItemRow = Omit<RequestItem, "outcome" | "hint"> & { detail: RequestDetail | null };
 
 export async function* readRequests(snapshot: Snapshot, scope: Scope, today: string): AsyncGenerator<RequestItem> {
   const query = sql<ItemRow>`
     select ref, state, received_on as received, due_on as due, due_basis as basis, ground,
+      ${purposeWord} as purpose, scheduled_for as "scheduledFor",
       case when state not in (${closed}) then due_on - ${today}::date end as "daysLeft",
       coalesce(approved_at, case when state in ('refused', 'withdrawn') then changed_at end) as decided,
       erased_at as erased, completed_at as completed, backups_clear_on as "backupsClearOn", code, detail, repeats
@@ -102,7 +106,7 @@ export async function* readStopped(
 
 /** Only the members that are known to be places and counts: nothing else from the record may reach a report (I8). */
 const placesOf = (detail: RequestDetail | null, hint: string | null): StoppedItem["detail"] => {
-  const { store, table, column, constraint, sqlstate, rows, matter } = detail ?? {};
-  const members = { store, table, column, constraint, sqlstate, rows, matter, hint: hint ?? undefined };
+  const { store, table, column, constraint, sqlstate, rows, also, matter } = detail ?? {};
+  const members = { store, table, column, constraint, sqlstate, rows, also, matter, hint: hint ?? undefined };
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 };

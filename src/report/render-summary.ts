@@ -115,7 +115,10 @@ const panelAt = (sheet: Worksheet, top: number, left: number, panel: Panel, head
   const largest = Math.max(1, ...bars.map((bar) => bar.value));
   let row = top + 1;
   for (const bar of bars) barAt(sheet, row++, left, bar, largest);
-  if (panel.note !== undefined) put(sheet, row++, left, left + half - 2, panel.note(head), wordStyle(9, "muted"));
+  if (panel.note !== undefined) {
+    const tone = panel.noteTone?.(head) ?? "muted";
+    put(sheet, row++, left, left + half - 2, panel.note(head), wordStyle(9, tone, { bold: tone !== "muted" }));
+  }
   return row - top;
 };
 

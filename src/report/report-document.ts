@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
+import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
 
 /** The `type` of `report.json`; a reader refuses what it does not know. */
 export const reportType = "urn:lethe:report:v1";
@@ -18,6 +19,7 @@ const detail = z.strictObject({
   constraint: z.string().optional(),
   sqlstate: z.string().optional(),
   rows: count.optional(),
+  also: z.array(z.string()).optional(),
   hint: z.string().optional(),
   matter: z.string().optional(),
 });
@@ -49,8 +51,11 @@ const requestItem = z.strictObject({
   due: day,
   basis: z.string(),
   ground: z.enum(grounds).nullable(),
+  purpose: z.string().nullable(),
   daysLeft: z.int().nullable(),
   decided: instant.nullable(),
+  /** When its time of grace is over. */
+  scheduledFor: instant.nullable(),
   erased: instant.nullable(),
   completed: instant.nullable(),
   backupsClearOn: day.nullable(),
@@ -204,6 +209,11 @@ export const reportDocument = z
     }),
     dispositions: z.array(disposition),
     retained: z.array(retained),
+    outcomes: outcomeSection,
+    stays: staySection,
+    remedied: remedySection,
+    figures: z.array(figureItem),
+    tasks: z.array(taskItem),
     analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymity) }),
     backups: z.array(repository),
     failures: z.array(stoppedItem),

@@ -1,3 +1,4 @@
+import type { OutcomeItem, RemedyItem, StayItem } from "#report/outcome-document.ts";
 import type {
   AnonymityItem,
   BackupSetItem,
@@ -14,9 +15,22 @@ import type {
 /** The parts of a report that do not grow with the number of requests. */
 export type ReportHead = Omit<
   ReportDocument,
-  "type" | "requests" | "dispositions" | "retained" | "analytics" | "failures" | "blocks" | "residuals"
+  | "type"
+  | "requests"
+  | "dispositions"
+  | "retained"
+  | "outcomes"
+  | "stays"
+  | "remedied"
+  | "analytics"
+  | "failures"
+  | "blocks"
+  | "residuals"
 > & {
   readonly requests: Omit<ReportDocument["requests"], "overdue" | "items">;
+  readonly outcomes: Omit<ReportDocument["outcomes"], "items">;
+  readonly stays: Omit<ReportDocument["stays"], "items">;
+  readonly remedied: Omit<ReportDocument["remedied"], "items">;
   /** Day of `readAt` in the controller's time zone: what deadlines are compared with. */
   readonly today: string;
   /** Sums for the summary. */
@@ -42,6 +56,9 @@ export type ReportRows = {
   readonly blocks: () => AsyncIterable<StoppedItem>;
   readonly dispositions: () => AsyncIterable<DispositionItem>;
   readonly retained: () => AsyncIterable<RetainedItem>;
+  readonly outcomes: () => AsyncIterable<OutcomeItem>;
+  readonly stays: () => AsyncIterable<StayItem>;
+  readonly remedied: () => AsyncIterable<RemedyItem>;
   readonly conserved: () => AsyncIterable<ConservedItem>;
   readonly anonymity: () => AsyncIterable<AnonymityItem>;
   readonly residuals: () => AsyncIterable<ResidualItem>;

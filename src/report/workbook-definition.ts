@@ -1,4 +1,5 @@
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
+import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
 import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 
@@ -8,7 +9,8 @@ export type CellValue = string | number | boolean | null;
  * How a column shows its values:
  * - `text`, `wrapped`, `code`: words; `code` in a fixed-width font;
  * - `state`, `treatment`, `kind`: words with a colour by their meaning;
- * - `date` takes an ISO date; `instant` an ISO instant, shown in the controller's time zone;
+ * - `date` takes an ISO date; `until` one, or words that say why there is none; `instant` an ISO instant, shown in the
+ *   controller's time zone;
  * - `count`, `bytes`, `total` (a decimal as text); `days` (negative is late); `check` (true is well).
  */
 export type CellFormat =
@@ -19,6 +21,7 @@ export type CellFormat =
   | "treatment"
   | "kind"
   | "date"
+  | "until"
   | "instant"
   | "count"
   | "bytes"
@@ -39,6 +42,10 @@ type Sources = {
   [Name in keyof ReportRows]: ReturnType<ReportRows[Name]> extends AsyncIterable<infer Row> ? Row : never;
 } & {
   readonly exceptions: ExceptionRow;
+  readonly places: StayPlace;
+  readonly remedyTotals: RemedyTotal;
+  readonly figures: FigureItem;
+  readonly tasks: TaskItem;
   readonly policies: PolicyFacts;
   readonly runs: RunFacts;
   readonly limits: Limit;
@@ -74,6 +81,10 @@ const rowsNamed = (source: ReportSource): Readers => ({
   policies: () => source.head.policies,
   runs: () => source.head.runs ?? (source.head.run === undefined ? [] : [source.head.run]),
   limits: () => source.head.limits,
+  places: () => source.head.stays.places,
+  remedyTotals: () => source.head.remedied.totals,
+  figures: () => source.head.figures,
+  tasks: () => source.head.tasks,
   evidence: () => evidenceOf(source.head),
 });
 
@@ -99,6 +110,8 @@ export type Panel = {
   readonly bars: (head: ReportHead) => readonly Bar[];
   /** A sentence below the bars. */
   readonly note?: (head: ReportHead) => string;
+  /** Muted unless it says something that nobody may miss. */
+  readonly noteTone?: (head: ReportHead) => Tone;
 };
 
 /** The first sheet: rows of big figures, then panels of bars side by side, then sentences. */

@@ -4,7 +4,13 @@ import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 
 /** Personal data that lies in Lethe's own tables and must reach no report. */
-export const canaries = ["julia.winter@mail.example", "subject-key-canary-4711", "plan-body-canary"];
+export const canaries = [
+  "julia.winter@mail.example",
+  "subject-key-canary-4711",
+  "plan-body-canary",
+  "card-canary-0815",
+  "purpose canary",
+];
 
 export const nightRun = "20261102T010000Z-7KQ2MX";
 export const hostileTable = `=cmd|'/c calc'!A1`;
@@ -29,7 +35,7 @@ export const fillState = async (state: State, requests: number, run = nightRun):
        '2026-11-02T01:00:10Z', case state when 'blocked' then '{"store": "shop", "table": "subscriptions", "rows": 1}'::jsonb end,
        case when state in ('erased', 'completed') then timestamptz '2026-11-02T01:00:30Z' end,
        case when state in ('erased', 'completed') then date '2026-12-02' end, $2
-     from (select n, (array['received','verified','approved','scheduled','erased','erased','completed','blocked','held',
+     from (select n, (array['received','verified','approved','scheduled','erased','archived','completed','blocked','held',
          'failed','refused','withdrawn'])[1 + n % 12] as state from generate_series(0, $1::int - 1) as n) as made`,
     [requests, run],
   );
@@ -41,7 +47,7 @@ export const fillState = async (state: State, requests: number, run = nightRun):
        rule.until + (request.id % 3)::int * 365, rule.until + 365, $1
      from lethe.request, (values ('addresses', 'erase', 2, 1, null, null), ('invoices', 'retain', 3, 0, 'HGB §257', date '2031-01-01'),
        ('events', 'anonymise', 20, 0, null, null), ($2, 'erase', 1, 0, '@SUM(1)', null)) as rule (t, how, rows, spared, basis, until)
-     where state in ('erased', 'completed')`,
+     where state in ('erased', 'archived', 'completed')`,
     [run, hostileTable],
   );
   await query(
@@ -66,7 +72,58 @@ export const fillState = async (state: State, requests: number, run = nightRun):
      from generate_series(1, 33) as n`,
     [run],
   );
+  await fillOutcomes(state, run);
   await finishRun(state, run);
+};
+
+const preserved = "the account can be reactivated";
+
+/** What became of the persons: entries as the night writes them, remedies, figures over two batches, tasks with a reference. */
+const fillOutcomes = async ({ pool, db }: State, run: string): Promise<void> => {
+  const { rows } = await pool.raw.query<{ ref: string; state: string }>(
+    "select ref, state from lethe.request where state in ('erased', 'archived', 'completed') order by id",
+  );
+  const stay = { store: "shop", table: "customers", rows: 1, why: preserved, until: null };
+  const voucher = { store: "shop", table: "invoices", rows: 3, why: "HGB §257", until: "2031-01-01" };
+  const events = rows.map(({ ref, state }): LedgerEvent => {
+    const done = { dispositions: [], remedied: [] };
+    if (state !== "archived") {
+      const stays = state === "erased" ? [{ ...voucher, column: "billing_name" }] : [];
+      const outcome = state === "erased" ? "retained" : "erased";
+      return { kind: "request.erased", request: ref, clear: "2026-12-02", ...done, outcomes: { shop: outcome }, stays };
+    }
+    const stays = [
+      { ...stay, column: "email" },
+      { ...stay, column: "name" },
+    ];
+    return { kind: "request.archived", request: ref, ...done, outcomes: { shop: "archived_with_pii" }, stays };
+  });
+  const at = Temporal.Instant.from("2026-11-02T01:00:45Z");
+  await db.transaction().execute((transaction) => appendEntries(transaction, events, { at, run }));
+  await pool.raw.query(
+    `insert into lethe.remedy select id, 'shop', 'GIFT_GIVER', 'gifts', 'unlink', n, $1, gen_random_uuid()
+     from lethe.request, generate_series(1, 2) as n where state = 'archived'`,
+    [run],
+  );
+  const batches = ["6f2b0c1e-0000-4000-8000-000000000001", "6f2b0c1e-0000-4000-8000-000000000002"];
+  for (const [index, batch] of batches.entries()) {
+    // Somebody sells something for 7.25 between the two batches.
+    await pool.raw.query(
+      `insert into lethe.figure (run_id, batch_id, store, figure, before, after, position) values
+         ($1, $2, 'shop', 'Payments', 100.50 - 7.75 * $3::int, 85.50 - 7.75 * $3::int, 0), ($1, $2, 'shop', 'Active accounts', 12, 12, 1)`,
+      [run, batch, index],
+    );
+  }
+  await pool.raw.query(
+    `insert into lethe.task (request_id, store, recipient, task, reference, state, recorded_at, run_id)
+     select id, 'shop', 'Gateway', 'delete_payment_method', case when state = 'completed' then null else $2 end,
+       case state when 'completed' then 'done' else 'open' end, '2026-11-02T01:00:20Z', $1
+     from lethe.request where state in ('erased', 'completed')`,
+    [run, canaries[3]],
+  );
+  await pool.raw.query("update lethe.request set purpose = case when id % 2 = 0 then 'delete-user' else $1 end", [
+    canaries[4],
+  ]);
 };
 
 /** The entries that a run leaves, and its end. */

@@ -42,9 +42,14 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
   expect(workbook.worksheets.map(({ name }) => name)).toEqual([
     "Summary",
     "Requests",
+    "Outcomes",
     "Dispositions",
     "Retained",
+    "What stays",
+    "Remedies",
+    "Figures",
     "Analytics",
+    "Recipients",
     "Backups",
     "Exceptions",
     "Policy & ledger",
@@ -56,7 +61,7 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
 test("a table has a frozen header, a filter over its rows, and prints landscape with the header on each page", async () => {
   const sheet = sheetOf(await opened(sampleSource(40)), "Requests");
   expect(sheet.views[0]).toMatchObject({ state: "frozen", ySplit: 4 });
-  expect(sheet.autoFilter).toBe("A4:L44");
+  expect(sheet.autoFilter).toBe("A4:N44");
   expect(sheet.pageSetup).toMatchObject({
     orientation: "landscape",
     fitToPage: true,
@@ -87,6 +92,22 @@ test("dates are dates, times are the controller's wall clock, numbers are number
   expect(totals?.getCell(7).value).toBe("✓");
 });
 
+test("outcomes are filterable and say until when, figures are numbers, and an end without a date is words", async () => {
+  const workbook = await opened(sampleSource(40));
+  const outcomes = sheetOf(workbook, "Outcomes");
+  expect(outcomes.views[0]).toMatchObject({ state: "frozen", ySplit: 4 });
+  expect(outcomes.autoFilter).toBe(`A4:H${outcomes.rowCount}`);
+  const left = (outcome: string) =>
+    outcomes.getRows(5, 30)?.find((row) => row.getCell(3).value === outcome && row.getCell(5).value !== 0);
+  expect(left("archived_with_pii")?.getCell(6).value).toBe("no date set");
+  expect(left("retained")?.getCell(6).value).toEqual(new Date("2035-01-01T00:00:00Z"));
+  expect(left("scheduled")?.getCell(7).value).toEqual(new Date("2026-12-02T02:00:00Z"));
+  expect(left("blocked")?.getCell(8).value).toContain("CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS");
+  const figures = sheetOf(workbook, "Figures");
+  expect(rowNamed(figures, "shop").slice(1)).toEqual(["Payments", 48_211.5, 48_022.4, -189.1, 0, "changed"]);
+  expect(figures.getRow(5).getCell(3).numFmt).toBe("#,##0.00######");
+});
+
 test("the exceptions list what a person has to do, the urgent first", async () => {
   const sheet = sheetOf(await opened(sampleSource(40)), "Exceptions");
   const kinds: unknown[] = [];
@@ -95,6 +116,7 @@ test("the exceptions list what a person has to do, the urgent first", async () =
     "overdue request",
     "personal data found",
     "failed request",
+    "recipient failed",
     "backup kept too long",
     "blocked request",
   ]);
@@ -146,7 +168,7 @@ test("rows that do not fit on a sheet continue on the next, each with its header
   const workbook = await opened(sampleSource(100), 44);
   const parts = workbook.worksheets.filter(({ name }) => name.startsWith("Requests"));
   expect(parts.map(({ name }) => name)).toEqual(["Requests", "Requests (2)", "Requests (3)"]);
-  expect(parts.map(({ autoFilter }) => autoFilter)).toEqual(["A4:L44", "A4:L44", "A4:L24"]);
+  expect(parts.map(({ autoFilter }) => autoFilter)).toEqual(["A4:N44", "A4:N44", "A4:N24"]);
   expect(parts[2]?.getRow(4).getCell(1).value).toBe("Reference");
 });
 

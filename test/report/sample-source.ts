@@ -2,6 +2,7 @@ import { outcomeOf, requestStates } from "#records/request.ts";
 import { limitsOf } from "#report/limits.ts";
 import type { RequestItem, StoppedItem } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
+import { outcomeHead, outcomesOf, staysOf } from "#test/report/sample-outcomes.ts";
 
 /** A report without a database behind it: `requests` of them, in all states, deterministic. */
 export const sampleSource = (requests: number, change: Partial<ReportRows> = {}): ReportSource => {
@@ -14,6 +15,10 @@ export const sampleSource = (requests: number, change: Partial<ReportRows> = {})
     dispositions: () => each(dispositions),
     retained: () =>
       each(dispositions.filter((row) => row.treatment === "retain").map(({ treatment: _, spared: __, ...row }) => row)),
+    outcomes: () => each(outcomesOf(range(requests))),
+    stays: () => each(staysOf(range(requests))),
+    remedied: () =>
+      each([{ ref: "R-AAAA-0000-0001", store: "shop", code: "GIFT_GIVER", table: "gifts", action: "unlink", rows: 2 }]),
     conserved: () => each(conserved),
     anonymity: () => each([anonymity]),
     residuals: () =>
@@ -46,11 +51,13 @@ const itemAt = (index: number): RequestItem => {
     due: `2026-11-${pad(1 + (index % 28))}`,
     basis: "GDPR Art. 12(3)",
     ground: index % 3 === 0 ? "a" : "b",
+    purpose: index % 4 === 0 ? "delete-user" : null,
     daysLeft: open ? late - 4 : null,
     decided: state === "received" ? null : `2026-10-${pad(1 + (index % 28))}T09:12:00.000Z`,
-    erased: outcome === "done" ? "2026-11-02T01:00:42.000Z" : null,
+    scheduledFor: state === "scheduled" ? "2026-12-02T01:00:00.000Z" : null,
+    erased: outcome === "done" && state !== "archived" ? "2026-11-02T01:00:42.000Z" : null,
     completed: state === "completed" ? "2026-11-02T01:00:55.000Z" : null,
-    backupsClearOn: outcome === "done" ? "2026-12-02" : null,
+    backupsClearOn: outcome === "done" && state !== "archived" ? "2026-12-02" : null,
     code: state === "blocked" ? "CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS" : state === "failed" ? "CONSTRAINT_VIOLATED" : null,
     hint: state === "blocked" ? "Cancel the subscription, or wait until it ends; the next night looks again." : null,
     repeats: index % 9 === 0 ? 1 : 0,
@@ -223,6 +230,7 @@ const headFor = (requests: number): ReportHead => {
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];
+  const told = outcomeHead([...range(requests)]);
   return {
     readAt,
     today: "2026-11-02",
@@ -238,9 +246,10 @@ const headFor = (requests: number): ReportHead => {
     policies: [{ store: "shop", name: "shop", version: 3, digest }],
     requests: { counts, deadlines, listed: requests, closedEarlier: 0 },
     totals: { erased: 510, anonymised: 1257, retained: 1180, spared: 7, residuals: 1, compared: 18, unequal: 0 },
+    ...told,
     backups,
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
-    limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], backups),
+    limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, ...told }),
   };
 };
