@@ -1,4 +1,5 @@
 import { lstat } from "node:fs/promises";
+import { declarations } from "#evidence/declared.ts";
 import { missing, tampered } from "#evidence/faults.ts";
 import { keyId as keyIdOf } from "#lib/keys.ts";
 import type { Predicate, TreeHeadJson } from "#evidence/statement.ts";
@@ -44,10 +45,11 @@ export const verifyBundle = async (directory: string, publicKeyPem: string): Pro
     const head = await verifyLedgerHead(directory, statement, publicKey);
 
     // 5. The entries lead from the head before to that checkpoint.
-    const previous = await verifyEntries(directory, head);
+    const declared = declarations();
+    const previous = await verifyEntries(directory, head, declared.take);
 
-    // 6. The report is about that run and that ledger, and its register reconciles.
-    const counts = await verifyReport(directory, statement, previous);
+    // 6. The report is about that run and that ledger, its register reconciles, and requests ended as the entries say.
+    const { counts, ended } = await verifyReport(directory, statement, previous, declared);
 
     const keyId = keyIdOf(publicKey);
     return {
@@ -63,6 +65,7 @@ export const verifyBundle = async (directory: string, publicKeyPem: string): Pro
         `the checkpoint over ${head.size} ledger entries bears the same key's signature`,
         `${head.size - previous.size} entries lead from the earlier head, at ${previous.size}, to that checkpoint`,
         `the register reconciles: ${counts.received} requests received, ${counts.received} accounted for`,
+        `${ended} ${ended === 1 ? "request" : "requests"} ended as the ledger's entries declare, and what stays of them is what these say`,
       ],
     };
   } catch (error) {

@@ -31,8 +31,15 @@ export const verifyLedgerHead = async (
   return opened.value;
 };
 
-/** Step 5: the entries, added to the tree before them, give the signed root. Returns that earlier head. */
-export const verifyEntries = async (directory: string, head: Checkpoint): Promise<TreeHeadJson> => {
+/**
+ * Step 5: the entries, added to the tree before them, give the signed root. Returns that earlier head. `take` gets each entry as it comes
+ * by: what it was is only known to be true once this returns.
+ */
+export const verifyEntries = async (
+  directory: string,
+  head: Checkpoint,
+  take: (line: Buffer) => void = () => undefined,
+): Promise<TreeHeadJson> => {
   const chunks = createReadStream(join(directory, entriesFile));
   let start: EntriesStart | undefined;
   let range = emptyRange;
@@ -44,6 +51,7 @@ export const verifyEntries = async (directory: string, head: Checkpoint): Promis
     }
     if (range.size >= head.size) throw tampered(entriesFile, "has more entries than the checkpoint counts");
     range = appendLeaves(range, [leafHash(line)]);
+    take(line);
   }
   if (start === undefined) throw tampered(entriesFile, "has no header");
   if (range.size !== head.size)

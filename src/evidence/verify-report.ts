@@ -1,12 +1,17 @@
 import { z } from "zod";
+import type { Declarations } from "#evidence/declared.ts";
 import { decodeUtf8, readBounded } from "#evidence/canonical-file.ts";
 import { tampered } from "#evidence/faults.ts";
+import { faultOfOutcomes, outcomesSchema, staysSchema } from "#evidence/verify-outcomes.ts";
 import { treeHeadSchema, type Statement, type TreeHeadJson } from "#evidence/statement.ts";
 
 const reportFile = "report.json";
 
-/** A report lists every open request: some hundred bytes each, for up to hundreds of thousands of them. */
-const largestReport = 256 * 1024 * 1024;
+/**
+ * A report lists every open request: some hundred bytes each, for up to hundreds of thousands of them; and every column in which a
+ * soft policy leaves personal data. V8 holds no longer text.
+ */
+const largestReport = 500 * 1024 * 1024;
 
 const count = z.int().nonnegative();
 
@@ -27,18 +32,35 @@ export type ReportCounts = z.infer<typeof countsSchema>;
 const reportSchema = z.object({
   run: z.object({ id: z.string() }).optional(),
   period: z.object({ from: z.string(), to: z.string() }).optional(),
+  runs: z.array(z.object({ id: z.string() })).optional(),
   controller: z.object({ name: z.string() }),
   policies: z.array(z.object({ digest: z.string() })),
-  requests: z.object({ counts: countsSchema }),
+  requests: z.object({
+    counts: countsSchema,
+    items: z.array(z.object({ ref: z.string(), state: z.string() })).optional(),
+  }),
+  // Reports of before there were outcomes have neither.
+  outcomes: outcomesSchema.optional(),
+  stays: staysSchema.optional(),
   ledger: treeHeadSchema.extend({ from: count }),
 });
 
-/** Step 6: the report is about the run and the ledger of the statement, and its register reconciles (A11, I9). */
+export type VerifiedReport = {
+  readonly counts: ReportCounts;
+  /** Requests of which it says how they ended, as the ledger's entries do. */
+  readonly ended: number;
+};
+
+/**
+ * Step 6: the report is about the run and the ledger of the statement, its register reconciles (A11, I9), and what it says of the end of
+ * requests is what the entries declared.
+ */
 export const verifyReport = async (
   directory: string,
   { predicate }: Statement,
   previous: TreeHeadJson,
-): Promise<ReportCounts> => {
+  declared: Declarations,
+): Promise<VerifiedReport> => {
   const report = parseReport(await readBounded(directory, reportFile, largestReport));
   const { ledger, requests } = report;
   const { size, root } = predicate.checkpoint;
@@ -61,7 +83,20 @@ export const verifyReport = async (
   if (counts.received !== accounted || counts.blocked > counts.pending || counts.overdue > counts.pending) {
     throw tampered(reportFile, `does not reconcile: ${counts.received} requests received, ${accounted} accounted for`);
   }
-  return counts;
+  return { counts, ended: verifyOutcomes(report, declared) };
+};
+
+const verifyOutcomes = (report: z.infer<typeof reportSchema>, declared: Declarations): number => {
+  const runs = report.runs ?? (report.run === undefined ? [] : [report.run]);
+  const ends = declared.by(new Set(runs.map(({ id }) => id)));
+  const { outcomes, stays, requests } = report;
+  if (outcomes === undefined || stays === undefined || requests.items === undefined) {
+    if (ends.size > 0) throw tampered(reportFile, "does not say what became of the requests that the ledger names");
+    return 0;
+  }
+  const fault = faultOfOutcomes({ outcomes, stays, register: requests.items }, ends);
+  if (fault !== undefined) throw tampered(reportFile, fault);
+  return ends.size;
 };
 
 const parseReport = (bytes: Buffer): z.infer<typeof reportSchema> => {

@@ -29,6 +29,8 @@ export type BundleChanges = {
   /** Entries in the bundle, and in the ledger before it. */
   readonly entries?: number;
   readonly before?: number;
+  /** What the last entries in the bundle say, of this run unless they name another. */
+  readonly events?: readonly { readonly [key: string]: Json }[];
 };
 
 const run = "20261102T020000Z-ABCDEF";
@@ -79,8 +81,13 @@ export const makeBundle = async (changes: BundleChanges = {}): Promise<TestBundl
   };
 };
 
-const writeLedger = async (directory: string, signing: KeyObject, { before = 5, entries = 12 }: BundleChanges) => {
-  const bodies = Array.from({ length: before + entries }, (_, index) => bodyOf(index));
+const writeLedger = async (directory: string, signing: KeyObject, changes: BundleChanges) => {
+  const { before = 5, entries = 12, events = [] } = changes;
+  const others = Array.from({ length: before + entries - events.length }, (_, index) => bodyOf(index));
+  const bodies = [
+    ...others,
+    ...events.map((event) => canonicalJson({ at: "2026-11-02T02:00:00.000Z", run, ...event })),
+  ];
   const leaves = bodies.map(leafHash);
   const from = appendLeaves(emptyRange, leaves.slice(0, before));
   const all = appendLeaves(emptyRange, leaves);
