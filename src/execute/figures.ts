@@ -8,11 +8,15 @@ import { column, tableName } from "#scope/sql.ts";
 /** Decimal text, by the figure's name. */
 export type Figures = ReadonlyMap<string, string>;
 
-/** The figures that the policy names, over whole tables, as the caller's transaction sees them. */
+/**
+ * The figures that the policy names, over whole tables, as the caller's transaction sees them. Summed as decimals: a sum of binary
+ * fractions depends on the order of the rows, and changing rows moves them.
+ */
 export const readFigures = async (db: Kysely<unknown>, { figures }: Shape): Promise<Figures> => {
   const taken = new Map<string, string>();
   for (const { figure, table, measure, where } of figures) {
-    const value = measure.measure === "count" ? sql`count(*)` : sql`coalesce(sum(${column("t", measure.column)}), 0)`;
+    const value =
+      measure.measure === "count" ? sql`count(*)` : sql`coalesce(sum(${column("t", measure.column)}::numeric), 0)`;
     const { rows } = await sql<{ value: string }>`select (${value})::numeric::text as value from ${tableName(table)} t
       where ${conditionsSql("t", where)}`.execute(db);
     taken.set(figure, rows[0]?.value ?? "0");
@@ -38,11 +42,15 @@ export const recordFigures = async (
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x (figure text, before numeric, after numeric)`.execute(
     db,
   );
-  const changed = shape.figures.find(({ figure, equal }) => equal && before.get(figure) !== after.get(figure));
-  if (changed === undefined) return;
+  // By value: 0 and 0.00 are the same.
+  const wanted = shape.figures.filter(({ equal }) => equal).map(({ figure }) => figure);
+  const changed = await sql<{ figure: string }>`select figure from lethe.journal_figure
+    where batch = ${facts.batch}::uuid and before <> after and figure = any (${wanted}::text[]) limit 1`.execute(db);
+  const [first] = changed.rows;
+  if (first === undefined) return;
   throw new LetheError(
     "FIGURE_CHANGED",
-    `figure ${changed.figure} would change, and the policy demands that it does not`,
+    `figure ${first.figure} would change, and the policy demands that it does not`,
     {
       hint: "keep the rows that the figure is made of, or drop `equal` from it",
     },

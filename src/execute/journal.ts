@@ -60,9 +60,19 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
   };
 };
 
-/** Once Lethe's own database holds the tasks, what names the records elsewhere goes from the store (I8). */
+/**
+ * Once Lethe's own database holds the tasks, what names the records elsewhere goes from the store (I8), and from the pages in which
+ * deleted rows stay until VACUUM. A crash before this leaves them to the next run, see `batchesWithTasks`.
+ */
 export const forgetTasks = async (db: Kysely<unknown>, id: string): Promise<void> => {
   await sql`delete from lethe.journal_task where batch = ${id}`.execute(db);
+  await sql`vacuum lethe.journal_task`.execute(db);
+};
+
+/** Batches whose tasks the store still holds. */
+export const batchesWithTasks = async (db: Kysely<unknown>): Promise<readonly string[]> => {
+  const { rows } = await sql<{ batch: string }>`select distinct batch from lethe.journal_task`.execute(db);
+  return rows.map(({ batch }) => batch);
 };
 
 /** Those of the given requests that the store's journal knows, with the batches that did them. */

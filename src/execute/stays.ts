@@ -1,30 +1,37 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape, Step } from "#records/plan.ts";
 import type { BatchFacts } from "#execute/statements.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
- * Counts what the policy leaves of each subject's personal data, read after the changes: rows whose column is not empty. One statement
- * a table.
+ * Counts what the policy leaves of each subject's personal data, read after the changes: rows whose column is not empty, and the clock of
+ * the last of these. One statement a table.
  */
 export const recordStays = async (db: Kysely<unknown>, shape: Shape, facts: BatchFacts): Promise<void> => {
   for (const step of shape.steps) {
     const stays = "stays" in step ? step.stays : [];
     const scope = scopeOf(shape, step.table);
     if (stays.length === 0 || scope === undefined) continue;
-    const counts = stays.map((stay, index) => sql`count(${column("t", stay.column)}) as ${sql.id(`c${index}`)}`);
-    const clock = clockOf(step);
-    const named = stays.map((stay, index) => sql`(${stay.column}::text, ${sql.id("x", `c${index}`)})`);
+    const read = stays.map(({ column: name }, index) => {
+      const held = column("t", name);
+      return sql`count(${held}) as ${sql.id(`c${index}`)}, ${clockOf(step, held)} as ${sql.id(`k${index}`)}`;
+    });
+    const named = stays.map(
+      (stay, index) => sql`(${stay.column}::text, ${sql.id("x", `c${index}`)}, ${sql.id("x", `k${index}`)})`,
+    );
     await sql`insert into lethe.journal_stay (batch, request, table_name, column_name, rows, clock_last)
-      select ${facts.batch}::uuid, x.request, ${step.table}, v.name, v.rows, x.clock_last
-      from (select s.request, ${sql.join(counts)}, ${clock} as clock_last from ${scopeTable(shape, step.table)} s
+      select ${facts.batch}::uuid, x.request, ${step.table}, v.name, v.rows, v.clock_last
+      from (select s.request, ${sql.join(read)} from ${scopeTable(shape, step.table)} s
         join ${tableName(step.table)} t on ${sameRow(scope, "t", "s")} where not s.spared group by s.request) x
-      cross join lateral (values ${sql.join(named)}) v (name, rows) where v.rows > 0`.execute(db);
+      cross join lateral (values ${sql.join(named)}) v (name, rows, clock_last) where v.rows > 0`.execute(db);
   }
 };
 
-const clockOf = (step: Step) => (step.kind === "retain" ? sql`max(${column("t", step.clock)}::date)` : sql`null::date`);
+const clockOf = (step: Step, held: RawBuilder<unknown>) =>
+  step.kind === "retain"
+    ? sql`max(${column("t", step.clock)}::date) filter (where ${held} is not null)`
+    : sql`null::date`;
 
 /** A subject that is deleted softly must not be in the views that show who is there. */
 export const assertHidden = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
