@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
 import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
-import { addedText, importText, listText, showText } from "#cli/request-text.ts";
+import { addedText, importText, listText } from "#cli/request-text.ts";
 import type { Shell } from "#cli/shell.ts";
+import { showText } from "#cli/show-text.ts";
 import { approveAll, approveRequests, type PlanFor } from "#intake/approve.ts";
 import { holdRequest, refuseRequest, releaseRequest, withdrawRequest, type Decided } from "#intake/decide.ts";
 import { refusalReasons } from "#intake/decision.ts";

@@ -1,7 +1,6 @@
 import { table } from "#cli/table.ts";
 import type { ImportResult } from "#intake/import-result.ts";
 import type { Added, RequestLine } from "#intake/requests.ts";
-import type { RequestView } from "#intake/show.ts";
 
 export const addedText = ({ ref, repeated }: Added): string =>
   repeated ? `${ref}: joined the person's open request` : `${ref}: received`;
@@ -22,13 +21,13 @@ export const listText = (requests: readonly RequestLine[]): string =>
   requests.length === 0
     ? "no requests"
     : table(
-        requests.map(({ ref, state, received, due, daysLeft, code }) => [
+        requests.map(({ ref, state, received, due, daysLeft, code, scheduledFor }) => [
           ref,
           state,
           received,
           due,
           daysLeft ?? "",
-          code ?? "",
+          state === "scheduled" ? `due ${scheduledFor ?? "unknown"}` : (code ?? ""),
         ]),
         [
           { title: "reference" },
@@ -36,63 +35,6 @@ export const listText = (requests: readonly RequestLine[]): string =>
           { title: "received" },
           { title: "due" },
           { title: "days left", align: "right" },
-          { title: "code" },
+          { title: "code, or when" },
         ],
       );
-
-export const showText = (view: RequestView): string => {
-  const facts: (readonly [string, string | null])[] = [
-    ["request", view.ref],
-    ["state", view.state],
-    ["received", view.received],
-    ["due", `${view.due}${view.daysLeft === null ? "" : ` (${view.daysLeft} days left)`}, ${view.basis}`],
-    ["ground", view.ground === null ? null : `Art. 17(1)(${view.ground})`],
-    ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
-    [
-      "approved",
-      view.approved && `${view.approved.at} by ${view.approved.by}, plan ${view.approved.plan ?? "unknown"}`,
-    ],
-    ["reason", view.reason],
-    ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
-    [
-      "detail",
-      view.detail &&
-        Object.entries(view.detail)
-          .map(([name, value]) => `${name} ${typeof value === "object" ? value.join(", ") : value}`)
-          .join(", "),
-    ],
-    // Not in a table, which a narrow terminal would cut: a digest is for comparing.
-    ...view.exports.flatMap(({ file, rows, at, sha256 }): [string, string][] => [
-      ["exported", `${file}, ${rows} rows, ${at}`],
-      ["sha256", sha256],
-    ]),
-    ["erased", view.erasedAt],
-    ["backups clear", view.backupsClearOn],
-    ["completed", view.completedAt],
-  ];
-  const parts = [facts.flatMap(([label, fact]) => (fact === null ? [] : [`${label.padEnd(15)}${fact}`])).join("\n")];
-  if (view.dispositions.length > 0) parts.push(dispositionTable(view.dispositions));
-  const history = view.history.map(({ at, kind, index }) => [at, kind, index]);
-  parts.push(table(history, [{ title: "when" }, { title: "what" }, { title: "entry", align: "right" }]));
-  return parts.join("\n\n");
-};
-
-const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
-  table(
-    dispositions.map(({ store, table: name, treatment, rows, spared, basis, until }) => [
-      `${store}.${name}`,
-      treatment,
-      rows,
-      spared,
-      basis ?? "",
-      until ?? "",
-    ]),
-    [
-      { title: "table" },
-      { title: "treatment" },
-      { title: "rows", align: "right" },
-      { title: "spared", align: "right" },
-      { title: "basis" },
-      { title: "until" },
-    ],
-  );

@@ -43,6 +43,8 @@ export type RequestLine = {
   /** Until the due date, in the controller's time zone; negative when overdue; null when nothing is due any more. */
   readonly daysLeft: number | null;
   readonly code: string | null;
+  /** When its time of grace is over; null where it has none, or it has not begun. */
+  readonly scheduledFor: string | null;
 };
 
 export type RequestFilter = { readonly state?: RequestState | undefined; readonly overdue?: boolean | undefined };
@@ -58,7 +60,7 @@ export async function* listRequests(ctx: Context, { state, overdue }: RequestFil
     const page = await reading(ctx, (db) => {
       let query = db
         .selectFrom("lethe.request")
-        .select(["id", "ref", "state", "received_on", "due_on", "code"])
+        .select(["id", "ref", "state", "received_on", "due_on", "code", "scheduled_for"])
         .where(sql<boolean>`(due_on, id) > (${due}::date, ${id}::bigint)`)
         .orderBy("due_on")
         .orderBy("id")
@@ -76,6 +78,7 @@ export async function* listRequests(ctx: Context, { state, overdue }: RequestFil
         due: row.due_on,
         daysLeft: daysLeft(row.state, row.due_on, today),
         code: row.code,
+        scheduledFor: row.scheduled_for,
       };
     }
     const last = page.at(-1);

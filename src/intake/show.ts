@@ -1,9 +1,11 @@
 import type { Context } from "#context.ts";
+import { effectsOf, outcomesOf } from "#intake/show-effects.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
 import { exportFile } from "#records/export.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
+import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
 
 export type RequestView = {
   readonly ref: string;
@@ -14,6 +16,9 @@ export type RequestView = {
   /** The rule that the due date follows. */
   readonly basis: string;
   readonly ground: string | null;
+  readonly purpose: string | null;
+  /** When its time of grace is over. */
+  readonly scheduledFor: string | null;
   readonly repeats: number;
   readonly approved: { readonly by: string; readonly at: string; readonly plan: string | null } | null;
   readonly reason: string | null;
@@ -43,6 +48,20 @@ export type RequestView = {
     readonly spared: number;
     readonly basis: string | null;
     readonly until: string | null;
+  }[];
+  /** By store: what was declared done, else what an open request waits for; `store` is null where none is meant. */
+  readonly outcomes: readonly { readonly store: string | null; readonly outcome: Outcome }[];
+  readonly stays: readonly StayingData[];
+  readonly remedied: readonly Remedied[];
+  /** What recipients have to do; by which name they know the record is said by `lethe task list --json` only. */
+  readonly tasks: readonly {
+    readonly id: number;
+    readonly store: string;
+    readonly recipient: string;
+    readonly task: string;
+    readonly state: "open" | "done" | "failed";
+    readonly recorded: string;
+    readonly settled: string | null;
   }[];
   /** What the ledger says of it, oldest first. */
   readonly history: readonly { readonly index: number; readonly at: string; readonly kind: string }[];
@@ -81,6 +100,8 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       daysLeft: daysLeft(row.state, row.due_on, todayOf(ctx)),
       basis: row.due_basis,
       ground: row.ground,
+      purpose: row.purpose,
+      scheduledFor: row.scheduled_for,
       repeats: row.repeats,
       approved:
         row.approved_by === null || row.approved_at === null
@@ -95,6 +116,8 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       backupsClearOn: row.backups_clear_on,
       exports: exported.map(({ store, ...rest }) => ({ store, file: exportFile(ref, store), ...rest })),
       dispositions,
+      outcomes: await outcomesOf(db, row),
+      ...(await effectsOf(db, row.id)),
       history: entries.map(({ index, kind, body }) => ({ index, kind, at: (JSON.parse(body) as { at: string }).at })),
     };
   });

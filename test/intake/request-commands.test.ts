@@ -78,9 +78,33 @@ test("list shows references, deadlines and codes, the most urgent first, never i
   await lethe("hold", soon, "--matter", "AZ-7", "--by", "dpo");
   const all = await lethe("list");
   expect(all.document["requests"]).toEqual([
-    { ref: late, state: "received", received: "2026-09-30", due: "2026-10-30", daysLeft: -3, code: null },
-    { ref: soon, state: "held", received: "2026-10-02", due: "2026-11-02", daysLeft: 0, code: "LEGAL_HOLD" },
-    { ref: later, state: "received", received: "2026-10-20", due: "2026-11-20", daysLeft: 18, code: null },
+    {
+      ref: late,
+      state: "received",
+      received: "2026-09-30",
+      due: "2026-10-30",
+      daysLeft: -3,
+      code: null,
+      scheduledFor: null,
+    },
+    {
+      ref: soon,
+      state: "held",
+      received: "2026-10-02",
+      due: "2026-11-02",
+      daysLeft: 0,
+      code: "LEGAL_HOLD",
+      scheduledFor: null,
+    },
+    {
+      ref: later,
+      state: "received",
+      received: "2026-10-20",
+      due: "2026-11-20",
+      daysLeft: 18,
+      code: null,
+      scheduledFor: null,
+    },
   ]);
   expect(all.text.split("\n")[1]).toMatch(new RegExp(`^${late} +received +2026-09-30 +2026-10-30 +-3$`));
   expect(JSON.stringify(all)).not.toMatch(/canary|1234567/);

@@ -1,0 +1,147 @@
+import { table } from "#cli/table.ts";
+import { wrap } from "#cli/wrap.ts";
+import type { RequestView } from "#intake/show.ts";
+import type { Outcome } from "#records/treatment.ts";
+
+/** `lethe request show` as people read it: no line longer than a page but where a name is. */
+export const showText = (view: RequestView): string => {
+  const { dispositions, history } = view;
+  const parts = [factLines(factsOf(view))];
+  if (view.stays.length > 0) parts.push(staysText(view.stays));
+  if (view.remedied.length > 0) parts.push(remediesText(view.remedied));
+  if (view.tasks.length > 0) parts.push(tasksText(view.tasks));
+  if (dispositions.length > 0) parts.push(dispositionTable(dispositions));
+  const entries = history.map(({ at, kind, index }) => [at, kind, index]);
+  parts.push(table(entries, [{ title: "when" }, { title: "what" }, { title: "entry", align: "right" }]));
+  return parts.join("\n\n");
+};
+
+type Fact = readonly [label: string, text: string | null];
+
+const label = 15;
+
+const factLines = (facts: readonly Fact[]): string =>
+  facts.flatMap(([name, text]) => (text === null ? [] : [`${name.padEnd(label)}${wrap(text, label)}`])).join("\n");
+
+const factsOf = (view: RequestView): readonly Fact[] => {
+  const { approved, detail } = view;
+  return [
+    ["request", view.ref],
+    ["state", view.state],
+    ["scheduled for", view.scheduledFor && scheduledText(view)],
+    ...view.outcomes.map(({ store, outcome }, index): Fact => [
+      index === 0 ? "outcome" : "",
+      `${store === null ? "" : `${store}: `}${outcome}, ${meanings[outcome]}`,
+    ]),
+    ["received", view.received],
+    ["due", `${view.due}${view.daysLeft === null ? "" : ` (${view.daysLeft} days left)`}, ${view.basis}`],
+    ["ground", view.ground === null ? null : `Art. 17(1)(${view.ground})`],
+    ["purpose", view.purpose],
+    ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
+    ["approved", approved && `${approved.at} by ${approved.by}, plan ${approved.plan ?? "unknown"}`],
+    ["reason", view.reason],
+    ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
+    ...(detail?.also ?? []).map((code): Fact => ["", `${code} as well`]),
+    ["where", detail && placeOf(detail)],
+    ["what to do", detail?.hint ?? null],
+    // Not in a table, which a narrow terminal would cut: a digest is for comparing.
+    ...view.exports.flatMap(({ file, rows, at, sha256 }): [string, string][] => [
+      ["exported", `${file}, ${rows} rows, ${at}`],
+      ["sha256", sha256],
+    ]),
+    ["erased", view.erasedAt],
+    ["backups clear", view.backupsClearOn],
+    ["completed", view.completedAt],
+  ];
+};
+
+const scheduledText = ({ state, scheduledFor }: RequestView): string =>
+  state === "scheduled" ? `${scheduledFor}; until then it can be withdrawn` : `${scheduledFor}`;
+
+const meanings: Readonly<Record<Outcome, string>> = {
+  erased: "nothing of the person is left in it",
+  anonymised: "rows stay, without the person",
+  retained: "only records stay that the law holds",
+  archived_with_pii: "personal data stays, because the policy says so",
+  scheduled: "waits until its time of grace is over",
+  blocked: "waits for somebody to remove the cause; looked at again every night",
+  failed: "could not be done",
+};
+
+/** Places and counts; null where the detail has none. */
+const placeOf = (detail: NonNullable<RequestView["detail"]>): string | null => {
+  const { store, table: name, column, constraint, sqlstate, rows, matter } = detail;
+  const place = [store, name, column].filter((part) => part !== undefined).join(".");
+  const parts = [
+    place === "" ? undefined : place,
+    rows === undefined ? undefined : `${rows} ${rows === 1 ? "row" : "rows"}`,
+    constraint && `constraint ${constraint}`,
+    sqlstate && `SQLSTATE ${sqlstate}`,
+    matter && `matter ${matter}`,
+  ].filter((part) => part !== undefined);
+  return parts.length === 0 ? null : parts.join(", ");
+};
+
+/** Columns that stay for the same reason stand together: a soft policy leaves dozens. */
+const staysText = (stays: RequestView["stays"]): string => {
+  const groups = Map.groupBy(stays, ({ store, table: name, why, until }) => JSON.stringify([store, name, why, until]));
+  const lines = [...groups.values()].flatMap((columns) => {
+    const [first] = columns;
+    if (first === undefined) return [];
+    const end = first.until === null ? "no date set" : `until ${first.until}`;
+    const names = columns.map(({ column, rows }) => `${column} (${rows})`).join(", ");
+    return [`  ${wrap(`${first.store}.${first.table}, ${end}: ${first.why}`, 4)}`, `    ${wrap(names, 4)}`];
+  });
+  return ["Personal data that stays, in columns (rows)", ...lines].join("\n");
+};
+
+const remediesText = (remedied: RequestView["remedied"]): string =>
+  [
+    "Remedied, so that it need not wait",
+    ...remedied.map(({ store, code, table: name, action, rows }) => {
+      const many = `${rows} ${rows === 1 ? "row" : "rows"}`;
+      return `  ${wrap(`${code}: ${done[action] ?? action} ${many} of ${store}.${name}`, 4)}`;
+    }),
+  ].join("\n");
+
+const done: Readonly<Record<string, string>> = { set: "set columns in", unlink: "unlinked", remove: "removed" };
+
+const tasksText = (tasks: RequestView["tasks"]): string =>
+  `What others have to do\n${table(
+    tasks.map(({ id, recipient, task, store, state, recorded, settled }) => [
+      id,
+      recipient,
+      task,
+      store,
+      state,
+      settled ?? recorded,
+    ]),
+    [
+      { title: "task", align: "right" },
+      { title: "recipient" },
+      { title: "what" },
+      { title: "store" },
+      { title: "state" },
+      { title: "since" },
+    ],
+  )}`;
+
+const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
+  table(
+    dispositions.map(({ store, table: name, treatment, rows, spared, basis, until }) => [
+      `${store}.${name}`,
+      treatment,
+      rows,
+      spared,
+      basis ?? "",
+      until ?? "",
+    ]),
+    [
+      { title: "table" },
+      { title: "treatment" },
+      { title: "rows", align: "right" },
+      { title: "spared", align: "right" },
+      { title: "basis" },
+      { title: "until" },
+    ],
+  );
