@@ -15,6 +15,7 @@ const commands = {
   demo: () => import("#cli/demo.ts"),
   init: () => import("#cli/init.ts"),
   request: () => import("#cli/request.ts"),
+  task: () => import("#cli/task.ts"),
   policy: () => import("#cli/policy.ts"),
   plan: () => import("#cli/plan.ts"),
   run: () => import("#cli/run.ts"),

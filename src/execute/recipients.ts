@@ -14,8 +14,7 @@ export const recordTasks = async (db: Kysely<unknown>, shape: Shape, facts: Batc
     const name = column("t", reference);
     await sql`insert into lethe.journal_task (batch, request, recipient, task, reference)
       select ${facts.batch}::uuid, min(s.request), ${recipient}, ${task}, ${name}::text from ${scopeTable(shape, table)} s
-      join ${tableName(table)} t on ${sameRow(scope, "t", "s")} where not s.spared and ${name} is not null group by ${name}`.execute(
-      db,
-    );
+      join ${tableName(table)} t on ${sameRow(scope, "t", "s")} where not s.spared and ${name} is not null group by ${name}
+      order by min(s.request), ${name}`.execute(db);
   }
 };

@@ -24,6 +24,8 @@ const exits = {
   REQUEST_UNKNOWN: 1,
   REQUEST_STATE: 1,
   REQUEST_INVALID: 1,
+  TASK_UNKNOWN: 1,
+  TASK_STATE: 1,
 
   // policy against itself and against the store
   POLICY_MISSING: 3,
