@@ -1,6 +1,6 @@
 import type { Temporal } from "temporal-polyfill";
 import type { RequestCounts } from "#records/request.ts";
-import type { Treatment } from "#records/treatment.ts";
+import type { Outcome, Treatment } from "#records/treatment.ts";
 
 /** One execution of one job. */
 export type Run = { readonly id: string; readonly job: string; readonly startedAt: Temporal.Instant };
@@ -17,6 +17,22 @@ export type RunSummary = {
     readonly rows: number;
     readonly spared: number;
   }[];
+  /** Requests by what became of them: what this run declared done, and what waits or has failed. Two stores may differ: both count. */
+  readonly outcomes: Readonly<Record<Outcome, number>>;
+  /** Where personal data stays, on purpose, of the requests that this run declared done. */
+  readonly stays: { readonly columns: number; readonly tables: number };
+  /** In the order of the policies; decimal text. */
+  readonly figures: readonly {
+    readonly store: string;
+    readonly figure: string;
+    readonly before: string;
+    readonly after: string;
+    /** What this run changed; others may have changed more. */
+    readonly change: string;
+    readonly equal: boolean;
+  }[];
+  /** What recipients have to do, over all runs. */
+  readonly tasks: { readonly open: number; readonly done: number; readonly failed: number };
   readonly backups: {
     readonly purged: number;
     readonly kept: number;

@@ -1,6 +1,8 @@
 import { styleText } from "node:util";
 import type { RunSummary } from "#records/run.ts";
 import { treatments, type Treatment } from "#records/treatment.ts";
+import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
+import { cut, figure, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
 
 export type SummaryExtra = {
   /** What the box is called, e.g. `Lethe · Shop GmbH`. */
@@ -14,15 +16,6 @@ export type SummaryExtra = {
   /** Whether to colour; without it the box says the same in plain characters. */
   readonly colour?: boolean;
 };
-
-type Colour = Parameters<typeof styleText>[0];
-/** Text with its colour: lengths are counted before colours are put in. */
-type Piece = { readonly text: string; readonly colour?: Colour };
-type Line = readonly Piece[];
-
-const figures = new Intl.NumberFormat("en-GB");
-const figure = (value: number): string => figures.format(value);
-const plural = (value: number, one: string, many = `${one}s`): string => `${figure(value)} ${value === 1 ? one : many}`;
 
 const colours: Readonly<Record<Treatment, Colour>> = {
   erase: "green",
@@ -39,7 +32,14 @@ const endings: Readonly<Record<RunSummary["outcome"], Piece>> = {
 /** What a run did, as a box of at most 80 columns that a person likes to read and to show. */
 export const summaryText = (summary: RunSummary, extra: SummaryExtra = {}): string => {
   const inner = Math.max(40, Math.min(80, extra.width ?? 80)) - 4;
-  const sections = [header(summary, extra), requestLines(summary), stepLines(summary, inner), closing(summary)];
+  const sections = [
+    header(summary, extra),
+    requestLines(summary),
+    outcomeLines(summary),
+    stepLines(summary, inner),
+    figureLines(summary, inner),
+    closing(summary),
+  ];
   const colour = (piece: Piece): string =>
     extra.colour === true && piece.colour !== undefined
       ? styleText(piece.colour, piece.text, { validateStream: false })
@@ -110,7 +110,7 @@ const stepLines = ({ steps }: RunSummary, inner: number): Line[] => {
   return [[{ text: title, colour: "bold" }], ...lines];
 };
 
-const closing = ({ backups, residuals }: RunSummary): Line[] => {
+const closing = ({ backups, residuals, tasks }: RunSummary): Line[] => {
   const oldest = backups.oldest === null ? "" : `, the oldest of ${backups.oldest.slice(0, 10)}`;
   return [
     [
@@ -126,13 +126,8 @@ const closing = ({ backups, residuals }: RunSummary): Line[] => {
         ? { text: "✓ none found", colour: "green" }
         : { text: `✗ personal data found in ${plural(residuals, "row")}`, colour: "red" },
     ],
+    ...taskLines(tasks),
   ];
-};
-
-const cut = (text: string, room: number): string => {
-  const letters = [...text.replaceAll(/\p{Cc}/gu, "?")];
-  if (room <= 0) return "";
-  return letters.length <= room ? letters.join("") : `${letters.slice(0, room - 1).join("")}…`;
 };
 
 /** A line of exactly `width` characters: the last pieces give way. */

@@ -21,7 +21,8 @@ const vouchers = "vouchers name the buyer";
 test("a night that leaves, remedies, counts and tells others says all of it, in a bundle that verifies", async () => {
   night = await openShop({ store: { batch: 2 } });
   const [first, ...refs] = await night.ask(...people(3));
-  const report = await reported((await night.nightly()).report);
+  const summary = await night.nightly();
+  const report = await reported(summary.report);
   expect(report.outcomes.requests).toMatchObject({ erased: 0, retained: 0, archived_with_pii: 3, failed: 0 });
   expect(report.outcomes.items.map(({ ref, left }) => [ref, left])).toEqual([
     [first, 2],
@@ -57,6 +58,33 @@ test("a night that leaves, remedies, counts and tells others says all of it, in 
     { figure: "Score", before: "1.5", after: "0.9", change: "-0.6", equal: false },
   ]);
   expect(report.tasks).toMatchObject([{ recipient: "Gateway", task: "delete_payment_method", open: 3, done: 0 }]);
+  expect(Object.keys(summary.requests)).toEqual(Object.keys(report.requests.counts));
+  expect(summary).toMatchObject({
+    outcomes: { erased: 0, archived_with_pii: 3, scheduled: 0, blocked: 0, failed: 0 },
+    stays: { columns: 2, tables: 2 },
+    figures: report.figures.map(({ figure, before, after, change, equal }) => ({
+      figure,
+      before,
+      after,
+      change,
+      equal,
+    })),
+    tasks: { open: 3, done: 0, failed: 0 },
+  });
+});
+
+test("a night of which somebody waits says so under outcomes, and what was declared a night before is that night's", async () => {
+  const blockers = "- { code: ACTIVE_SUBSCRIPTION, when: { table: subscriptions, status: active }, then: block }";
+  night = await openShop({ blockers });
+  await night.ask(...people(4));
+  expect((await night.nightly()).outcomes).toMatchObject({ archived_with_pii: 1, blocked: 3, scheduled: 0 });
+  const summary = await night.nightly();
+  expect(summary.outcomes).toMatchObject({ archived_with_pii: 0, blocked: 3 });
+  const report = await reported(summary.report);
+  expect(report.outcomes.items.map(({ store, outcome, codes }) => [store, outcome, ...codes])).toEqual(
+    Array.from({ length: 3 }, () => ["shop", "blocked", "ACTIVE_SUBSCRIPTION"]),
+  );
+  expect(report.stays).toEqual({ places: [], items: [] });
 });
 
 test("the name under which a recipient knows a record is in Lethe's own table of tasks and nowhere else", async () => {

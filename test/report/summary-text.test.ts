@@ -2,10 +2,14 @@ import { stripVTControlCharacters } from "node:util";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { RunSummary } from "#records/run.ts";
-import { treatments } from "#records/treatment.ts";
+import { outcomes, treatments } from "#records/treatment.ts";
 import { summaryText } from "#report/summary-text.ts";
 
 const count = fc.nat({ max: 2 ** 31 });
+const amount = fc.oneof(
+  fc.bigInt().map(String),
+  fc.constantFrom("0", "-0.5", "1234567.125", "99999999999999999999.99"),
+);
 const counts = fc.record({
   received: count,
   done: count,
@@ -28,6 +32,27 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
   outcome: fc.constantFrom("done", "attention", "stopped"),
   requests: counts,
   steps: fc.array(step),
+  outcomes: fc.record({
+    erased: count,
+    anonymised: count,
+    retained: count,
+    archived_with_pii: count,
+    scheduled: count,
+    blocked: count,
+    failed: count,
+  }),
+  stays: fc.record({ columns: count, tables: count }),
+  figures: fc.array(
+    fc.record({
+      store: fc.string(),
+      figure: fc.string(),
+      before: amount,
+      after: amount,
+      change: amount,
+      equal: fc.boolean(),
+    }),
+  ),
+  tasks: fc.record({ open: count, done: count, failed: count }),
   backups: fc.record({
     purged: count,
     kept: count,
@@ -47,7 +72,15 @@ test("the box is rectangular and no wider than 80 columns or the terminal, whate
   );
 });
 
+const quiet = {
+  outcomes: Object.fromEntries(outcomes.map((outcome) => [outcome, 0])) as RunSummary["outcomes"],
+  stays: { columns: 0, tables: 0 },
+  figures: [],
+  tasks: { open: 0, done: 0, failed: 0 },
+};
+
 const summary: RunSummary = {
+  ...quiet,
   run: "20261102T010000Z-7KQ2MX",
   outcome: "attention",
   requests: { received: 41, done: 29, refused: 2, withdrawn: 1, pending: 7, failed: 2, blocked: 4, overdue: 1 },
@@ -73,4 +106,39 @@ test("erased tables stand before retained ones, numbers have separators, and the
   expect(text).toContain("4,120  3 spared");
   expect(text).toContain("of which 4 blocked, 1 overdue");
   expect(text.split("\n").slice(-2)).toEqual([`Signed report: ${summary.report}`, "Next: sleep."]);
+});
+
+test("outcomes stand by kind, and a policy that leaves personal data says so plainly", () => {
+  const text = summaryText({
+    ...summary,
+    outcomes: { ...quiet.outcomes, retained: 1200, archived_with_pii: 14 },
+    stays: { columns: 57, tables: 12 },
+  });
+  expect(text).toMatch(/│ {3}retained +1,200 {2}█+ +│/);
+  expect(text).toContain("! 14 requests left personal data: archived_with_pii");
+  expect(text).toContain("Personal data stays in 57 columns of 12 tables");
+  expect(text).not.toContain("anonymised  ");
+  expect(summaryText(summary)).not.toContain("Outcomes");
+});
+
+test("figures stand side by side with what the run changed, to the last digit", () => {
+  const figure = { store: "shop", figure: "Revenue", before: "1048211.5025", after: "-47.20", change: "-1048258.7025" };
+  const text = summaryText({
+    ...summary,
+    figures: [
+      { ...figure, equal: false },
+      { ...figure, figure: "Signups", before: "4120", after: "4122", change: "0", equal: true },
+      { ...figure, figure: "Refunds", before: "0", after: "3", change: "3", equal: false },
+    ],
+  });
+  expect(text).toContain("Revenue  1,048,211.5025 →         -47.20  -1,048,258.7025");
+  expect(text).toMatch(/Signups +4,120 → +4,122 {2}equal/);
+  expect(text).toMatch(/Refunds +0 → +3 {2}\+3/);
+  expect(summaryText(summary)).not.toContain("Figures");
+});
+
+test("what recipients have to do is counted, and what they did not do", () => {
+  const text = summaryText({ ...summary, tasks: { open: 1, done: 41, failed: 2 } });
+  expect(text).toContain("Recipients    1 task open, 41 done, 2 failed");
+  expect(summaryText(summary)).not.toContain("Recipients");
 });
