@@ -2,6 +2,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
+import { exportPeriod } from "#report/export-period.ts";
 import { reportDocument, type ReportDocument } from "#report/report-document.ts";
 import type { Night } from "#test/execute/night.ts";
 import { openShop, people } from "#test/report/night-of-outcomes.ts";
@@ -162,3 +163,33 @@ cards: { treatment: erase }
 subscriptions: { treatment: keep, reason: history without a name }
 invoices: { treatment: erase, decided: { by: dpo, on: 2026-01-01, why: rehearsal } }
 notes: { treatment: erase }`;
+
+const soft = {
+  sections: "deletion: { mode: soft, set: { status: inactive } }",
+  tables: `
+customers: { treatment: keep, reason: the account can be reactivated, personal: [email, name] }
+cards: { treatment: keep, reason: kept with the account, personal: [token] }
+subscriptions: { treatment: keep, reason: history without a name }
+invoices: { treatment: keep, reason: kept with the account, personal: [billing_name] }
+notes: { treatment: keep, reason: kept with the account, personal: [body] }`,
+};
+
+test("who was deleted softly and is active again has not ended, in the report of the period that saw both", async () => {
+  night = await openShop(soft);
+  const [back = "", gone = ""] = await night.ask(...people(2));
+  const first = await night.nightly();
+  expect(first.outcomes).toMatchObject({ archived_with_pii: 2 });
+  expect((await reported(first.report)).stays.items.map(({ ref, columns }) => [ref, columns.length])).toEqual([
+    [back, 5],
+    [gone, 5],
+  ]);
+  await night.store.query("update customers set status = 'active' where id = 1");
+  const second = await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  expect(second.outcomes).toMatchObject({ archived_with_pii: 0 });
+  expect((await reported(second.report)).outcomes.items).toEqual([]);
+  const directory = join(night.directory, "audit");
+  await exportPeriod(night.at("2026-11-04T02:00:00Z"), { from: "2026-11-01", to: "2026-11-30" }, directory);
+  const period = await reported(directory);
+  expect(period.outcomes.items.map(({ ref, outcome }) => [ref, outcome])).toEqual([[gone, "archived_with_pii"]]);
+  expect(period.stays.items.map(({ ref }) => ref)).toEqual([gone]);
+});
