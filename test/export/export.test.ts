@@ -1,7 +1,7 @@
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
-import { showText } from "#cli/request-text.ts";
+import { showText } from "#cli/show-text.ts";
 import type { Store } from "#context.ts";
 import { inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
