@@ -7,38 +7,42 @@ import type { MigrationProvider } from "kysely/migration";
  * names of tables and counts, no identifiers and no keys.
  */
 export const journalMigrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ "0001-journal": { up: journal } }),
+  getMigrations: () => Promise.resolve({ "0001-journal": { up: (db: Kysely<unknown>) => createJournal(db, "lethe") } }),
 };
 
-async function journal(db: Kysely<unknown>): Promise<void> {
+/** The store's own, or a temporary one that ends with the transaction: a policy's examples leave no trace. */
+export type JournalSchema = "lethe" | "pg_temp";
+
+export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema): Promise<void> => {
+  const at = sql.raw(schema);
   const statements = [
-    sql`create table lethe.journal_batch (
+    sql`create table ${at}.journal_batch (
       id uuid primary key, plan text not null, stage text not null, committed_at timestamptz not null, requests integer not null)`,
     // A request is executed at most once in a store, whoever runs it (I14): the second runner violates this key.
-    sql`create table lethe.journal_request (
-      ref text not null, stage text not null, batch uuid not null references lethe.journal_batch, primary key (ref, stage))`,
-    sql`create table lethe.journal_step (
-      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null,
+    sql`create table ${at}.journal_request (
+      ref text not null, stage text not null, batch uuid not null references ${at}.journal_batch, primary key (ref, stage))`,
+    sql`create table ${at}.journal_step (
+      batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null,
       treatment text not null, rows bigint not null, clock_first date, clock_last date)`,
-    sql`create index journal_step_batch on lethe.journal_step (batch)`,
-    sql`create table lethe.journal_spared (
-      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,
-    sql`create table lethe.journal_total (
-      batch uuid not null references lethe.journal_batch, table_name text not null, measure text not null,
+    sql`create index journal_step_batch on ${at}.journal_step (batch)`,
+    sql`create table ${at}.journal_spared (
+      batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,
+    sql`create table ${at}.journal_total (
+      batch uuid not null references ${at}.journal_batch, table_name text not null, measure text not null,
       period date not null, before numeric not null, after numeric not null)`,
-    sql`create table lethe.journal_remedy (
-      batch uuid not null references lethe.journal_batch, request bigint not null, code text not null, table_name text not null,
+    sql`create table ${at}.journal_remedy (
+      batch uuid not null references ${at}.journal_batch, request bigint not null, code text not null, table_name text not null,
       action text not null, rows bigint not null)`,
-    sql`create table lethe.journal_stay (
-      batch uuid not null references lethe.journal_batch, request bigint not null, table_name text not null,
+    sql`create table ${at}.journal_stay (
+      batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null,
       column_name text not null, rows bigint not null, clock_last date)`,
-    sql`create table lethe.journal_figure (
-      batch uuid not null references lethe.journal_batch, figure text not null, before numeric not null, after numeric not null)`,
+    sql`create table ${at}.journal_figure (
+      batch uuid not null references ${at}.journal_batch, figure text not null, before numeric not null, after numeric not null)`,
     // Emptied as soon as the tasks are in Lethe's own database: the reference names a record elsewhere (I8).
-    sql`create table lethe.journal_task (
-      batch uuid not null references lethe.journal_batch, request bigint not null, recipient text not null, task text not null,
+    sql`create table ${at}.journal_task (
+      batch uuid not null references ${at}.journal_batch, request bigint not null, recipient text not null, task text not null,
       reference text not null)`,
-    sql`alter table lethe.journal_task alter column reference set statistics 0`,
+    sql`alter table ${at}.journal_task alter column reference set statistics 0`,
   ];
   for (const statement of statements) await statement.execute(db);
-}
+};

@@ -1,12 +1,13 @@
 import { sql } from "kysely";
 import type { Temporal } from "temporal-polyfill";
+import type { JournalSchema } from "#db/journal.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { recordTasks } from "#execute/recipients.ts";
 import { remedy } from "#execute/remedies.ts";
-import { recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
+import { journalTable, recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
 import { assertHidden, recordStays } from "#execute/stays.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { deriveAgain, type ScopeSubject } from "#scope/derive.ts";
@@ -26,14 +27,20 @@ export type BatchOrder = {
  * its rows: what was planned is what is changed (I2). A row that somebody else has changed since fails with SQLSTATE 40001. The
  * changes and the journal that says so commit together or not at all (I3, I4).
  */
-export const executeBatch = async (session: StoreSession, shape: Shape, order: BatchOrder): Promise<void> => {
+export const executeBatch = async (
+  session: StoreSession,
+  shape: Shape,
+  order: BatchOrder,
+  journal: JournalSchema = "lethe",
+): Promise<void> => {
   const { client, db } = session;
   const facts: BatchFacts = {
     batch: order.id,
     seed: order.seed,
     at: { instant: order.at.toString(), day: order.day },
+    journal,
   };
-  await enterJournal(session, shape, order);
+  await enterJournal(session, shape, order, facts);
   if (shape.deferred) await client.query("set constraints all deferred");
   const before = await readFigures(db, shape);
   await recordTasks(db, shape, facts);
@@ -48,7 +55,7 @@ export const executeBatch = async (session: StoreSession, shape: Shape, order: B
   }
   await recordStays(db, shape, facts);
   await recordFigures(db, shape, facts, before);
-  await assertTotals(session, order);
+  await assertTotals(session, facts);
   await assertHidden(db, shape);
   faultPoint("before-batch-commit");
 };
@@ -57,17 +64,20 @@ const enterJournal = async (
   { db }: StoreSession,
   { stage }: Shape,
   { id, planHash, at, subjects }: BatchOrder,
+  facts: BatchFacts,
 ): Promise<void> => {
-  await sql`insert into lethe.journal_batch (id, plan, stage, committed_at, requests)
+  await sql`insert into ${journalTable(facts, "batch")} (id, plan, stage, committed_at, requests)
     values (${id}, ${planHash}, ${stage}, ${at.toString()}, ${subjects.length})`.execute(db);
-  await sql`insert into lethe.journal_request (ref, stage, batch)
+  await sql`insert into ${journalTable(facts, "request")} (ref, stage, batch)
     select ref, ${stage}, ${id} from unnest(${subjects.map((subject) => subject.ref)}::text[]) ref`.execute(db);
 };
 
 /** A conserved total that is not equal before and after undoes the batch. */
-const assertTotals = async ({ db, store }: StoreSession, { id }: BatchOrder): Promise<void> => {
+const assertTotals = async ({ db, store }: StoreSession, facts: BatchFacts): Promise<void> => {
   const changed = await sql<{ table_name: string; measure: string }>`
-    select table_name, measure from lethe.journal_total where batch = ${id} and before <> after limit 1`.execute(db);
+    select table_name, measure from ${journalTable(facts, "total")} where batch = ${facts.batch} and before <> after limit 1`.execute(
+    db,
+  );
   const [total] = changed.rows;
   if (total !== undefined) {
     throw new LetheError(

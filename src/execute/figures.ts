@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
-import type { BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { conditionsSql } from "#scope/conditions.ts";
 import { column, tableName } from "#scope/sql.ts";
 
@@ -38,7 +38,7 @@ export const recordFigures = async (
     before: before.get(figure) ?? "0",
     after: after.get(figure) ?? "0",
   }));
-  await sql`insert into lethe.journal_figure (batch, figure, before, after) select ${facts.batch}::uuid, figure, before, after
+  await sql`insert into ${journalTable(facts, "figure")} (batch, figure, before, after) select ${facts.batch}::uuid, figure, before, after
     from jsonb_to_recordset(${JSON.stringify(rows)}::jsonb) as x (figure text, before numeric, after numeric)`.execute(
     db,
   );

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Shape } from "#records/plan.ts";
-import type { BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
@@ -12,7 +12,7 @@ export const recordTasks = async (db: Kysely<unknown>, shape: Shape, facts: Batc
     const scope = scopeOf(shape, table);
     if (scope === undefined) throw new TypeError(`a recipient of ${table}, which has no scope`);
     const name = column("t", reference);
-    await sql`insert into lethe.journal_task (batch, request, recipient, task, reference)
+    await sql`insert into ${journalTable(facts, "task")} (batch, request, recipient, task, reference)
       select ${facts.batch}::uuid, min(s.request), ${recipient}, ${task}, ${name}::text from ${scopeTable(shape, table)} s
       join ${tableName(table)} t on ${sameRow(scope, "t", "s")} where not s.spared and ${name} is not null group by ${name}
       order by min(s.request), ${name}`.execute(db);

@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import { remediesOf, type PlannedRemedy, type Shape } from "#records/plan.ts";
-import type { BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { transformSql } from "#execute/transforms.ts";
 import { readUnremedied } from "#scope/row-sets.ts";
 import { and, column, tableName } from "#scope/sql.ts";
@@ -16,7 +16,7 @@ export const remedy = async (db: Kysely<unknown>, shape: Shape, facts: BatchFact
   for (const [position, { code, table, remedy: planned }] of remedies.entries()) {
     const changed = changeSql(table, planned, remedyTable(position), facts);
     await sql`with changed as (${changed})
-      insert into lethe.journal_remedy (batch, request, code, table_name, action, rows)
+      insert into ${journalTable(facts, "remedy")} (batch, request, code, table_name, action, rows)
       select ${facts.batch}::uuid, request, ${code}, ${table}, ${planned.kind}, count(*) from changed group by request`.execute(
       db,
     );

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import type { JournalSchema } from "#db/journal.ts";
 import type { Conserve } from "#policy/policy.ts";
 import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
 import { transformSql, type Moment } from "#execute/transforms.ts";
@@ -20,8 +21,17 @@ import {
   tableName,
 } from "#scope/sql.ts";
 
-/** `seed` is the secret that makes `{random}` unpredictable; `at` is when the batch runs. */
-export type BatchFacts = { readonly batch: string; readonly seed: string; readonly at: Moment };
+/** `seed` is the secret that makes `{random}` unpredictable; `at` is when the batch runs; `journal` is where it is recorded. */
+export type BatchFacts = {
+  readonly batch: string;
+  readonly seed: string;
+  readonly at: Moment;
+  readonly journal: JournalSchema;
+};
+
+/** A table of the journal that the batch is recorded in. */
+export const journalTable = ({ journal }: Pick<BatchFacts, "journal">, name: string): RawBuilder<unknown> =>
+  sql.id(journal, `journal_${name}`);
 
 /**
  * The one statement of a step, for all subjects of the batch. It changes the rows and writes what it did, per request, into the journal, in
@@ -71,7 +81,7 @@ export const recordSpared = (shape: Shape, facts: BatchFacts): RawBuilder<unknow
     (table) => sql`select ${facts.batch}::uuid, request, ${table}::text, count(*)
       from ${scopeTable(shape, table)} where spared group by request`,
   );
-  return sql`insert into lethe.journal_spared (batch, request, table_name, rows) ${sql.join(parts, sql` union all `)}`;
+  return sql`insert into ${journalTable(facts, "spared")} (batch, request, table_name, rows) ${sql.join(parts, sql` union all `)}`;
 };
 
 const scopeFor = (shape: Shape, table: string): Scope => {
@@ -88,7 +98,7 @@ const record = (
   const clocks = step.kind === "retain" ? sql`min(clock), max(clock)` : sql`null, null`;
   const reading = step.kind === "retain" && step.changes.length === 0;
   return sql`with changed as ${reading ? sql`materialized` : sql``} (${change})
-    insert into lethe.journal_step (batch, request, table_name, treatment, rows, clock_first, clock_last)
+    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request`;
 };
 
@@ -171,10 +181,10 @@ const conserving = (
     sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
   ]);
   return sql`with changed as (${update(shape, step.table, step.changes, facts, returned)}), totals as (
-    insert into lethe.journal_total (batch, table_name, measure, period, before, after)
+    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0)
     from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'))
-    insert into lethe.journal_step (batch, request, table_name, treatment, rows)
+    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows)
     select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request`;
 };
 

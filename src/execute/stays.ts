@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape, Step } from "#records/plan.ts";
-import type { BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
@@ -20,7 +20,7 @@ export const recordStays = async (db: Kysely<unknown>, shape: Shape, facts: Batc
     const named = stays.map(
       (stay, index) => sql`(${stay.column}::text, ${sql.id("x", `c${index}`)}, ${sql.id("x", `k${index}`)})`,
     );
-    await sql`insert into lethe.journal_stay (batch, request, table_name, column_name, rows, clock_last)
+    await sql`insert into ${journalTable(facts, "stay")} (batch, request, table_name, column_name, rows, clock_last)
       select ${facts.batch}::uuid, x.request, ${step.table}, v.name, v.rows, v.clock_last
       from (select s.request, ${sql.join(read)} from ${scopeTable(shape, step.table)} s
         join ${tableName(step.table)} t on ${sameRow(scope, "t", "s")} where not s.spared group by s.request) x
