@@ -49,17 +49,13 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
         where ${sameRow(scopeFor(shape, step.table), "t", "s")} returning s.request`,
       );
     case "anonymise":
-      return step.analysis === undefined || step.analysis.conserve.length === 0
+    case "keep":
+      // Every column may be kept: then the rows are only counted.
+      if (step.changes.length === 0)
+        return record(step, facts, sql`select request from ${scopeTable(shape, step.table)} where not spared`);
+      return step.kind === "keep" || step.analysis === undefined || step.analysis.conserve.length === 0
         ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
-    case "keep":
-      return record(
-        step,
-        facts,
-        step.changes.length > 0
-          ? update(shape, step.table, step.changes, facts, sql`s.request`)
-          : sql`select request from ${scopeTable(shape, step.table)} where not spared`,
-      );
     case "retain": {
       const clock = sql`${column("t", step.clock)}::date as clock`;
       if (step.changes.length > 0)

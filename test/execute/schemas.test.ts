@@ -159,6 +159,21 @@ events: { treatment: anonymise, conserve: [count, sum(amount)], clock: at, per: 
   ]);
 });
 
+test("a table that is anonymised by keeping every column is counted and left as it is", async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      create table votes (id int primary key, customer_id int references customers, choice text);
+      insert into customers values (1, 'ann@shop.example'), (2, 'bob@shop.example');
+      insert into votes values (1, 1, 'a'), (2, 1, 'b'), (3, 2, 'a')`,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
+votes: { treatment: anonymise, columns: { customer_id: keep, choice: keep } }`,
+  });
+  const [ann] = await night.ask({ email: "ann@shop.example" });
+  expect(await night.nightly()).toMatchObject({ outcome: "done" });
+  expect(await night.dispositions(ann ?? "")).toEqual(["anonymise customers 1 0", "anonymise votes 2 0"]);
+  expect(await left("votes")).toHaveLength(3);
+});
+
 test("a total that would change undoes the batch and is named", async () => {
   night = await openNight({
     schema: `create table customers (id int primary key, email text);
