@@ -1,9 +1,10 @@
 import type { Context } from "#context.ts";
-import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
+import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
 import { isLetheError } from "#lib/errors.ts";
 import type { Finding } from "#plan/finding.ts";
 import { findingsOf } from "#plan/findings.ts";
+import { checkExamples, type ExampleCheck } from "#policy-examples.ts";
 
 export type PolicyCheck = {
   readonly store: string;
@@ -12,30 +13,35 @@ export type PolicyCheck = {
   readonly digest: string;
   readonly tables: Readonly<Record<"erase" | "anonymise" | "retain" | "keep", number>>;
   readonly findings: readonly Finding[];
+  /** Not run while anything else is wrong. */
+  readonly examples: { readonly run: number; readonly held: number };
 };
 
-/** Checks every store's policy against its live schema, changing nothing; findings are returned, not thrown. */
+/** Checks every store's policy against its live schema and runs its examples, changing nothing; findings are returned, not thrown. */
 export const checkPolicies = async (ctx: Context): Promise<readonly PolicyCheck[]> => {
   const checks: PolicyCheck[] = [];
   for (const store of ctx.stores) {
-    const findings = await withStoreSession(store, async (session) => {
-      const listed = await inTransaction(session, "read-only", async () =>
-        findingsOf(store.policy, await catalogOf(session)),
-      );
-      if (listed.length > 0) return listed;
-      // Only the database can evaluate its check constraints.
-      return currentShape(session).then(
-        () => [],
-        (error: unknown) => {
-          if (!isLetheError(error, "POLICY_CONTRADICTION") || error.place === undefined) throw error;
-          return [{ code: error.code, message: error.message, place: error.place, hint: error.hint }];
-        },
-      );
-    });
+    const { findings, run, held } = await withStoreSession(store, (session) => checkStore(ctx, session));
     const { name, version, digest } = store.policy;
     const tables = { erase: 0, anonymise: 0, retain: 0, keep: 0 };
     for (const rule of Object.values(store.policy.tables)) tables[rule.treatment] += 1;
-    checks.push({ store: store.name, policy: name, version, digest, tables, findings });
+    checks.push({ store: store.name, policy: name, version, digest, tables, findings, examples: { run, held } });
   }
   return checks;
+};
+
+const checkStore = async (ctx: Context, session: StoreSession): Promise<ExampleCheck> => {
+  const listed = await inTransaction(session, "read-only", async () =>
+    findingsOf(session.store.policy, await catalogOf(session)),
+  );
+  if (listed.length > 0) return { run: 0, held: 0, findings: listed };
+  try {
+    // Only the database can evaluate its check constraints.
+    const { catalog } = await currentShape(session);
+    return await checkExamples(ctx, session, catalog);
+  } catch (error) {
+    if (!isLetheError(error, "POLICY_CONTRADICTION") || error.place === undefined) throw error;
+    const finding = { code: error.code, message: error.message, place: error.place, hint: error.hint };
+    return { run: 0, held: 0, findings: [finding] };
+  }
 };

@@ -72,9 +72,17 @@ export type TransactionMode = "read-only" | "read-write";
  * One transaction on a repeatable snapshot, with the store's timeouts (I15). Rolls back on any error; the error comes out as a
  * `LetheError` whose cause is the driver's.
  */
-export const inTransaction = async <T>(
+export const inTransaction = <T>(session: StoreSession, mode: TransactionMode, work: () => Promise<T>): Promise<T> =>
+  transact(session, mode, "commit", work);
+
+/** The same, undone at the end: temporary tables may be made and filled, and nothing of them stays. */
+export const inUndoneTransaction = <T>(session: StoreSession, work: () => Promise<T>): Promise<T> =>
+  transact(session, "read-write", "rollback", work);
+
+const transact = async <T>(
   { store, client }: StoreSession,
   mode: TransactionMode,
+  end: "commit" | "rollback",
   work: () => Promise<T>,
 ): Promise<T> => {
   try {
@@ -84,7 +92,7 @@ export const inTransaction = async <T>(
     // A plan is saved in Lethe's own database in between, where somebody may be writing to the ledger.
     await client.query("set local idle_in_transaction_session_timeout = 0");
     const result = await work();
-    await client.query("commit");
+    await client.query(end);
     return result;
   } catch (error) {
     // On a broken connection the server rolls back by itself.

@@ -15,5 +15,10 @@ export const loadPolicy = async (file: string, country?: string): Promise<Policy
     hint: "check the store's `policy` in the configuration, or draft one with `lethe init <postgres-url>`",
   });
   const statute = country === undefined ? undefined : (await readStatutes())[country];
-  return { ...parsePolicy(file, text), statute };
+  const inCountry = (policy: Policy): Policy => ({
+    ...policy,
+    statute,
+    withOptions: (options) => inCountry(policy.withOptions(options)),
+  });
+  return inCountry(parsePolicy(file, text));
 };

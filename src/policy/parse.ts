@@ -21,11 +21,7 @@ export const parsePolicy = (file: string, text: string): Policy => {
   const code = "POLICY_INVALID";
   const document = readYaml({ file, text, schema: policySchema, code, hint, explainKey });
   refuseMistakes(code, selfContradictions(document.value, document), hint);
-  return policyOf(document.value, {
-    file,
-    digest: digestOf(document.plain),
-    placeOf: document.placeOf,
-  });
+  return policyOf(document.value, {}, { file, digest: digestOf(document.plain), placeOf: document.placeOf });
 };
 
 const analyticsKeys: readonly string[] = ["quasi", "k", "conserve", "per"] satisfies (keyof Extract<
@@ -38,8 +34,12 @@ const explainKey = (path: readonly (string | number)[], key: string): string | u
     ? "only a table that is treated with `anonymise` is measured"
     : undefined;
 
-const policyOf = (written: PolicyDocument, origin: Pick<Policy, "file" | "digest" | "placeOf">): Policy => {
-  const counts: Counts = (option) => option === undefined || written.options?.[option] === true;
+const policyOf = (
+  written: PolicyDocument,
+  options: Readonly<Record<string, boolean>>,
+  origin: Pick<Policy, "file" | "digest" | "placeOf">,
+): Policy => {
+  const counts: Counts = (option) => option === undefined || (options[option] ?? written.options?.[option]) === true;
   return {
     name: written.policy,
     version: written.version,
@@ -69,8 +69,9 @@ const policyOf = (written: PolicyDocument, origin: Pick<Policy, "file" | "digest
       where: mapValues(where ?? {}, conditionOf),
       equal: equal ?? false,
     })),
-    examples: written.examples ?? [],
+    examples: (written.examples ?? []).map(({ options: set = {}, ...example }) => ({ ...example, options: set })),
     statute: undefined,
+    withOptions: (set) => policyOf(written, set, origin),
     ...origin,
   };
 };

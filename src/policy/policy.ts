@@ -29,6 +29,8 @@ export type Policy = {
   readonly file: string;
   /** Where something stands in the file, by its path of keys; the nearest enclosing place when it has none itself. */
   readonly placeOf: (path: readonly (string | number)[]) => Place;
+  /** The same policy with some of its options set otherwise. */
+  readonly withOptions: (options: Readonly<Record<string, boolean>>) => Policy;
 };
 
 export const deletionModes = ["hard", "scheduled", "soft", "soft-then-hard", "archive"] as const;
@@ -190,6 +192,8 @@ export type Figure = {
 /** Rows by table, and what has to become of the person to whom they belong. */
 export type Example = {
   readonly example: string;
+  /** Options of the policy that are set otherwise for this example. */
+  readonly options: Readonly<Record<string, boolean>>;
   readonly given: Readonly<Record<string, readonly Readonly<Record<string, unknown>>[]>>;
   readonly then: { readonly blocked: string } | Readonly<Record<string, string | readonly string[]>>;
 };

@@ -92,7 +92,7 @@ const checkDeletion = ({ subject, tables, deletion }: PolicyDocument, note: Note
 };
 
 /** `if:` names an option that the policy has; a way to somebody else begins at a row of the subject's. */
-const checkOptions = ({ options, blockers, recipients }: PolicyDocument, note: Note): void => {
+const checkOptions = ({ options, blockers, recipients, examples }: PolicyDocument, note: Note): void => {
   const known = Object.keys(options ?? {});
   const check = (path: Path, option: string | undefined): void => {
     if (option === undefined || known.includes(option)) return;
@@ -107,6 +107,9 @@ const checkOptions = ({ options, blockers, recipients }: PolicyDocument, note: N
     }
   }
   for (const [index, recipient] of (recipients ?? []).entries()) check(["recipients", index, "if"], recipient.if);
+  for (const [index, example] of (examples ?? []).entries()) {
+    for (const option of Object.keys(example.options ?? {})) check(["examples", index, "options", option], option);
+  }
 };
 
 const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, note: Note): void => {

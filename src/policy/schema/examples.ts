@@ -1,18 +1,22 @@
 import { z } from "zod";
-import { column, table, text, value } from "#policy/schema/names.ts";
+import { column, option, table, text, value } from "#policy/schema/names.ts";
 
 const row = z.record(column, z.union([value, z.record(z.string(), z.unknown()), z.array(z.unknown())]));
 
 const fate = z
   .string()
   .regex(
-    /^(erased|anonymised|kept|stays|spared|remedied|retained( until \d{4}-\d{2}-\d{2})?)$/,
-    "expected erased, anonymised, kept, stays, spared, remedied, or retained until a date",
+    /^(erased|anonymised|kept|stays|spared|unlinked|remedied|retained( until \d{4}-\d{2}-\d{2})?)$/,
+    "expected erased, anonymised, kept, stays, spared, unlinked, remedied, or retained until a date",
   );
 
 /** What should become of a person with these rows: a test that a lawyer can read. */
 export const example = z.strictObject({
   example: text.describe("What it shows, in a sentence."),
+  options: z
+    .record(option, z.boolean())
+    .optional()
+    .describe("Options that are set otherwise than above, for this example alone."),
   given: z
     .record(table, z.array(row).min(1))
     .describe(

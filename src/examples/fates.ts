@@ -1,0 +1,134 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { Temporal } from "temporal-polyfill";
+import type { Policy } from "#policy/policy.ts";
+import { erasableFrom } from "#policy/retention.ts";
+import { remediesOf, type Shape } from "#records/plan.ts";
+import { and, column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
+import { remedyTable } from "#scope/stopped.ts";
+import { rowNumber, type StandIn } from "#examples/tables.ts";
+
+/** What became of one given row. */
+export type Fate = {
+  readonly word: "erased" | "anonymised" | "retained" | "kept" | "stays" | "spared" | "remedied" | "unlinked";
+  /** ISO date, of a retained row whose clock is given. */
+  readonly until?: string | undefined;
+  /** The blockers whose remedies changed or removed it. */
+  readonly remedies: readonly string[];
+};
+
+/** By `table row`. */
+type Rows<T> = ReadonlyMap<string, T>;
+
+const keyOf = (table: string, row: number): string => `${table} ${row}`;
+
+type Given = readonly (StandIn & { readonly rows: number })[];
+
+/** Each given row as text, as it is now; a row that is gone is missing. */
+export const readRows = async (db: Kysely<unknown>, given: Given): Promise<Rows<string>> => {
+  const parts = given.map(
+    ({
+      table,
+      at,
+    }) => sql`select ${table.name}::text as "table", ${column("t", rowNumber)} as row, to_jsonb(t)::text as content
+      from ${tableName(at)} t`,
+  );
+  const found = await sql<{ table: string; row: number; content: string }>`${union(parts)}`.execute(db);
+  return new Map(found.rows.map(({ table, row, content }) => [keyOf(table, row), content]));
+};
+
+export type Belonging = {
+  /** Whether somebody else has the row too, for each row in the scope of whoever asks. */
+  readonly scope: Rows<boolean>;
+  /** The codes of the remedies that take the row. */
+  readonly remedies: Rows<readonly { readonly code: string; readonly kind: string }[]>;
+};
+
+/** Which given rows belong to whoever asks, and which a remedy takes: as the database has derived it, before anything changes. */
+export const readBelonging = async (db: Kysely<unknown>, shape: Shape, given: Given): Promise<Belonging> => {
+  const byPlace = new Map(given.map((standIn) => [standIn.at, standIn.table.name]));
+  const scoped = shape.scopes.flatMap((scope) => {
+    const name = byPlace.get(scope.table);
+    if (name === undefined) return [];
+    return [
+      sql`select ${name}::text as "table", ${column("t", rowNumber)} as row, s.spared, ''::text as code, ''::text as kind
+        from ${tableName(scope.table)} t join ${scopeTable(shape, scope.table)} s on ${sameRow(scope, "t", "s")}`,
+    ];
+  });
+  const remedied = remediesOf(shape).flatMap(({ code, table, remedy }, position) => {
+    const name = byPlace.get(table);
+    if (name === undefined) return [];
+    const same = and(remedy.key.map((key, index) => sql`${column("t", key)} = ${column("z", `k${index + 1}`)}`));
+    return [
+      sql`select ${name}::text, ${column("t", rowNumber)}, false, ${code}::text, ${remedy.kind}::text
+        from ${tableName(table)} t join ${remedyTable(position)} z on ${same}`,
+    ];
+  });
+  const scope = new Map<string, boolean>();
+  const remedies = new Map<string, { code: string; kind: string }[]>();
+  type Found = { table: string; row: number; spared: boolean; code: string; kind: string };
+  for (const { table, row, spared, code, kind } of (await sql<Found>`${union([...scoped, ...remedied])}`.execute(db))
+    .rows) {
+    const key = keyOf(table, row);
+    if (code === "") scope.set(key, spared);
+    else remedies.set(key, [...(remedies.get(key) ?? []), { code, kind }]);
+  }
+  return { scope, remedies };
+};
+
+const union = (parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> => sql.join([...parts], sql` union all `);
+
+const words = { erase: "erased", anonymise: "anonymised", retain: "retained", keep: "stays" } as const;
+
+/** What the batch's journal says it did, by table. */
+const readTreatments = async (db: Kysely<unknown>): Promise<ReadonlyMap<string, keyof typeof words>> => {
+  const found = await sql<{ table_name: string; treatment: keyof typeof words }>`
+    select distinct table_name, treatment from pg_temp.journal_step s join pg_temp.journal_batch b on b.id = s.batch
+    where b.stage = 'whole' and s.rows > 0`.execute(db);
+  return new Map(found.rows.map(({ table_name: table, treatment }) => [table, treatment]));
+};
+
+/** What has become of every given row, by table: from the rows that are left and from the journal. */
+export const readFates = async (
+  db: Kysely<unknown>,
+  policy: Policy,
+  given: Given,
+  before: Rows<string>,
+  { scope, remedies }: Belonging,
+): Promise<ReadonlyMap<string, readonly Fate[]>> => {
+  const after = await readRows(db, given);
+  const treatments = await readTreatments(db);
+  const fateOf = ({ table, at }: StandIn, row: number): Fate => {
+    const key = keyOf(table.name, row);
+    const content = after.get(key);
+    const by = remedies.get(key) ?? [];
+    const codes = by.map(({ code }) => code);
+    if (content === undefined) {
+      return { word: by.some(({ kind }) => kind === "remove") ? "remedied" : "erased", remedies: codes };
+    }
+    const spared = scope.get(key);
+    if (spared === true) return { word: "spared", remedies: codes };
+    const treatment = spared === undefined ? undefined : treatments.get(at);
+    if (treatment === "retain") {
+      return { word: "retained", until: untilOf(policy, table.name, content), remedies: codes };
+    }
+    if (treatment !== undefined) return { word: words[treatment], remedies: codes };
+    if (codes.length > 0) return { word: "remedied", remedies: codes };
+    return { word: content === before.get(key) ? "kept" : "unlinked", remedies: codes };
+  };
+  return new Map(
+    given.map((standIn) => [
+      standIn.table.name,
+      Array.from({ length: standIn.rows }, (_, index) => fateOf(standIn, index + 1)),
+    ]),
+  );
+};
+
+const untilOf = (policy: Policy, table: string, content: string): string | undefined => {
+  const rule = policy.tables[table];
+  if (rule?.treatment !== "retain") return undefined;
+  const retention = policy.classes[rule.class];
+  const clock = (JSON.parse(content) as Readonly<Record<string, unknown>>)[rule.clock];
+  const day = typeof clock === "string" ? /^\d{4}-\d\d-\d\d/.exec(clock)?.[0] : undefined;
+  if (retention === undefined || day === undefined) return undefined;
+  return erasableFrom(retention, Temporal.PlainDate.from(day)).toString();
+};
