@@ -77,14 +77,16 @@ export const readBelonging = async (db: Kysely<unknown>, shape: Shape, given: Gi
 
 const union = (parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> => sql.join([...parts], sql` union all `);
 
-const words = { erase: "erased", anonymise: "anonymised", retain: "retained", keep: "stays" } as const;
+const words = { anonymise: "anonymised", retain: "retained", keep: "stays" } as const;
 
-/** What the batch's journal says it did, by table. */
-const readTreatments = async (db: Kysely<unknown>): Promise<ReadonlyMap<string, keyof typeof words>> => {
-  const found = await sql<{ table_name: string; treatment: keyof typeof words }>`
-    select distinct table_name, treatment from pg_temp.journal_step s join pg_temp.journal_batch b on b.id = s.batch
-    where b.stage = 'whole' and s.rows > 0`.execute(db);
-  return new Map(found.rows.map(({ table_name: table, treatment }) => [table, treatment]));
+/** What the batch's journal says it did, by table: how many rows, and how treated. */
+type Done = { readonly treatment: keyof typeof words | "erase"; readonly rows: number };
+
+const readDone = async (db: Kysely<unknown>): Promise<ReadonlyMap<string, Done>> => {
+  const found = await sql<Done & { table_name: string }>`
+    select table_name, treatment, sum(s.rows)::int8 as rows from pg_temp.journal_step s
+    join pg_temp.journal_batch b on b.id = s.batch where b.stage = 'whole' group by 1, 2`.execute(db);
+  return new Map(found.rows.map(({ table_name: table, ...done }) => [table, done]));
 };
 
 /** What has become of every given row, by table: from the rows that are left and from the journal. */
@@ -96,30 +98,31 @@ export const readFates = async (
   { scope, remedies }: Belonging,
 ): Promise<ReadonlyMap<string, readonly Fate[]>> => {
   const after = await readRows(db, given);
-  const treatments = await readTreatments(db);
-  const fateOf = ({ table, at }: StandIn, row: number): Fate => {
-    const key = keyOf(table.name, row);
+  const done = await readDone(db);
+  const fateOf = ({ table, at }: Given[number], key: string, reached: boolean): Fate => {
     const content = after.get(key);
     const by = remedies.get(key) ?? [];
     const codes = by.map(({ code }) => code);
     if (content === undefined) {
       return { word: by.some(({ kind }) => kind === "remove") ? "remedied" : "erased", remedies: codes };
     }
-    const spared = scope.get(key);
-    if (spared === true) return { word: "spared", remedies: codes };
-    const treatment = spared === undefined ? undefined : treatments.get(at);
-    if (treatment === "retain") {
-      return { word: "retained", until: untilOf(policy, table.name, content), remedies: codes };
+    if (scope.get(key) === true) return { word: "spared", remedies: codes };
+    const treatment = reached || content !== before.get(key) ? done.get(at)?.treatment : undefined;
+    if (scope.has(key) && treatment !== undefined && treatment !== "erase") {
+      const until = treatment === "retain" ? untilOf(policy, table.name, content) : undefined;
+      return { word: words[treatment], until, remedies: codes };
     }
-    if (treatment !== undefined) return { word: words[treatment], remedies: codes };
     if (codes.length > 0) return { word: "remedied", remedies: codes };
     return { word: content === before.get(key) ? "kept" : "unlinked", remedies: codes };
   };
   return new Map(
-    given.map((standIn) => [
-      standIn.table.name,
-      Array.from({ length: standIn.rows }, (_, index) => fateOf(standIn, index + 1)),
-    ]),
+    given.map((standIn) => {
+      const keys = Array.from({ length: standIn.rows }, (_, index) => keyOf(standIn.table.name, index + 1));
+      const own = keys.filter((key) => after.has(key) && scope.get(key) === false);
+      // A statement that found fewer rows than belong to whoever asks has not reached those that look the same.
+      const reached = done.get(standIn.at)?.rows === own.length;
+      return [standIn.table.name, keys.map((key) => fateOf(standIn, key, reached))];
+    }),
   );
 };
 

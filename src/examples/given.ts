@@ -1,6 +1,6 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import { nearest } from "#lib/nearest.ts";
 import type { Finding } from "#plan/finding.ts";
+import { meant } from "#plan/missing.ts";
 import type { Example, Policy } from "#policy/policy.ts";
 
 /** An example that the store and itself allow to be run, and its place in the policy. */
@@ -84,9 +84,4 @@ const thenFindings = (policy: Policy, numbered: Numbered): readonly Finding[] =>
     const what = `${table} has ${rows.length} rows in \`given\` and ${fates.length} in \`then\``;
     return [exampleFinding(policy, numbered, ["then", table], what, "write one for each row, or one word for all")];
   });
-};
-
-const meant = (word: string, known: Iterable<string>): string | undefined => {
-  const near = nearest(word, known);
-  return near === undefined ? undefined : `did you mean \`${near}\`?`;
 };

@@ -10,7 +10,7 @@ const schema = `create schema crm; create type mood as enum ('good', 'bad'); cre
     id serial primary key, customer_id int not null references customers, address_id int references addresses,
     status text not null default 'open' check (status in ('open', 'sent', 'cancelled')), note text);
   create table invoices (id int primary key, customer_id int not null references customers, day date not null, total numeric(10,2) not null);
-  create table payments (id int primary key, invoice_id int not null references invoices, payer_id int references customers);
+  create table transfers (id int primary key, invoice_id int not null references invoices, payer_id int references customers);
   create table crm.notes ("RowId" text, "table" text not null, body given, feeling mood);
   create table events (at timestamptz not null, customer_id int, what text not null) partition by range (at);
   create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
@@ -20,7 +20,7 @@ const tables = `customers: { treatment: anonymise, columns: { email: { unique: '
 addresses: { treatment: erase }
 orders: { treatment: anonymise, columns: { customer_id: keep, address_id: { set: null }, status: keep, note: { redact: identifiers } } }
 invoices: { treatment: retain, class: voucher, clock: day, columns: { customer_id: keep, day: keep, total: keep } }
-payments: { treatment: anonymise, owner: invoice_id, columns: { invoice_id: keep, payer_id: keep } }
+transfers: { treatment: anonymise, owner: invoice_id, columns: { invoice_id: keep, payer_id: keep } }
 crm.notes: { treatment: erase }
 events: { treatment: anonymise, columns: { at: { truncate: month }, customer_id: { set: null }, what: keep } }
 products: { treatment: keep, reason: catalogue }`;
@@ -47,7 +47,7 @@ const everything = `  - example: Ann leaves and Bob stays
       addresses: [{ id: 5, street: Seeweg 3 }, { id: 6, street: Hafen 1 }, { id: 7, street: Markt 9 }]
       orders: [{ customer_id: 1, address_id: 7, note: Ann called }, { customer_id: 1, address_id: 6 }, { customer_id: 2 }]
       invoices: [{ id: 9, customer_id: 1, day: 2026-03-04, total: 49 }, { id: 10, customer_id: 2, day: 2026-03-04, total: 1 }]
-      payments: [{ id: 1, invoice_id: 9, payer_id: 1 }]
+      transfers: [{ id: 1, invoice_id: 9, payer_id: 1 }]
       crm.notes: [{ RowId: '1', table: customers, body: said, feeling: good }, { RowId: '1', table: orders, body: said }, { RowId: '2', table: customers, body: said }]
       events: [{ at: '2026-02-03T10:00:00Z', customer_id: 1, what: login }, { at: '2031-02-03T10:00:00Z', customer_id: 2, what: login }]
       products: [{ title: Plan, id: 1 }]
@@ -59,7 +59,7 @@ test("every row gets the fate that the real statements give it, in other schemas
       addresses: [erased, spared, erased]
       orders: [anonymised, anonymised, kept]
       invoices: [retained until 2035-01-01, kept]
-      payments: anonymised
+      transfers: anonymised
       crm.notes: [erased, kept, kept]
       events: [anonymised, kept]
       products: kept`);
@@ -105,7 +105,7 @@ test("a row that fares otherwise than the example says is named with what was ex
 
 const remedies = `- { code: OPEN, when: { table: orders, status: open }, then: { set: { status: cancelled } } }
 - { code: BOSS, when: { table: customers }, whose: boss_id, then: { unlink: boss_id } }
-- { code: PAID_BY_ANOTHER, when: { table: payments }, whose: invoice_id.customer_id, other: payer_id, then: { remove: rows } }`;
+- { code: PAID_BY_ANOTHER, when: { table: transfers }, whose: invoice_id.customer_id, other: payer_id, then: { remove: rows } }`;
 
 test("what a remedy changes or removes is remedied, unless the row is the subject's own", async () => {
   const { check: found } = await check(
@@ -114,8 +114,8 @@ test("what a remedy changes or removes is remedied, unless the row is the subjec
       customers: [{ id: 1, email: ann@shop.example, name: Ann }, { id: 2, email: bob@shop.example, name: Bob, boss_id: 1 }]
       orders: [{ id: 1, customer_id: 1 }, { id: 2, customer_id: 2 }]
       invoices: [{ id: 9, customer_id: 1, day: 2026-03-04, total: 49 }]
-      payments: [{ id: 1, invoice_id: 9, payer_id: 1 }, { id: 2, invoice_id: 9, payer_id: 2 }]
-    then: { customers: [anonymised, remedied], orders: [anonymised, kept], payments: [anonymised, remedied], invoices: retained }`,
+      transfers: [{ id: 1, invoice_id: 9, payer_id: 1 }, { id: 2, invoice_id: 9, payer_id: 2 }]
+    then: { customers: [anonymised, remedied], orders: [anonymised, kept], transfers: [anonymised, remedied], invoices: retained }`,
     { blockers: remedies },
   );
   expect(found.findings).toEqual([]);
@@ -135,8 +135,8 @@ test("a row of somebody else whose reference to an erased row is emptied is unli
         .replace(/^orders: .*/m, "orders: { treatment: erase }")
         .replace(/^invoices: .*/m, "invoices: { treatment: erase, decided: { by: us, on: 2026-01-01, why: test } }")
         .replace(
-          /^payments: .*/m,
-          "payments: { treatment: erase, owner: invoice_id, decided: { by: us, on: 2026-01-01, why: test } }",
+          /^transfers: .*/m,
+          "transfers: { treatment: erase, owner: invoice_id, decided: { by: us, on: 2026-01-01, why: test } }",
         ),
     },
   );
