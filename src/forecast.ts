@@ -7,6 +7,7 @@ import { planBatch } from "#batch-plan.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
+import { probeConditions } from "#scope/probe-conditions.ts";
 import { locate, type Located, type Wanted } from "#scope/locate.ts";
 import { unnamed } from "#scope/subjects.ts";
 import { probeChecks } from "#catalog/probe.ts";
@@ -31,7 +32,7 @@ export type Forecast = {
   }[];
 };
 
-/** The rules for a store as it is now, tried against its check constraints. Throws every finding at once. */
+/** The rules for a store as it is now, tried against its check constraints and types. Throws every finding at once. */
 export const currentShape = async (
   session: StoreSession,
 ): Promise<{ shape: Shape; catalog: Awaited<ReturnType<typeof catalogOf>> }> =>
@@ -39,6 +40,7 @@ export const currentShape = async (
     const catalog = await catalogOf(session);
     const shape = shapeOf(session.store.policy, catalog);
     await probeChecks(session.db, catalog, shape, session.store.policy);
+    await probeConditions(session.db, catalog, session.store.policy);
     return { shape, catalog };
   });
 

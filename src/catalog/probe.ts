@@ -3,10 +3,19 @@ import type { Catalog, CatalogTable, CheckConstraint } from "#catalog/catalog.ts
 import { sqlFailureOf } from "#db/database-error.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Policy } from "#policy/policy.ts";
-import type { ColumnChange, Shape } from "#records/plan.ts";
+import { remediesOf, type ColumnChange, type Shape } from "#records/plan.ts";
 
 /** Rows of a table that a check constraint with untouched columns is tried on. */
-const sampled = 1_000;
+const sampleSize = 1_000;
+
+/** What a rule, a mark or a remedy sets in one table, and where the policy says so. */
+type Setting = {
+  readonly table: string;
+  readonly changes: readonly ColumnChange[];
+  /** It may happen to any row, not only to such as meet a condition. */
+  readonly sampled: boolean;
+  readonly path: (column: string) => readonly (string | number)[];
+};
 
 /**
  * Asks the database itself whether columns can hold what the policy sets them to, and whether its check constraints allow it: nobody
@@ -19,35 +28,54 @@ export const probeChecks = async (
   shape: Shape,
   policy: Policy,
 ): Promise<void> => {
-  for (const step of shape.steps) {
-    if (step.kind !== "anonymise" && step.kind !== "retain") continue;
-    const table = catalog.tables.get(step.table);
+  for (const { table: name, changes, sampled, path } of settingsOf(shape, policy)) {
+    const table = catalog.tables.get(name);
     if (table === undefined) continue;
-    for (const change of step.changes) {
+    const refuse = (column: string, what: string, hint: string): never => {
+      throw new LetheError("POLICY_CONTRADICTION", `store ${catalog.store}: ${what}`, {
+        place: policy.placeOf(path(column)),
+        hint,
+      });
+    };
+    for (const change of changes) {
       if (await holds(db, change)) continue;
-      throw new LetheError(
-        "POLICY_CONTRADICTION",
-        `store ${catalog.store}: ${table.name}.${change.name} is ${change.type} and cannot hold what the policy sets it to`,
-        {
-          place: policy.placeOf(["tables", step.table, "columns", change.name]),
-          hint: "choose a value of the column's type",
-        },
-      );
+      const what = `${name}.${change.name} is ${change.type} and cannot hold what the policy sets it to`;
+      refuse(change.name, what, "choose a value of the column's type");
     }
     for (const check of table.checks) {
-      const changes = step.changes.filter(({ name }) => check.columns.includes(name));
-      if (changes.length === 0 || changes.some(({ transform }) => literal(transform) === undefined)) continue;
-      if (!(await violates(db, table, check, changes))) continue;
-      throw new LetheError(
-        "POLICY_CONTRADICTION",
-        `store ${catalog.store}: the check constraint ${check.name} of ${table.name} forbids what the policy sets ${changes.map(({ name }) => name).join(", ")} to`,
-        {
-          place: policy.placeOf(["tables", step.table, "columns", changes[0]?.name ?? ""]),
-          hint: "choose a value that the constraint allows",
-        },
-      );
+      const set = changes.filter(({ name: column }) => check.columns.includes(column));
+      if (set.length === 0 || set.some(({ transform }) => literal(transform) === undefined)) continue;
+      if (!sampled && check.columns.length > set.length) continue;
+      if (!(await violates(db, table, check, set))) continue;
+      const columns = set.map(({ name: column }) => column).join(", ");
+      const what = `the check constraint ${check.name} of ${name} forbids what the policy sets ${columns} to`;
+      refuse(set[0]?.name ?? "", what, "choose a value that the constraint allows");
     }
   }
+};
+
+const settingsOf = (shape: Shape, policy: Policy): readonly Setting[] => {
+  const { root, deletion } = shape;
+  const marked = new Set(deletion.mark.map(({ name }) => name));
+  const steps = shape.steps.flatMap((step): readonly Setting[] => {
+    if (step.kind === "cut" || step.kind === "erase" || step.changes.length === 0) return [];
+    const { table, changes } = step;
+    const path = (column: string) =>
+      table === root.table && marked.has(column) && policy.deletion.mode !== "soft-then-hard"
+        ? ["deletion", "set", column]
+        : ["tables", table, "columns", column];
+    return [{ table, changes, sampled: true, path }];
+  });
+  const first: readonly Setting[] =
+    policy.deletion.mode === "soft-then-hard"
+      ? [{ table: root.table, changes: deletion.mark, sampled: true, path: (column) => ["deletion", "set", column] }]
+      : [];
+  const remedied = policy.blockers.flatMap(({ remedy }, index) => (remedy === undefined ? [] : [index]));
+  const remedies = remediesOf(shape).map(({ table, remedy: { kind, changes } }, position): Setting => {
+    const path = ["blockers", remedied[position] ?? 0, "then", kind];
+    return { table, changes, sampled: false, path: (column) => (kind === "set" ? [...path, column] : path) };
+  });
+  return [...first, ...steps, ...remedies];
 };
 
 /** The value as a literal, where it is the same for every row. */
@@ -108,7 +136,7 @@ const violates = async (
   const source =
     others.length === 0
       ? sql``
-      : sql`from (select * from ${sql.id(table.schema, table.relation)} limit ${sql.lit(sampled)}) t`;
+      : sql`from (select * from ${sql.id(table.schema, table.relation)} limit ${sql.lit(sampleSize)}) t`;
   try {
     const result = await sql`select from (select ${sql.join([...values, ...rest])} ${source}) probe
       where not (${sql.raw(check.expression)}) limit 1`.execute(db);

@@ -26,11 +26,16 @@ const subjectFindings = (policy: Policy, catalog: Catalog): Finding[] => {
   const { table: name, key, identifiers, names } = policy.subject;
   const table = catalog.tables.get(name);
   if (table === undefined || (table.kind !== "table" && table.kind !== "partitioned")) {
-    return [missingTable(policy, ["subject", "table"], name)];
+    return [missingTable(policy, ["subject", "table"], name, catalog)];
   }
-  const missing = [key, ...Object.values(identifiers), ...names]
-    .filter((column) => columnOf(table, column) === undefined)
-    .map((column) => missingColumn(policy, ["subject"], name, column));
+  const named: readonly (readonly [path: readonly (string | number)[], column: string])[] = [
+    [["key"], key],
+    ...Object.entries(identifiers).map(([kind, column]) => [["identifiers", kind], column] as const),
+    ...names.map((column, index) => [["names", index], column] as const),
+  ];
+  const missing = named
+    .filter(([, column]) => columnOf(table, column) === undefined)
+    .map(([path, column]) => missingColumn(policy, ["subject", ...path], table, column));
   const identifies =
     (table.primaryKey.length === 1 && table.primaryKey[0] === key) ||
     (table.unique.some((unique) => unique.columns.length === 1 && unique.columns[0] === key) &&
@@ -51,9 +56,9 @@ const linkFindings = (policy: Policy, catalog: Catalog): Finding[] =>
     [link.from, link.to, ...Object.keys(link.where).map((column) => ({ table: link.from.table, column }))].flatMap(
       (end) => {
         const table = catalog.tables.get(end.table);
-        if (table === undefined) return [missingTable(policy, ["links", index], end.table)];
+        if (table === undefined) return [missingTable(policy, ["links", index], end.table, catalog)];
         return columnOf(table, end.column) === undefined
-          ? [missingColumn(policy, ["links", index], end.table, end.column)]
+          ? [missingColumn(policy, ["links", index], table, end.column)]
           : [];
       },
     ),
@@ -118,7 +123,7 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   const rule = policy.tables[name];
   const table = catalog.tables.get(name);
   if (rule === undefined) return [];
-  if (table === undefined) return [missingTable(policy, ["tables", name], name)];
+  if (table === undefined) return [missingTable(policy, ["tables", name], name, catalog)];
   if (isLeftAlone(rule)) return [];
   if (table.kind === "view" || table.kind === "materialised-view") {
     return [
@@ -141,19 +146,19 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   }
   for (const column of rule.owner ?? []) {
     if (columnOf(table, column) === undefined)
-      findings.push(missingColumn(policy, ["tables", name, "owner"], name, column));
+      findings.push(missingColumn(policy, ["tables", name, "owner"], table, column));
   }
   if (rule.treatment === "keep") {
     const missing = rule.personal
       .filter((column) => columnOf(table, column) === undefined)
-      .map((column) => missingColumn(policy, ["tables", name, "personal"], name, column));
+      .map((column) => missingColumn(policy, ["tables", name, "personal"], table, column));
     return [...findings, ...missing];
   }
   if (rule.treatment === "erase") return findings;
 
   for (const column of Object.keys(rule.columns)) {
     if (columnOf(table, column) === undefined)
-      findings.push(missingColumn(policy, ["tables", name, "columns", column], name, column));
+      findings.push(missingColumn(policy, ["tables", name, "columns", column], table, column));
   }
   for (const column of table.columns) {
     // A key names the row, not the person, and a generated column follows the columns it is computed from.
@@ -168,7 +173,7 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   const clock = rule.treatment === "retain" ? rule.clock : rule.analytics?.clock;
   if (clock !== undefined) {
     const column = columnOf(table, clock);
-    if (column === undefined) findings.push(missingColumn(policy, ["tables", name, "clock"], name, clock));
+    if (column === undefined) findings.push(missingColumn(policy, ["tables", name, "clock"], table, clock));
     else if (!datelike.test(column.type)) {
       findings.push({
         code: "POLICY_CONTRADICTION",
@@ -181,7 +186,7 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   if (rule.treatment === "anonymise" && rule.analytics !== undefined) {
     const sums = rule.analytics.conserve.flatMap((total) => (total.measure === "sum" ? [total.column] : []));
     for (const column of [...rule.analytics.quasi, ...sums]) {
-      if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], name, column));
+      if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], table, column));
     }
     for (const column of sums) {
       const summed = columnOf(table, column);

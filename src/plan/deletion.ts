@@ -4,6 +4,7 @@ import type { Policy } from "#policy/policy.ts";
 import { changesOf, settingOf } from "#plan/changes.ts";
 import { transformProblem } from "#plan/contradictions.ts";
 import type { Finding } from "#plan/finding.ts";
+import { columnOf, meant, missingColumn, missingTable } from "#plan/missing.ts";
 import type { Edge, PlannedDeletion, Shape } from "#records/plan.ts";
 
 /** How the policy deletes, in terms of the store. */
@@ -45,9 +46,8 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
   if (mark === undefined || table === undefined) return [];
   const columns = Object.entries(mark.set).flatMap(([column, value]): Finding[] => {
     const place = policy.placeOf(["deletion", "set", column]);
-    if (!table.columns.some(({ name }) => name === column)) {
-      const hint = "correct the name, or remove it if the column is gone";
-      return [{ code: "POLICY_COLUMN_MISSING", message: `table ${root} has no column ${column}`, place, hint }];
+    if (columnOf(table, column) === undefined) {
+      return [missingColumn(policy, ["deletion", "set", column], table, column)];
     }
     const problem = transformProblem(table, column, settingOf(value));
     if (problem === undefined) return [];
@@ -58,7 +58,8 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
     const place = policy.placeOf(["deletion", "hidden_from", index]);
     const view = catalog.tables.get(name);
     if (view?.kind !== "view") {
-      const hint = "name a view that shows only who is not deleted";
+      const known = [...catalog.tables.values()].filter(({ kind }) => kind === "view").map((each) => each.name);
+      const hint = meant(name, known) ?? "name a view that shows only who is not deleted";
       return [{ code: "POLICY_TABLE_MISSING", message: `the store has no view ${name}`, place, hint }];
     }
     if (view.columns.some((column) => column.name === key)) return [];
@@ -68,10 +69,7 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
   const guards = mark.refuse.flatMap((name, index): Finding[] => {
     const place = policy.placeOf(["deletion", "refuse", index]);
     const guarded = catalog.tables.get(name);
-    if (guarded === undefined) {
-      const hint = "correct the name, or remove it if the table is gone";
-      return [{ code: "POLICY_TABLE_MISSING", message: `the store has no table ${name}`, place, hint }];
-    }
+    if (guarded === undefined) return [missingTable(policy, ["deletion", "refuse", index], name, catalog)];
     if (referencesFrom(edges, name, root).length === 0) {
       const hint = `declare under links which column of ${name} names the subject`;
       return [{ code: "POLICY_UNREACHABLE", message: `no column of ${name} refers to ${root}`, place, hint }];

@@ -21,10 +21,10 @@ export const namedFindings = (
 const blockerFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[], found: Reach): Finding[] =>
   policy.blockers.flatMap(({ code, table: name, when, whose, other }, index) => {
     const table = catalog.tables.get(name);
-    if (table === undefined) return [missingTable(policy, ["blockers", index], name)];
+    if (table === undefined) return [missingTable(policy, ["blockers", index, "when", "table"], name, catalog)];
     const missing = Object.keys(when)
       .filter((column) => columnOf(table, column) === undefined)
-      .map((column) => missingColumn(policy, ["blockers", index, "when", column], name, column));
+      .map((column) => missingColumn(policy, ["blockers", index, "when", column], table, column));
     const ways = (["whose", "other"] as const).flatMap((key): Finding[] => {
       const columns = { whose, other }[key];
       if (columns === undefined || wayToRoot(edges, name, columns, policy.subject.table) !== undefined) return [];
@@ -53,9 +53,9 @@ const blockerFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
 const recipientFindings = (policy: Policy, catalog: Catalog, found: Reach): Finding[] =>
   policy.recipients.flatMap(({ recipient, table: name, reference }, index) => {
     const table = catalog.tables.get(name);
-    if (table === undefined) return [missingTable(policy, ["recipients", index], name)];
+    if (table === undefined) return [missingTable(policy, ["recipients", index, "table"], name, catalog)];
     if (columnOf(table, reference) === undefined) {
-      return [missingColumn(policy, ["recipients", index, "reference"], name, reference)];
+      return [missingColumn(policy, ["recipients", index, "reference"], table, reference)];
     }
     if (found.levels.has(name)) return [];
     return [
@@ -71,14 +71,14 @@ const recipientFindings = (policy: Policy, catalog: Catalog, found: Reach): Find
 const figureFindings = (policy: Policy, catalog: Catalog): Finding[] =>
   policy.figures.flatMap(({ figure, table: name, measure, where }, index): Finding[] => {
     const table = catalog.tables.get(name);
-    if (table === undefined) return [missingTable(policy, ["figures", index], name)];
+    if (table === undefined) return [missingTable(policy, ["figures", index, "table"], name, catalog)];
     const missing = Object.keys(where)
       .filter((column) => columnOf(table, column) === undefined)
-      .map((column) => missingColumn(policy, ["figures", index, "where", column], name, column));
+      .map((column) => missingColumn(policy, ["figures", index, "where", column], table, column));
     if (measure.measure === "count") return missing;
     const summed = columnOf(table, measure.column);
     if (summed === undefined)
-      return [...missing, missingColumn(policy, ["figures", index, "measure"], name, measure.column)];
+      return [...missing, missingColumn(policy, ["figures", index, "measure"], table, measure.column)];
     if (summed.shape === "other") return missing;
     return [
       ...missing,
