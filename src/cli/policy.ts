@@ -5,7 +5,7 @@ export const register = (program: Command, shell: Shell): void => {
   const policy = program.command("policy").description("retention policies against the stores they are for");
   policy
     .command("check")
-    .description("coverage and contradictions: every finding with its place and what to write instead")
+    .description("coverage, contradictions and examples: every finding with its place and what to write instead")
     .action(async () => {
       const [{ checkPolicies }, { checkText }] = await Promise.all([
         import("#policy-check.ts"),
@@ -14,5 +14,17 @@ export const register = (program: Command, shell: Shell): void => {
       const checks = await shell.withContext(checkPolicies);
       shell.answer(checks, () => checkText(checks));
       if (checks.some(({ findings }) => findings.length > 0)) shell.exitWith(3);
+    });
+  policy
+    .command("explain")
+    .description("what happens to a table or a column, under which line, and why")
+    .argument("<table[.column]>", "as the policy names it: invoices, invoices.total, crm.notes.body")
+    .action(async (name: string) => {
+      const [{ explainName }, { explainText }] = await Promise.all([
+        import("#policy-explain.ts"),
+        import("#cli/explain-text.ts"),
+      ]);
+      const explanations = await shell.withContext((context) => explainName(context, name));
+      shell.answer(explanations, () => explainText(explanations));
     });
 };

@@ -51,7 +51,7 @@ const blockerFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
   });
 
 const recipientFindings = (policy: Policy, catalog: Catalog, found: Reach): Finding[] =>
-  policy.recipients.flatMap(({ recipient, table: name, reference }, index) => {
+  policy.recipients.flatMap(({ recipient, table: name, reference, index }) => {
     const table = catalog.tables.get(name);
     if (table === undefined) return [missingTable(policy, ["recipients", index, "table"], name, catalog)];
     if (columnOf(table, reference) === undefined) {

@@ -44,7 +44,7 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
     stage: "whole",
     deletion: deletionOf(policy, catalog, edges),
     blockers: blockersOf(policy, catalog, edges),
-    recipients: policy.recipients,
+    recipients: policy.recipients.map(({ index: _, ...recipient }) => recipient),
     figures: policy.figures,
     deferred: order.deferred.length > 0,
     refresh: refreshesOf(policy, catalog),

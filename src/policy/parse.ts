@@ -59,9 +59,9 @@ const policyOf = (
     classes: written.classes ?? {},
     tables: mapValues(written.tables, ruleOf),
     blockers: (written.blockers ?? []).map((blocker) => blockerOf(blocker, counts)),
-    recipients: (written.recipients ?? [])
-      .filter(({ if: option }) => counts(option))
-      .map(({ if: _, ...recipient }) => recipient),
+    recipients: (written.recipients ?? []).flatMap(({ if: option, ...recipient }, index) =>
+      counts(option) ? [{ ...recipient, index }] : [],
+    ),
     figures: (written.figures ?? []).map(({ figure, table, measure, where, equal }) => ({
       figure,
       table,

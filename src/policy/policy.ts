@@ -19,7 +19,8 @@ export type Policy = {
   readonly classes: Readonly<Record<string, RetentionClass>>;
   readonly tables: Readonly<Record<string, TableRule>>;
   readonly blockers: readonly Blocker[];
-  readonly recipients: readonly Recipient[];
+  /** Those whose option is set, each with its place among all that are written. */
+  readonly recipients: readonly (Recipient & { readonly index: number })[];
   readonly figures: readonly Figure[];
   readonly examples: readonly Example[];
   /** How long the law of the controller's country keeps accounting records, where we know it. */

@@ -68,6 +68,22 @@ test("a blocker that compares a column with what is not of its type is found", a
   ]);
 });
 
+test("a recipient's mistake is found at its own line, whatever the options leave out before it", async () => {
+  const sections = `options: { tell: false }
+recipients:
+  - { recipient: gateway, task: delete, table: orders, reference: id, if: tell }
+  - { recipient: shop, task: delete, table: orders, reference: idd }`;
+  expect(await check({ sections })).toEqual([
+    {
+      file: "shop.yaml",
+      at: "reference: idd }",
+      code: "POLICY_COLUMN_MISSING",
+      message: "table orders has no column idd",
+      hint: "did you mean `id`?",
+    },
+  ]);
+});
+
 describe("a remedy", () => {
   const retained =
     "let it block, and settle the rows in the system that keeps the books; or decide about the table's treatment";

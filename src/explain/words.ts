@@ -1,0 +1,72 @@
+import type { Condition, Transform } from "#policy/policy.ts";
+import type { ColumnChange, Edge } from "#records/plan.ts";
+
+export type Becoming = {
+  /** What the column says afterwards. */
+  readonly becomes: string;
+  /** What that means for the person. */
+  readonly means: string;
+};
+
+/** What becomes of a column that a rule treats. */
+export const transformWords = (transform: Transform): Becoming => {
+  switch (transform.kind) {
+    case "keep":
+      return { becomes: "stays as it is", means: "no personal data, the policy says" };
+    case "stays":
+      return {
+        becomes: "stays as it is",
+        means: `personal data that stays on purpose, listed for every request: ${transform.why}`,
+      };
+    case "null":
+      return { becomes: "empty", means: "nothing is left of it" };
+    case "constant":
+      return { becomes: `'${transform.value}'`, means: "the same in every treated row: it tells nobody apart" };
+    case "unique":
+      return {
+        becomes: transform.template,
+        means: "different in every row, so that it stays unique, and leads back to nobody",
+      };
+    case "redact":
+      return {
+        becomes: "its text with [erased] in it",
+        means: "identifiers and names of the subject are taken out; the rest of the text stays",
+      };
+    case "truncate":
+      return {
+        becomes: `the first of its ${transform.to}`.replace("first of its day", "beginning of its day"),
+        means: "coarser: one among many",
+      };
+    case "generalise":
+      return {
+        becomes: `one of ${new Set(Object.values(transform.map)).size} coarser values, else ${transform.otherwise === null ? "empty" : `'${transform.otherwise}'`}`,
+        means: "coarser: one among many",
+      };
+    case "now":
+      return {
+        becomes:
+          transform.when === "always" ? "the moment of the erasure" : "the moment of the erasure, where it is empty",
+        means: "says when it ended, nothing about the person",
+      };
+  }
+};
+
+/** `status → 'cancelled', ended_on → the moment of the erasure, where it is empty`. */
+export const changesWords = (changes: readonly ColumnChange[]): string =>
+  changes.map(({ name, transform }) => `${name} → ${transformWords(transform).becomes}`).join(", ");
+
+const comparisons = { gt: ">", gte: "≥", lt: "<", lte: "≤", not: "is not" } as const;
+
+/** `status is active or trialing`, `amount_due > 0`, `parent_id is not empty`; all of a line must hold. */
+export const conditionsWords = (when: Readonly<Record<string, Condition>>): string =>
+  Object.entries(when)
+    .map(([column, condition]) => {
+      if ("in" in condition) return `${column} is ${condition.in.join(" or ")}`;
+      if ("isNull" in condition) return `${column} is ${condition.isNull ? "" : "not "}empty`;
+      return `${column} ${comparisons[condition.compare]} ${condition.value}`;
+    })
+    .join(" and ");
+
+/** `invoice_id → invoices, customer_id → customers`. */
+export const wayWords = (way: readonly Edge[]): string =>
+  way.map(({ columns, to }) => `${columns.join(", ")} → ${to.table}`).join(", ");

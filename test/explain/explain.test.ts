@@ -1,0 +1,311 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Temporal } from "temporal-polyfill";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { readCatalog } from "#catalog/read.ts";
+import { withClient } from "#db/pool.ts";
+import { afterLoadSql, partitionsSql, schemaSql } from "#demo/schema.ts";
+import { explain } from "#explain/table.ts";
+import { resolveName } from "#explain/name.ts";
+import type { Catalog } from "#catalog/catalog.ts";
+import { shapeOf } from "#plan/shape.ts";
+import { parsePolicy } from "#policy/parse.ts";
+import { policyText } from "#test/execute/night.ts";
+import { lethe, repository } from "#test/support/cli.ts";
+import { createDatabase, type TestDatabase } from "#test/support/database.ts";
+import { createProject, type Project } from "#test/support/project.ts";
+
+let database: TestDatabase;
+let catalog: Catalog;
+beforeAll(async () => {
+  database = await createDatabase(schemaSql + partitionsSql(Temporal.PlainDate.from("2026-11-02"), 3) + afterLoadSql);
+  catalog = await withClient(database.pool, (client) => readCatalog(client, { store: "shop", schemas: ["public"] }));
+});
+afterAll(() => database.drop());
+
+const textOf = (policy: string): string => readFileSync(join(repository, `policies/${policy}.yaml`), "utf8");
+
+const explained = (policy: string, name: string) => {
+  const parsed = parsePolicy(`${policy}.yaml`, textOf(policy));
+  const named = resolveName(catalog, name);
+  const table = catalog.tables.get(named?.table ?? "");
+  if (table === undefined) throw new Error(`no ${name}`);
+  return explain(parsed, catalog, shapeOf(parsed, catalog), table, named?.column);
+};
+
+/** The line of a policy file, without indentation. */
+const lineAt = (policy: string, place: { readonly line?: number | undefined } | null | undefined): string =>
+  textOf(policy).split("\n")[(place?.line ?? 0) - 1]?.trim() ?? "";
+
+describe("a table", () => {
+  test("that is retained says for how long, by which law, and from when", () => {
+    const { rule, says, paths } = explained("juicyway", "invoices");
+    expect(rule?.treatment).toBe("retain");
+    expect(lineAt("juicyway", rule?.place)).toBe("invoices:");
+    expect(says).toEqual([
+      "The subject's rows stay for 8 years from the end of the calendar year of issued_on, by HGB §257(1) no. 4, AO §147(1) no. 4 (class voucher), without what the law does not ask for.",
+    ]);
+    expect(paths).toEqual(["customer_id → customers"]);
+  });
+
+  test("that is erased though a statute may hold it says who decided so", () => {
+    expect(explained("chargebee", "invoices").says).toEqual([
+      "The subject's rows are deleted.",
+      "Decided by dpo@lumen.example on 2026-01-05: the books are kept in the ERP; these are working copies.",
+      "It happens 5 minutes after the request comes up; until then the request can be withdrawn.",
+    ]);
+  });
+
+  test("that stays on purpose says what stays and why, and the subject's own how it is marked", () => {
+    expect(explained("flexportal", "customers").says).toEqual([
+      "The subject's row stays, with personal data in external_id, first_name, last_name, full_name, email, phone, birth_date, company: the account can be reactivated.",
+      "What stays is counted and listed for every request.",
+      "It is marked as deleted (status → 'inactive') and can be reactivated.",
+    ]);
+    expect(explained("flexprice", "customers").says).toContain("It is marked for good: status → 'archived'.");
+  });
+
+  test("of events says what must stay equal and what is measured", () => {
+    expect(explained("polar", "analytics_events").says).toEqual([
+      "The subject's rows stay, and nobody is to be recognised in them.",
+      "In every month the number of rows and the sum of amount must be the same before and after, or the batch is undone.",
+      "Over country, plan at least 5 rows of the whole table should look alike: it is measured and reported.",
+    ]);
+  });
+
+  test("that people share says whose claim spares a row, and by which ways rows come in", () => {
+    const { paths, sharing } = explained("juicyway", "addresses");
+    expect(paths).toEqual([
+      "customers.default_address_id refers to it",
+      "orders.shipping_address_id refers to it, customer_id → customers",
+    ]);
+    expect(sharing).toEqual([
+      "a row to which customers.default_address_id of somebody who did not ask refers is left whole",
+      "a row to which orders.shipping_address_id of somebody who did not ask refers is left whole",
+    ]);
+  });
+
+  test("lists the lines that look at its rows, with their conditions, ways and remedies", () => {
+    const { blockers } = explained("chargebee", "payments");
+    expect(blockers.map(({ place }) => lineAt("chargebee", place))).toEqual(["- code: INVOICE_PAID_BY_ANOTHER"]);
+    expect(blockers).toMatchObject([
+      {
+        rows: "rows of payments that lead to the subject (invoice_id → invoices, customer_id → customers) and to another row of customers (payer_id → customers)",
+        then: "remedied: the rows are removed",
+        hint: "remove the payment from the invoice",
+      },
+    ]);
+    // A line that only passes through the table looks at it too.
+    expect(explained("chargebee", "invoices").blockers.map(({ code }) => code)).toEqual([
+      "INVOICE_PAID_BY_ANOTHER",
+      "CREDIT_NOTE_ALLOCATED_TO_ANOTHER",
+      "CREDIT_NOTE_OF_ANOTHER",
+    ]);
+    expect(explained("polar", "subscriptions").blockers).toMatchObject([
+      {
+        code: "CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS",
+        rows: "the subject's rows of subscriptions where status is active or trialing or past_due or paused",
+        then: "remedied: status → 'cancelled', ended_on → the moment of the erasure, where it is empty",
+      },
+    ]);
+    // The order of the file, whatever blocks first.
+    expect(explained("chargebee", "gifts").blockers.map(({ code, then }) => [code, then])).toEqual([
+      ["CUSTOMER_GAVE_GIFT", "the request waits for a person"],
+      ["CUSTOMER_RECEIVED_GIFT", "the request waits for a person"],
+    ]);
+  });
+
+  test("says what the database does by itself: triggers both ways, partitions, views, guards", () => {
+    expect(explained("flexportal", "customers").database).toEqual([
+      "its trigger customers_history runs on insert, update, delete, which writes into audit_log",
+      "the materialised views customer_lifetime_value are refreshed afterwards",
+      "the views active_customers show it",
+    ]);
+    expect(explained("juicyway", "audit_log").database).toEqual([
+      "the trigger customers.customers_history writes into it",
+    ]);
+    expect(explained("juicyway", "analytics_events").database).toEqual([
+      "it has 5 partitions, which are treated with it",
+    ]);
+    expect(explained("flexportal", "orders").database).toEqual([
+      "a trigger of Lethe's refuses new rows for a subject that is marked as deleted",
+    ]);
+    expect(explained("flexportal", "active_customers").database).toEqual([
+      "it must not show a subject that is marked as deleted: that is read back before the change is committed",
+    ]);
+  });
+
+  test("names the figures, recipients and examples that read it", () => {
+    const { figures, examples } = explained("chargebee", "payments");
+    expect(figures.map(({ name }) => name)).toEqual(["Payments", "Refunds"]);
+    expect(examples.map(({ name }) => name)).toContain(
+      "an invoice of somebody else that the customer paid stays paid, without the payer",
+    );
+    const { recipients } = explained("chargebee", "payment_methods");
+    expect(recipients.map(({ name, place }) => [name, lineAt("chargebee", place)])).toEqual([
+      ["payment gateway: delete_payment_method, by gateway_token", "- recipient: payment gateway"],
+    ]);
+  });
+
+  test("without a rule is said to be none of the policy's business", () => {
+    const { rule, says } = explained("juicyway", "customer_lifetime_value");
+    expect([rule, says]).toEqual([null, ["It shows what customers, invoices holds and needs no rule."]]);
+  });
+});
+
+describe("a column", () => {
+  const column = (policy: string, name: string) => {
+    const { columns, blockers, figures } = explained(policy, name);
+    const [first] = columns;
+    if (first === undefined) throw new Error(`no ${name}`);
+    expect(columns).toHaveLength(1);
+    return { ...first, line: lineAt(policy, first.place), blockers: blockers.map(({ code }) => code), figures };
+  };
+
+  test("that names the subject says what becomes of it and that it is searched for", () => {
+    expect(column("juicyway", "customers.email")).toMatchObject({
+      type: "text",
+      line: "email: { unique: 'erased-{random}@invalid' }",
+      becomes: "erased-{random}@invalid",
+      means: "different in every row, so that it stays unique, and leads back to nobody",
+      also: ["the subject's email: searched for everywhere after the erasure"],
+      searched: true,
+    });
+    expect(column("juicyway", "customers.external_id").also).toEqual([
+      "the subject's external id: searched for everywhere after the erasure",
+    ]);
+  });
+
+  test.each([
+    ["juicyway", "customers.phone", "empty", "nothing is left of it"],
+    ["juicyway", "customers.first_name", "'Erased'", "the same in every treated row: it tells nobody apart"],
+    ["juicyway", "customers.created_at", "the first of its month", "coarser: one among many"],
+    ["juicyway", "customers.country", "stays as it is", "no personal data, the policy says"],
+    ["juicyway", "customers.full_name", "computed anew", "follows the columns it is computed from"],
+    ["juicyway", "customers.id", "stays as it is", "names the row, not the person"],
+    ["juicyway", "analytics_events.occurred_at", "the beginning of its day", "coarser: one among many"],
+    [
+      "juicyway",
+      "ticket_messages.body",
+      "its text with [erased] in it",
+      "identifiers and names of the subject are taken out; the rest of the text stays",
+    ],
+    ["juicyway", "invoices.total", "stays as it is", "part of the record that is retained"],
+    ["juicyway", "addresses.city", "gone", "goes with the row"],
+    ["juicyway", "products.name", "stays as it is", "the rule keeps the table"],
+    ["juicyway", "active_customers.email", "what its tables say", "a view holds nothing of its own"],
+    [
+      "polar",
+      "invoices.billing_name",
+      "stays as it is",
+      "personal data that stays on purpose, listed for every request: shown on historic orders",
+    ],
+    [
+      "polar",
+      "benefit_grants.revoked_at",
+      "the moment of the erasure, where it is empty",
+      "says when it ended, nothing about the person",
+    ],
+    [
+      "flexportal",
+      "orders.delivery_note",
+      "stays as it is",
+      "personal data that stays on purpose, listed for every request: order history",
+    ],
+    ["flexportal", "customers.status", "'inactive'", "says from then on that the subject is deleted"],
+    ["flexprice", "customers.status", "'archived'", "says from then on that the subject is deleted"],
+  ])("%s: %s becomes %s", (policy, name, becomes, means) => {
+    expect(column(policy, name)).toMatchObject({ becomes, means });
+  });
+
+  test("says which line it stands in, also under `personal` and `deletion`", () => {
+    expect(column("flexportal", "customers.status").line).toBe(
+      `set: { status: inactive } # "Customer status changes to inactive"`,
+    );
+    expect(column("flexportal", "orders.delivery_note").line).toMatch(/^orders: .*personal: \[delivery_note\]/);
+    expect(column("flexportal", "orders.total").place).toBeNull();
+  });
+
+  test("says what reads it and what else changes it", () => {
+    expect(column("chargebee", "payments.payer_id")).toMatchObject({
+      becomes: "gone",
+      also: ["refers to customers (a foreign key)", "emptied where it names a row that is erased"],
+      blockers: ["INVOICE_PAID_BY_ANOTHER"],
+      searched: false,
+    });
+    expect(column("chargebee", "customers.parent_id").also).toEqual([
+      "refers to customers (a foreign key)",
+      "emptied where it names a row that is erased",
+      "the remedy of CUSTOMER_IS_CHILD: parent_id → empty",
+      "the remedy of CUSTOMER_IS_PARENT: parent_id → empty",
+    ]);
+    expect(column("juicyway", "invoices.issued_on").also).toEqual(["the period of retention counts from it"]);
+    expect(column("juicyway", "invoices.customer_id").also).toContain("says whose the row is");
+    expect(column("juicyway", "audit_log.row_id").also).toEqual(["refers to customers (a link of the policy)"]);
+    expect(column("juicyway", "analytics_events.amount").also).toEqual(["its sum must be the same before and after"]);
+    expect(column("juicyway", "analytics_events.plan").also).toEqual([
+      "one of the columns over which k = 5 is measured",
+    ]);
+    expect(column("chargebee", "invoices.total").figures.map(({ name }) => name)).toEqual(["New Revenue"]);
+    expect(column("chargebee", "payments.status").figures.map(({ name }) => name)).toEqual(["Payments", "Refunds"]);
+  });
+
+  test("of a subject that is first marked says both", () => {
+    const policy = parsePolicy(
+      "p.yaml",
+      textOf("flexprice").replace(
+        /deletion: .*/,
+        "deletion: { mode: soft-then-hard, set: { status: inactive }, grace: P30D }",
+      ),
+    );
+    const table = catalog.tables.get("customers");
+    if (table === undefined) throw new Error("no customers");
+    const { says, columns } = explain(policy, catalog, shapeOf(policy, catalog), table, "status");
+    expect(says).toEqual([
+      "The subject's rows stay, and nobody is to be recognised in them.",
+      "First it is marked as deleted: status → 'inactive'.",
+      "The rule is carried out 30 days after the subject was marked; until then it can be reactivated.",
+    ]);
+    expect(columns[0]?.becomes).toBe("'inactive' at once, then: stays as it is");
+  });
+});
+
+describe("lethe policy explain", () => {
+  let project: Project;
+  afterEach(() => project.dispose());
+
+  test("names tables of other schemas, says with one clear error what is not there, and prints JSON", async () => {
+    project = await createProject({
+      schema: `create schema crm; create table customers (id int primary key, email text);
+        create table crm.notes (id int primary key, customer_id int references customers on delete cascade, "the.body" text)`,
+      policy: policyText({ tables: "customers: { treatment: erase }\ncrm.notes: { treatment: erase }" }),
+    });
+    const config = join(project.directory, "lethe.yaml");
+    const written = readFileSync(config, "utf8").replace("    policy:", "    schemas: [public, crm]\n    policy:");
+    writeFileSync(config, written, { mode: 0o600 });
+    const run = (...args: string[]) => lethe(["policy", "explain", ...args], { cwd: project.directory });
+    const shown = await run("crm.notes.the.body");
+    expect([shown.code, shown.stderr]).toEqual([0, ""]);
+    expect(shown.stdout).toContain("crm.notes.the.body  (store shop; policy shop version 1)\n  erase  ");
+    expect(shown.stdout).toContain("  becomes: gone\n  that is: goes with the row\n");
+    expect(shown.stdout).toContain(
+      "a row goes when the row of customers goes to which customer_id refers (ON DELETE CASCADE)",
+    );
+    const json = await run("customers", "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { store: "shop", table: "customers", column: null, rule: { treatment: "erase", place: { line: 10 } } },
+    ]);
+    for (const [name, message, hint] of [
+      ["custmers", "no store has a table custmers", "did you mean `customers`?"],
+      ["customers.emial", "table customers has no column emial", "did you mean `customers.email`?"],
+      ["zzz", "no store has a table zzz", "name a table, or a column as table.column"],
+    ] as const) {
+      const failed = await run(name);
+      expect([failed.code, failed.stdout, failed.stderr]).toEqual([
+        2,
+        "",
+        `error USAGE: ${message}\n  hint: ${hint}\n`,
+      ]);
+    }
+  });
+});
