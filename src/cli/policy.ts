@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { Shell } from "#cli/shell.ts";
+import type { Json } from "#lib/canonical.ts";
 
 export const register = (program: Command, shell: Shell): void => {
   const policy = program.command("policy").description("retention policies against the stores they are for");
@@ -26,5 +27,21 @@ export const register = (program: Command, shell: Shell): void => {
       ]);
       const explanations = await shell.withContext((context) => explainName(context, name));
       shell.answer(explanations, () => explainText(explanations));
+    });
+  policy
+    .command("schema")
+    .description("the JSON schema with which editors complete and check policies; needs no configuration")
+    .option("--check <file>", "compare with a file instead, and fail when it is not current")
+    .action(async ({ check }: { check?: string }) => {
+      const [{ jsonSchema, jsonSchemaText }, { checkSchemaFile }] = await Promise.all([
+        import("#policy/json-schema.ts"),
+        import("#policy/check-schema.ts"),
+      ]);
+      if (check === undefined) {
+        shell.answer(jsonSchema() as Json, jsonSchemaText);
+        return;
+      }
+      await checkSchemaFile(check);
+      shell.answer({ current: true, file: check }, () => `${check} is current`);
     });
 };

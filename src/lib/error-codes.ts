@@ -42,6 +42,7 @@ const exits = {
   POLICY_REMEDY_CYCLE: 3,
   POLICY_STATUTORY: 3,
   POLICY_EXAMPLE: 3,
+  POLICY_SCHEMA: 3,
   STORE_UNSUPPORTED: 3,
 
   // databases

@@ -9,12 +9,12 @@ export const condition = z.union(
     z.array(scalar).min(1),
     z
       .strictObject({
-        gt: bound.optional(),
-        gte: bound.optional(),
-        lt: bound.optional(),
-        lte: bound.optional(),
-        not: bound.optional(),
-        is_null: z.boolean().optional(),
+        gt: bound.optional().describe("The column is greater than this."),
+        gte: bound.optional().describe("The column is this or greater."),
+        lt: bound.optional().describe("The column is less than this."),
+        lte: bound.optional().describe("The column is this or less."),
+        not: bound.optional().describe("The column is anything but this; empty counts as anything."),
+        is_null: z.boolean().optional().describe("`true`: the column is empty. `false`: it is not."),
       })
       .refine((written) => Object.keys(written).length === 1, "expected exactly one of gt, gte, lt, lte, not, is_null")
       .meta({ minProperties: 1, maxProperties: 1 }),
@@ -23,7 +23,11 @@ export const condition = z.union(
 );
 
 export const now = z
-  .strictObject({ now: z.enum(["always", "if-null"]) })
+  .strictObject({
+    now: z
+      .enum(["always", "if-null"])
+      .describe("`always`: the moment of the erasure. `if-null`: the same, where the column is still empty."),
+  })
   .describe("The moment of the batch: in every row, or where the column is still empty.");
 
 /** From a row on along references, `invoice_id.customer_id`: the customer of the invoice that the row refers to. */
@@ -38,9 +42,16 @@ const remedy = z
     set: z
       .record(column, z.union([value, now], { error: "expected a value, null, or `{ now: if-null }`" }))
       .optional()
-      .describe("What the rows say afterwards: cancelled, terminated, paid out."),
-    unlink: column.optional().describe("The reference that is emptied."),
-    remove: z.literal("rows").optional().describe("The rows go."),
+      .describe(
+        "What the rows say afterwards, such as `{ status: cancelled, ended_on: { now: if-null } }`. It must end the condition.",
+      ),
+    unlink: column
+      .optional()
+      .describe("The column whose reference is emptied: a child from its parent, a gift from its giver."),
+    remove: z
+      .literal("rows")
+      .optional()
+      .describe("The rows go, whoever they belong to: a payment by somebody else, an allocation."),
     if: option.optional(),
   })
   .refine(
@@ -49,30 +60,40 @@ const remedy = z
   );
 
 export const blocker = z.strictObject({
-  code: z.string().regex(/^[A-Z][A-Z0-9_]*$/, "a code is written in capital letters, digits and _"),
+  code: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/, "a code is written in capital letters, digits and _")
+    .describe("What a blocked request says, and what reports count: in capital letters."),
   when: z
     .object({ table })
     .catchall(condition)
-    .describe("A table and conditions on its columns, all of which must hold."),
+    .describe(
+      "A table and conditions on its columns, all of which must hold: `status: active`, `status: [active, paused]`, `balance: { gt: 0 }`, `parent_id: { is_null: false }`.",
+    ),
   whose: way
     .optional()
     .describe(
-      "The way from a row to the subject, such as `invoice_id.customer_id`. Without it: the subject's own rows.",
+      "The way from a row to the subject along references: `invoice_id.customer_id` is the customer of the row's invoice. Without it: the rows that belong to the subject.",
     ),
-  other: way.optional().describe("A way from the row that leads to somebody else than the subject."),
+  other: way
+    .optional()
+    .describe("Together with `whose`: only rows that lead to somebody else as well, by this way, such as `payer_id`."),
   then: z
     .union([z.literal("block"), remedy], {
       error: "expected `block`, or a remedy: a mapping with one of set, unlink, remove",
     })
     .describe("`block`: the request waits for a person. A remedy: done with the erasure, and undone with it."),
-  hint: text.optional().describe("What a person has to do about it."),
+  hint: text.optional().describe("What a person has to do about it, as an order: cancel the subscription."),
 });
 
 export const recipient = z
   .strictObject({
     recipient: text.describe("Who has to be told: a gateway, a processor."),
-    task: z.string().regex(/^[a-z][a-z0-9_]*$/, "a task is named with small letters, digits and _"),
-    table,
+    task: z
+      .string()
+      .regex(/^[a-z][a-z0-9_]*$/, "a task is named with small letters, digits and _")
+      .describe("What the recipient has to do, by a name: `delete_payment_method`."),
+    table: table.describe("One task is recorded for every row of the subject in this table."),
     reference: column.describe("By what the recipient knows the record; forgotten once the task is settled."),
     if: option.optional(),
   })
@@ -81,12 +102,15 @@ export const recipient = z
 export const figure = z
   .strictObject({
     figure: text.describe("The figure's name, as the business reports it."),
-    table,
+    table: table.describe("The table that is counted or summed, as a whole."),
     measure: z
       .string()
       .regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`")
       .describe("`count` or `sum(column)` over the whole table."),
-    where: z.record(column, condition).optional(),
-    equal: z.boolean().optional().describe("The erasure must leave the figure as it was, or it is undone."),
+    where: z
+      .record(column, condition)
+      .optional()
+      .describe("Only rows whose columns meet all of these conditions: `{ status: succeeded }`."),
+    equal: z.boolean().optional().describe("`true`: an erasure that changes the figure is undone."),
   })
   .describe("A figure of the business, taken before and after in one transaction.");

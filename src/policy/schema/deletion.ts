@@ -18,7 +18,7 @@ const grace = z
 const set = z
   .record(column, value)
   .refine((columns) => Object.keys(columns).length > 0, "expected at least one column and its value")
-  .describe("What the subject's own row says afterwards.");
+  .describe("What the subject's own row says afterwards, such as `{ status: inactive }`.");
 
 const mark = {
   set,
@@ -32,21 +32,25 @@ const mark = {
     .describe("Tables that take no new row for the subject as long as the row says so: enforced by a trigger."),
 };
 
+const mode = <const M extends string, Keys extends z.ZodRawShape>(name: M, means: string, keys: Keys) =>
+  z.strictObject({ mode: z.literal(name).describe(means), ...keys }).meta({ title: name, description: means });
+
 /** What "delete" means. */
 export const deletion = z
   .discriminatedUnion("mode", [
-    z.strictObject({ mode: z.literal("hard") }).describe("At once and for good, by the rules of `tables`."),
-    z
-      .strictObject({ mode: z.literal("scheduled"), grace })
-      .describe("For good, by the rules of `tables`, after a time in which the request can be withdrawn."),
-    z
-      .strictObject({ mode: z.literal("soft"), ...mark })
-      .describe("The subject's row is marked and hidden; it can be reactivated, which reopens the request."),
-    z
-      .strictObject({ mode: z.literal("soft-then-hard"), ...mark, grace })
-      .describe("Marked and hidden at once; for good, by the rules of `tables`, after the time of grace."),
-    z
-      .strictObject({ mode: z.literal("archive"), ...mark })
-      .describe("The subject's row is marked for good; what else becomes of it the rules of `tables` say."),
+    mode("hard", "At once and for good, by the rules of `tables`.", {}),
+    mode("scheduled", "For good, by the rules of `tables`, after `grace`; until then the request can be withdrawn.", {
+      grace,
+    }),
+    mode(
+      "soft",
+      "The subject's row is marked and hidden, and stays; it can be reactivated, which reopens the request.",
+      mark,
+    ),
+    mode("soft-then-hard", "Marked and hidden at once; after `grace` for good, by the rules of `tables`.", {
+      ...mark,
+      grace,
+    }),
+    mode("archive", "The subject's row is marked for good; what else becomes of it the rules of `tables` say.", mark),
   ])
   .describe("What the word deletion means in this store; `hard` unless given.");

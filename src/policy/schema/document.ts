@@ -14,26 +14,37 @@ const link = z.union(
         /^[^\s.]+(\.[^\s.]+){1,2}\s*->\s*[^\s.]+(\.[^\s.]+){1,2}$/,
         "expected `table.column -> table.column`, from the referring column to the column it refers to",
       ),
-    z.strictObject({ from: columnName, to: columnName, where: z.record(column, z.string()).optional() }),
+    z.strictObject({
+      from: columnName.describe("The column that holds the reference: `table.column`."),
+      to: columnName.describe("The column that it refers to: `table.column`."),
+      where: z
+        .record(column, z.string())
+        .optional()
+        .describe("Only rows that say this: of an audit table `{ table_name: customers }`."),
+    }),
   ],
   { error: "expected `table.column -> table.column`, or a mapping with `from`, `to` and `where`" },
 );
 
 const subject = z.strictObject({
-  table,
-  key: column.describe("The primary key of the subject's root row."),
+  table: table.describe("The table with one row for each person: customers, users."),
+  key: column.describe("The primary key of that table: one column."),
   identifiers: z
     .strictObject({
-      email: column.optional(),
-      phone: column.optional(),
-      external_id: column.optional(),
-      device_id: column.optional(),
+      email: column.optional().describe("The column with the e-mail address."),
+      phone: column.optional().describe("The column with the telephone number."),
+      external_id: column.optional().describe("The column with the id by which other systems know the person."),
+      device_id: column.optional().describe("The column with the id of the person's device."),
     })
-    .describe("Columns of the root row that name the person across stores; searched for after erasure."),
+    .describe(
+      "Columns of the person's row that name the person everywhere: requests are looked up by them, and after the erasure every table is searched for them.",
+    ),
   names: z
     .array(column)
     .optional()
-    .describe("Columns of the root row that name the person inside their own rows only; `redact` removes them there."),
+    .describe(
+      "Columns of the person's row with names that others bear too: `redact` takes them out of the person's own rows, and nobody else's are searched for them.",
+    ),
 });
 
 /** Years, months and days only: a statutory period never counts hours. */
@@ -47,9 +58,14 @@ const isPeriod = (written: string): boolean => {
 };
 
 const retentionClass = z.strictObject({
-  basis: text.describe("The statute and paragraph that demand it."),
-  period: z.string().refine(isPeriod, "expected an ISO 8601 duration of years, months or days, such as P8Y"),
-  anchor: z.enum(["event", "end-of-calendar-year"]).describe("From when the period runs."),
+  basis: text.describe("The statute and paragraph that demand it, as reports cite it: `HGB §257`."),
+  period: z
+    .string()
+    .refine(isPeriod, "expected an ISO 8601 duration of years, months or days, such as P8Y")
+    .describe("How long, as an ISO 8601 duration: `P8Y` is eight years, `P18M` eighteen months."),
+  anchor: z
+    .enum(["event", "end-of-calendar-year"])
+    .describe("From when the period runs: the day of the record's `clock`, or the end of that day's year."),
 });
 
 /** A policy as people write it: one YAML file for one store. */
@@ -60,10 +76,11 @@ export const policySchema = z
       .regex(
         /^[a-z][a-z0-9_-]*$/,
         "a policy's name begins with a small letter and holds small letters, digits, _ and -",
-      ),
+      )
+      .describe("The policy's name, as plans and reports cite it: small letters, digits, _ and -."),
     version: z.int().min(1).describe("Counts up with every agreed change."),
-    effective: z.iso.date("expected a date such as 2026-11-01"),
-    owner: text.describe("Who answers for the policy."),
+    effective: z.iso.date("expected a date such as 2026-11-01").describe("The day from which the policy is agreed."),
+    owner: text.describe("Who answers for the policy: the data protection officer's address."),
     deletion: deletion.optional(),
     purposes: z
       .array(text)
@@ -74,17 +91,35 @@ export const policySchema = z
       .record(option, z.boolean())
       .optional()
       .describe("Switches of the policy, by name; a line with `if:` counts only when its option is true."),
-    subject,
-    links: z.array(link).optional().describe("Relations that the database does not declare."),
-    classes: z.record(text, retentionClass).optional().describe("How long retained rows stay, and by which law."),
-    tables: z.record(table, tableRule),
+    subject: subject.describe("Who a person is in this store: the table, its key, and what names the person."),
+    links: z
+      .array(link)
+      .optional()
+      .describe(
+        "Relations that the database does not declare, from the referring column: `sessions.user_ref -> customers.external_id`.",
+      ),
+    classes: z
+      .record(text, retentionClass)
+      .optional()
+      .describe("Retention classes, by name: how long rows stay, counted from when, and by which law."),
+    tables: z
+      .record(table, tableRule)
+      .describe(
+        "One rule for every table that a person's rows can reach; what is missing stops the night before anything changes.",
+      ),
     blockers: z
       .array(blocker)
       .optional()
-      .describe("Conditions that stop a request until a person has acted, or are remedied."),
-    recipients: z.array(recipient).optional().describe("Who else has to erase."),
-    figures: z.array(figure).optional().describe("Figures of the business to show before and after."),
-    examples: z.array(example).optional().describe("Executed by `lethe policy check`."),
+      .describe("Rows at which a request stops until a person has acted, or which a remedy settles with the erasure."),
+    recipients: z.array(recipient).optional().describe("Who else has to erase, and by what they know the record."),
+    figures: z
+      .array(figure)
+      .optional()
+      .describe("Figures of the business that reports show before and after each erasure."),
+    examples: z
+      .array(example)
+      .optional()
+      .describe("People with some rows, and what must become of them: executed by `lethe policy check`."),
   })
   .describe("What Lethe does with a data subject's records in one store.");
 

@@ -4,18 +4,34 @@ import { column, text, value } from "#policy/schema/names.ts";
 
 const changes = z.strictObject({
   set: value.optional().describe("The same value in every row; `null` empties the column."),
-  unique: text.optional().describe("Text with `{random}`, different in every row."),
-  redact: z.literal("identifiers").optional().describe("Replaces the subject's identifiers and names inside text."),
-  truncate: z.enum(["day", "month", "year"]).optional().describe("Makes a date or time coarser."),
-  now: now.shape.now.optional().describe("The moment of the batch: `always`, or `if-null` where the column is empty."),
-  stays: text.optional().describe("Personal data that stays on purpose, and why: listed for every request."),
+  unique: text
+    .optional()
+    .describe(
+      "Text with `{random}`, different in every row, for columns that must stay unique: `erased-{random}@invalid`.",
+    ),
+  redact: z
+    .literal("identifiers")
+    .optional()
+    .describe("Text or JSON in which `[erased]` takes the place of the subject's identifiers and names."),
+  truncate: z
+    .enum(["day", "month", "year"])
+    .optional()
+    .describe("A date or time cut to the beginning of its day, month or year."),
+  now: now.shape.now
+    .optional()
+    .describe("The moment of the erasure: `always`, or `if-null` where the column is still empty."),
+  stays: text
+    .optional()
+    .describe("Personal data that stays on purpose, and why: counted and listed for every request."),
   generalise: z
     .strictObject({
-      map: z.record(z.string(), z.string()),
-      otherwise: z.union([z.string(), z.null()], { error: "expected text or null" }),
+      map: z.record(z.string(), z.string()).describe("What becomes of which value: `{ Bonn: West, Berlin: East }`."),
+      otherwise: z
+        .union([z.string(), z.null()], { error: "expected text or null" })
+        .describe("What becomes of every other value; `null` empties it."),
     })
     .optional()
-    .describe("Replaces values by coarser ones; what the map does not list becomes `otherwise`."),
+    .describe("A coarser category in the place of each value."),
 });
 
 /** The names of the column transforms, as the hints list them. */
@@ -31,54 +47,64 @@ export const transform = z
     ],
     { error: `expected \`keep\` or a mapping with one of ${transformKeys.join(", ")}` },
   )
-  .meta({ id: "transform" });
+  .meta({
+    id: "transform",
+    description: "`keep`, or what becomes of the column: one of set, unique, redact, truncate, generalise, now, stays.",
+  });
 
 const columns = z.record(column, transform).describe("Every column of the table and what becomes of it.");
 const owner = z
   .union([column, z.array(column).min(1)], { error: "expected a column or a list of columns" })
   .optional()
-  .describe("The columns that make a row the subject's own, when several relations lead to the subject.");
+  .describe(
+    "The column, or columns, whose reference makes a row somebody's own, where several lead to people: `invoice_id` for payments. The others only mention.",
+  );
 
 const decision = z
-  .strictObject({ by: text, on: z.iso.date("expected a date such as 2026-11-01"), why: text })
+  .strictObject({
+    by: text.describe("Who decided it."),
+    on: z.iso.date("expected a date such as 2026-11-01").describe("When: a date."),
+    why: text.describe("Why the records may go although a statute may hold them."),
+  })
   .describe("Who decided that records which a statute may hold are erased nevertheless, when, and why.");
+
+const rule = <const T extends string, Keys extends z.ZodRawShape>(name: T, means: string, keys: Keys) =>
+  z.strictObject({ treatment: z.literal(name).describe(means), ...keys }).meta({ title: name, description: means });
 
 export const tableRule = z
   .discriminatedUnion("treatment", [
-    z.strictObject({
-      treatment: z.literal("erase"),
-      owner,
-      decided: decision.optional(),
-    }),
-    z.strictObject({
-      treatment: z.literal("anonymise"),
+    rule("erase", "The subject's rows go.", { owner, decided: decision.optional() }),
+    rule("anonymise", "The subject's rows stay, and nobody can be recognised in them.", {
       owner,
       columns,
-      quasi: z.array(column).optional().describe("Quasi-identifiers over which k is measured on the whole table."),
-      k: z.int().min(2).optional().describe("The smallest class that is acceptable (default 5)."),
+      quasi: z
+        .array(column)
+        .optional()
+        .describe("Columns that together might give somebody away: how many rows look alike in them is measured."),
+      k: z.int().min(2).optional().describe("How many rows at least should look alike in `quasi`; 5 unless given."),
       conserve: z
         .array(z.string().regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`"))
         .optional()
-        .describe("Totals that must be equal before and after."),
-      clock: column.optional().describe("The date or time that puts a row into a period."),
-      per: z.enum(["day", "month", "year"]).optional().describe("The period of the totals (default month)."),
+        .describe(
+          "Totals per period, `count` or `sum(column)`, that must be equal before and after, or the batch is undone.",
+        ),
+      clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
+      per: z.enum(["day", "month", "year"]).optional().describe("The period of the totals; month unless given."),
     }),
-    z.strictObject({
-      treatment: z.literal("retain"),
+    rule("retain", "The subject's rows stay for a statutory period, without what the statute does not ask for.", {
       owner,
-      class: text.describe("One of the retention classes above."),
-      clock: column.describe("The date or time from which the period counts."),
+      class: text.describe("One of the retention `classes` above."),
+      clock: column.describe("The date or time of the record, from which the period counts; it must be `keep`."),
       columns,
     }),
-    z.strictObject({
-      treatment: z.literal("keep"),
+    rule("keep", "The rows stay as they are: nothing in them is about people, or what is stays on purpose.", {
       owner,
-      reason: text.describe("Why the table needs no treatment."),
+      reason: text.describe("Why the rows stay as they are."),
       personal: z
         .array(column)
         .min(1)
         .optional()
-        .describe("Columns with personal data that stays, on purpose: listed for every request."),
+        .describe("Columns with personal data that stays on purpose: counted and listed for every request."),
     }),
   ])
-  .meta({ id: "table" });
+  .meta({ id: "table", description: "What becomes of a person's rows in the table." });
