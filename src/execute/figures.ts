@@ -44,7 +44,7 @@ export const recordFigures = async (
   );
   // By value: 0 and 0.00 are the same.
   const wanted = shape.figures.filter(({ equal }) => equal).map(({ figure }) => figure);
-  const changed = await sql<{ figure: string }>`select figure from lethe.journal_figure
+  const changed = await sql<{ figure: string }>`select figure from ${journalTable(facts, "figure")}
     where batch = ${facts.batch}::uuid and before <> after and figure = any (${wanted}::text[]) limit 1`.execute(db);
   const [first] = changed.rows;
   if (first === undefined) return;
