@@ -2,9 +2,9 @@ import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import type { RequestCounts } from "#records/request.ts";
 import type { Run, RunSummary } from "#records/run.ts";
+import { outcomes, type Outcome } from "#records/treatment.ts";
 import { snapshotOn } from "#report/cursor.ts";
 import { readFigures, readTasks } from "#report/read-effects.ts";
-import { readOutcomeCounts, readStayPlaces } from "#report/read-outcomes.ts";
 
 /** The contract's document for one run, read back from Lethe's own records; `report` is filled in when the bundle is published. */
 export const summarise = async (ctx: Context, run: Run, requests: RequestCounts): Promise<RunSummary> => {
@@ -38,29 +38,29 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
   };
 };
 
-/** What became of the persons, read as the report will read it. */
+/** What became of the persons. Of its own run, Lethe's tables say the same as the ledger, from which the report reads it. */
 const effectsOf = async (
-  { state }: Context,
+  { state: { db } }: Context,
   run: Run,
 ): Promise<Pick<RunSummary, "outcomes" | "stays" | "figures" | "tasks">> => {
-  const snapshot = snapshotOn(state.db);
-  const row = await state.db
-    .selectFrom("lethe.run")
-    .select("ledger_from")
-    .where("id", "=", run.id)
-    .executeTakeFirstOrThrow();
-  const scope = { ids: [run.id], from: row.ledger_from, through: Number.MAX_SAFE_INTEGER };
-  const { requests } = await readOutcomeCounts(snapshot, scope);
-  const places = await readStayPlaces(snapshot, scope);
-  const figures = await readFigures(snapshot, scope);
-  const tasks = await readTasks(snapshot);
+  const counted = await sql<{ outcome: Outcome; requests: number }>`
+    select outcome, count(distinct request_id) as requests from lethe.outcome where run_id = ${run.id} group by 1
+    union all select state, count(*) from lethe.request where state in ('scheduled', 'blocked', 'failed') group by 1`.execute(
+    db,
+  );
+  const requests = new Map(counted.rows.map((row) => [row.outcome, row.requests]));
+  const stays = await sql<RunSummary["stays"]>`
+    select count(distinct (store, table_name, column_name)) as columns, count(distinct (store, table_name)) as tables
+    from lethe.stay join lethe.outcome using (request_id, store) where outcome.run_id = ${run.id}`.execute(db);
+  const figures = await readFigures(snapshotOn(db), { ids: [run.id] });
+  const tasks = await readTasks(snapshotOn(db));
   const sum = (key: "open" | "done" | "failed"): number => tasks.reduce((total, task) => total + task[key], 0);
   return {
-    outcomes: requests,
-    stays: {
-      columns: new Set(places.map(({ store, table, column }) => JSON.stringify([store, table, column]))).size,
-      tables: new Set(places.map(({ store, table }) => JSON.stringify([store, table]))).size,
-    },
+    outcomes: Object.fromEntries(outcomes.map((outcome) => [outcome, requests.get(outcome) ?? 0])) as Record<
+      Outcome,
+      number
+    >,
+    stays: stays.rows[0] ?? { columns: 0, tables: 0 },
     figures: figures.map(({ meanwhile: _, ...figure }) => figure),
     tasks: { open: sum("open"), done: sum("done"), failed: sum("failed") },
   };
