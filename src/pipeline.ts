@@ -96,6 +96,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await analyseState(ctx.state);
     await settle(ctx, run, store);
     const { shape } = await currentShape(session);
+    await assureGuards(session, shape);
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await reopenReactivated(ctx, run, session, shape);
     await claims.forgetLocations(ctx, store.name);
@@ -192,7 +193,6 @@ const schedule = async (ctx: Context, run: Run, store: Store): Promise<void> => 
   if (store.policy.deletion.grace === undefined || (await claims.countClaims(ctx, store.name)) === 0) return;
   await workOn(ctx, store, async (session) => {
     const { shape } = await currentShape(session);
-    await assureGuards(session, shape);
     await createScopeTables(session.db, shape);
     await scheduleInStore(ctx, run, session, shape);
   });
@@ -206,7 +206,6 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     // Once more: the schema may have changed since the subjects were found.
     await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
-    await assureGuards(session, shape);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, shape, total);
     if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape);

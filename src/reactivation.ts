@@ -61,6 +61,8 @@ const reopen = async (ctx: Context, run: Run, store: string, active: readonly Om
     for (const table of ["disposition", "remedy", "stay", "outcome", "subject_identifier", "subject"]) {
       await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
     }
+    // Who is there again must not be deleted elsewhere.
+    await sql`delete from lethe.task where state = 'open' and request_id = any (${ids}::bigint[])`.execute(tx);
     await sql`update lethe.request set state = 'verified', code = 'REACTIVATED', code_since = ${at.toString()},
         detail = ${JSON.stringify(detail)}::jsonb, scheduled_for = null, changed_at = ${at.toString()}, run_id = ${run.id}
       where id = any (${ids}::bigint[])`.execute(tx);

@@ -253,14 +253,17 @@ export const stopRequests = async (
   });
 };
 
-/** I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part already. */
+/**
+ * I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part
+ * already. A time of grace that runs goes on running: who is marked as deleted stays marked.
+ */
 export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
   const at = ctx.clock.now();
   return ctx.state.db.transaction().execute(async (tx) => {
     const changed = await sql<{ ref: string }>`
       update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
         detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
-      where (r.state in ('approved', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
+      where (r.state in ('approved', 'scheduled', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
         and not exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')
         and r.approved_shape is not null
         and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
