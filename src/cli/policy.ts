@@ -29,6 +29,19 @@ export const register = (program: Command, shell: Shell): void => {
       shell.answer(explanations, () => explainText(explanations));
     });
   policy
+    .command("grants")
+    .description("the SQL that lets a role carry out the policies, and nothing else; for an owner of the tables to run")
+    .requiredOption("--role <name>", "the role with which Lethe logs in")
+    .action(async ({ role }: { readonly role: string }) => {
+      const { grantsOfStores } = await import("#policy-grants.ts");
+      const stores = await shell.withContext((context) => grantsOfStores(context, role));
+      shell.answer(stores, () =>
+        stores
+          .map(({ store, database, grants }) => [`-- store ${store}: on database ${database}`, ...grants].join("\n"))
+          .join("\n\n"),
+      );
+    });
+  policy
     .command("schema")
     .description("the JSON schema with which editors complete and check policies; needs no configuration")
     .option("--check <file>", "compare with a file instead, and fail when it is not current")

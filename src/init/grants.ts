@@ -31,7 +31,10 @@ export const grantsFor = (
   const to = `to ${quote(role)};`;
   const tables = [...catalog.tables.values()];
   const schemas = [...new Set(tables.map(({ schema }) => schema))].toSorted();
-  const treated = tables.filter(({ name }) => isTreated(policy.tables[name]));
+  const treated = tables.filter(
+    ({ name }) =>
+      isTreated(policy.tables[name]) || (name === policy.subject.table && policy.deletion.mark !== undefined),
+  );
   const triggered = new Set(treated.flatMap(({ triggers }) => triggers.flatMap(({ writesTo }) => writesTo)));
   const statements = [
     `grant connect, temporary on database ${quote(database)} ${to}`,
@@ -55,13 +58,39 @@ const isTreated = (rule: TableRule | undefined): boolean => rule !== undefined &
 
 const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
   const rule = policy.tables[table.name];
-  const columns = new Set(cutColumns(policy, table));
-  if (rule !== undefined && (rule.treatment === "anonymise" || rule.treatment === "retain")) {
-    for (const [column, transform] of Object.entries(rule.columns)) if (transform.kind !== "keep") columns.add(column);
+  const columns = new Set([...cutColumns(policy, table), ...linkColumns(policy, table), ...markColumns(policy, table)]);
+  const remedies = policy.blockers.flatMap(({ table: name, remedy }) =>
+    name === table.name && remedy !== undefined ? [remedy] : [],
+  );
+  for (const remedy of remedies) {
+    if (remedy.kind === "unlink") columns.add(remedy.column);
+    if (remedy.kind === "set") for (const column of Object.keys(remedy.columns)) columns.add(column);
   }
-  const update = columns.size === 0 ? [] : [`update (${list(columns)})`];
-  return rule?.treatment === "erase" ? ["delete", ...update] : update;
+  if (rule !== undefined && (rule.treatment === "anonymise" || rule.treatment === "retain")) {
+    for (const [column, { kind }] of Object.entries(rule.columns))
+      if (kind !== "keep" && kind !== "stays") columns.add(column);
+  }
+  const removes = rule?.treatment === "erase" || remedies.some(({ kind }) => kind === "remove");
+  return [
+    ...(removes ? ["delete"] : []),
+    ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),
+    // New rows for a subject that is marked as deleted are refused by a trigger of ours.
+    ...(policy.deletion.mark?.refuse.includes(table.name) === true ? ["trigger"] : []),
+  ];
 };
+
+/** Links are cut as foreign keys are: where they name an erased subject. */
+const linkColumns = ({ links, subject, tables }: Policy, table: CatalogTable): string[] =>
+  links
+    .filter(
+      ({ from, to }) =>
+        from.table === table.name && to.table === subject.table && tables[to.table]?.treatment === "erase",
+    )
+    .map(({ from }) => from.column)
+    .filter((name) => table.columns.find((column) => column.name === name)?.nullable === true);
+
+const markColumns = ({ deletion, subject }: Policy, table: CatalogTable): string[] =>
+  table.name === subject.table ? Object.keys(deletion.mark?.set ?? {}) : [];
 
 /** References to rows that are erased, or shared and spared, are cut before the rows go. */
 const cutColumns = (policy: Policy, table: CatalogTable): string[] =>
