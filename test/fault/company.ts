@@ -2,8 +2,8 @@ import { plainDump } from "#test/backups/repository-files.ts";
 
 /**
  * A small company in which each kind of thing that a crash could leave half done occurs: a shared address, a cascade, an audit
- * trigger, a materialised view, conserved totals, retained invoices, a blocked subject, one whose change is refused, and
- * a second store that holds some of the same people.
+ * trigger, a materialised view, conserved totals, retained invoices, a blocked subject, one whose change is refused, rows that a
+ * remedy changes, columns that stay, tasks for a recipient, and a second store that holds some of the same people.
  */
 export type Company = {
   readonly shopSql: string;
@@ -29,7 +29,7 @@ create table customers (
 create index on customers (address_id);
 create table tickets (id int primary key, customer_id int not null references customers, body text not null);
 create table ticket_notes (id int primary key, ticket_id int not null references tickets on delete cascade, note text);
-create table subscriptions (id int primary key, customer_id int not null references customers, status text not null);
+create table subscriptions (id int primary key, customer_id int not null references customers, status text not null, mandate text);
 create table invoices (
   id int primary key, customer_id int not null references customers, issued_on date not null,
   amount numeric(12,2) not null, name text, note text);
@@ -50,7 +50,8 @@ insert into customers select n, 'ext-' || n, 'person' || n || '@canary.example',
 insert into tickets select n * 2 + i, n, 'Please call Person' || n || ' Canary at person' || n || '@canary.example'
   from generate_series(1, ${customers}) n, generate_series(0, 1) i;
 insert into ticket_notes select id, id, 'called back' from tickets where id % 3 = 0;
-insert into subscriptions select n, n, case n when 7 then 'active' else 'ended' end from generate_series(1, ${customers}) n;
+insert into subscriptions select n, n, case when n = 7 then 'active' when n % 4 = 0 then 'overdue' else 'ended' end,
+  case when n % 3 = 0 and n < ${customers - 10} then 'mandate-' || n end from generate_series(1, ${customers}) n;
 insert into invoices select n * 2 + i, n, date '2026-03-01' - i * 400, n + i, 'Person' || n || ' Canary',
   'sent to person' || n || '@canary.example' from generate_series(1, ${customers}) n, generate_series(0, 1) i;
 insert into events select n * 3 + i, n, timestamptz '2026-08-05T10:20:30Z' + i * interval '20 days', 'Town ' || n % 5,
@@ -93,7 +94,7 @@ tables:
       name: { set: null }
       phone: { set: null }
       address_id: { set: null }
-      tier: keep
+      tier: { stays: says what kind of customers there were }
   addresses: { treatment: erase }
   tickets: { treatment: erase }
   ticket_notes: { treatment: erase }
@@ -122,6 +123,12 @@ tables:
   products: { treatment: keep, reason: no personal data }
 blockers:
   - { code: ACTIVE_SUBSCRIPTION, when: { table: subscriptions, status: active }, then: block }
+  - { code: OVERDUE, when: { table: subscriptions, status: overdue }, then: { set: { status: ended } } }
+recipients:
+  - { recipient: bank, task: revoke_mandate, table: subscriptions, reference: mandate }
+figures:
+  - { figure: Turnover, table: invoices, measure: sum(amount), equal: true }
+  - { figure: Subscriptions, table: subscriptions, measure: count }
 `;
 
 /** Customers 1 to 6, 13 to 16 and those of the earlier night are known to the second store. */

@@ -81,6 +81,11 @@ const journalQueries: Readonly<Record<string, string>> = {
   step: `select table_name, treatment, sum(rows) as rows, min(clock_first) as first, max(clock_last) as last
     from lethe.journal_step group by 1, 2`,
   spared: "select table_name, sum(rows) as rows from lethe.journal_spared group by 1",
+  remedy: "select code, table_name, action, sum(rows) as rows from lethe.journal_remedy group by 1, 2, 3",
+  stay: "select table_name, column_name, sum(rows) as rows from lethe.journal_stay group by 1, 2",
+  figure: "select figure, sum(after - before) as change from lethe.journal_figure group by 1",
+  // Nothing: they are in Lethe's own database, and forgotten here.
+  task: "select recipient, task, reference from lethe.journal_task",
   total: `select table_name, measure, period, sum(before) as before, sum(after) as after from lethe.journal_total group by 1, 2, 3`,
 };
 
@@ -97,6 +102,11 @@ const stateQueries: Readonly<Record<string, string>> = {
   export: `select ref, store, x.rows, recipients from lethe.export x join lethe.request r on r.id = x.request_id`,
   disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last
     from lethe.disposition d join lethe.request r on r.id = d.request_id`,
+  remedy: `select ref, store, x.code, table_name, action, rows from lethe.remedy x join lethe.request r on r.id = x.request_id`,
+  stay: `select ref, store, table_name, column_name, rows, why, until from lethe.stay s join lethe.request r on r.id = s.request_id`,
+  outcome: `select ref, store, outcome from lethe.outcome o join lethe.request r on r.id = o.request_id`,
+  figure: `select store, figure, sum(after - before) as change, min(position) as position from lethe.figure group by 1, 2`,
+  task: `select ref, store, recipient, task, reference, t.state from lethe.task t join lethe.request r on r.id = t.request_id`,
   conserved: `select store, table_name, measure, period, sum(before) as before, sum(after) as after
     from lethe.conserved group by 1, 2, 3, 4`,
   // Every run that verifies measures: the last measurement counts.

@@ -23,6 +23,10 @@ test("an undisturbed night does everything that a crash can leave half done", ()
     spared: lines("shop journal spared"),
     conserved: lines("lethe.conserved"),
     copied: lines("shop.customer_audit"),
+    remedied: lines("lethe.remedy"),
+    stays: lines("lethe.stay"),
+    tasks: lines("lethe.task"),
+    figures: lines("lethe.figure"),
   }).toEqual({
     erased: 23,
     exported: 29,
@@ -34,6 +38,10 @@ test("an undisturbed night does everything that a crash can leave half done", ()
     spared: 1,
     conserved: 4,
     copied: 23,
+    remedied: 6,
+    stays: 23,
+    tasks: 6,
+    figures: 2,
   });
 });
 
