@@ -5,6 +5,7 @@ import { copyInto, type CopyValue } from "#db/copy.ts";
 import { unjournal } from "#execute/journal.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { appendEntries } from "#ledger/append.ts";
+import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
@@ -37,6 +38,7 @@ export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSe
     if (refs.length > 0) await unjournal(session, refs);
     return found.rows;
   });
+  faultPoint("after-reactivated-found");
   await reopen(ctx, run, session.store.name, active);
 };
 

@@ -25,7 +25,10 @@ export const faultPoints = [
   "after-bundle-rename",
 ] as const;
 
-export type FaultPoint = (typeof faultPoints)[number];
+/** The same, in nights with stores that let requests wait. */
+export const waitingPoints = ["after-reactivated-found"] as const;
+
+export type FaultPoint = (typeof faultPoints)[number] | (typeof waitingPoints)[number];
 
 /** Dies here, at once and without cleaning up, when the fault tests ask for it. */
 export const faultPoint = (point: FaultPoint): void => {
