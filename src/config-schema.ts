@@ -1,4 +1,4 @@
-import Holidays from "date-holidays";
+import { data } from "date-holidays/data";
 import { validate as validCron } from "node-cron";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
@@ -44,10 +44,15 @@ const timeout = (standard: string) =>
     .default(standard)
     .transform((duration) => Math.round(Temporal.Duration.from(duration).total("milliseconds")));
 
-const countries = new Holidays().getCountries() ?? {};
+// Only the names are looked up here. What computes the holidays of a year takes longer to load than all else of this file,
+// and few commands need it.
+const countries = data.holidays;
 
 /** Whether public holidays are known for an ISO 3166-1 code. */
 export const isCountry = (code: string): boolean => /^[A-Z]{2}$/.test(code) && Object.hasOwn(countries, code);
+
+const isRegionOf = (country: string, region: string): boolean =>
+  Object.hasOwn(countries[country]?.states ?? countries[country]?.regions ?? {}, region);
 
 const cron = z
   .string()
@@ -71,10 +76,7 @@ const controller = z
       ),
   })
   .refine(
-    ({ country, region }) =>
-      region === undefined ||
-      !Object.hasOwn(countries, country) ||
-      Object.hasOwn(new Holidays().getStates(country) ?? {}, region),
+    ({ country, region }) => region === undefined || !Object.hasOwn(countries, country) || isRegionOf(country, region),
     {
       path: ["region"],
       error:

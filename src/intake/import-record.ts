@@ -13,3 +13,9 @@ export const refusedWidth = (place: Place): LetheError =>
     place,
     hint: "export only the columns that identify people; nothing was imported",
   });
+
+export const refusedWorkbook = (file: string, message: string): LetheError =>
+  new LetheError("IMPORT_NOT_A_WORKBOOK", message, {
+    place: { file },
+    hint: "save the list as an Excel workbook (.xlsx) without a password, or as CSV UTF-8; nothing was imported",
+  });

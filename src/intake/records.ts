@@ -2,9 +2,8 @@ import { open, stat } from "node:fs/promises";
 import { createHash } from "node:crypto";
 import { csvRecords } from "#intake/csv.ts";
 import { parseHeader, type Header } from "#intake/header.ts";
-import { mostColumns, refusedWidth, type ImportRecord } from "#intake/import-record.ts";
+import { mostColumns, refusedWidth, refusedWorkbook, type ImportRecord } from "#intake/import-record.ts";
 import { chunksOf, unreadable } from "#intake/utf8-text.ts";
-import { refusedWorkbook, workbookRecords } from "#intake/workbook.ts";
 import { LetheError } from "#lib/errors.ts";
 
 export type NumberedRecord = ImportRecord & {
@@ -63,7 +62,11 @@ export const digestOfFile = async (file: string): Promise<string> => {
 const recordsOf = async (file: string): Promise<AsyncIterable<ImportRecord>> => {
   const head = await headOf(file);
   if (head.length === 0) throw refusedEmpty(file);
-  if (head.subarray(0, 2).toString("latin1") === "PK") return workbookRecords(file);
+  if (head.subarray(0, 2).toString("latin1") === "PK") {
+    // Every command on requests would load the reader of workbooks otherwise, which takes longer than most of them.
+    const { workbookRecords } = await import("#intake/workbook.ts");
+    return workbookRecords(file);
+  }
   if (/\.xls[xmb]?$/i.test(file) || head.equals(Buffer.from("d0cf11e0", "hex"))) {
     throw refusedWorkbook(file, "the file is no XLSX workbook");
   }

@@ -1,10 +1,10 @@
 import Excel from "exceljs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Readable } from "node:stream";
-import { refusedWidth, mostColumns, type ImportRecord } from "#intake/import-record.ts";
+import { mostColumns, refusedWidth, refusedWorkbook, type ImportRecord } from "#intake/import-record.ts";
 import { cellText } from "#intake/cell-text.ts";
 import { zipContent, zipEntries, ZipError, type ZipEntry } from "#intake/zip.ts";
-import { isLetheError, LetheError } from "#lib/errors.ts";
+import { isLetheError } from "#lib/errors.ts";
 
 /**
  * Inflated bytes. A sheet of Excel's 1,048,576 rows with five columns stays below the first; the second bounds what is
@@ -42,12 +42,6 @@ export async function* workbookRecords(file: string): AsyncGenerator<ImportRecor
     await handle.close();
   }
 }
-
-export const refusedWorkbook = (file: string, message: string): LetheError =>
-  new LetheError("IMPORT_NOT_A_WORKBOOK", message, {
-    place: { file },
-    hint: "save the list as an Excel workbook (.xlsx) without a password, or as CSV UTF-8; nothing was imported",
-  });
 
 const readerOptions = {
   worksheets: "emit",

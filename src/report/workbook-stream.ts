@@ -1,5 +1,7 @@
 import type { Writable } from "node:stream";
-import exceljs, { type Worksheet, type stream as exceljsStream } from "exceljs";
+import type { Worksheet, stream as exceljsStream } from "exceljs";
+// The whole of exceljs, with its readers of archives and of CSV, takes twice as long to load. Its version is pinned.
+import WorkbookWriter from "exceljs/lib/stream/xlsx/workbook-writer.js";
 import type { ExcelMoment } from "#report/cell.ts";
 
 export type Writer = {
@@ -25,7 +27,7 @@ const nothing = Buffer.alloc(0);
  * bytes, as `created` also stands for the moment at which the parts of the archive were made.
  */
 export const workbookWriter = (output: Writable, created: ExcelMoment): Writer => {
-  const writer = new exceljs.stream.xlsx.WorkbookWriter({
+  const writer = new WorkbookWriter({
     stream: output,
     useStyles: true,
     useSharedStrings: false,
