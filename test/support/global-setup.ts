@@ -1,9 +1,9 @@
 import { readFileSync, rmSync } from "node:fs";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { TestProject } from "vitest/node";
 import { startEmbedded } from "#db/embedded.ts";
+import { makeRunDirectory } from "#test/support/run-directory.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
@@ -17,8 +17,9 @@ const removal = { recursive: true, force: true, maxRetries: 10, retryDelay: 100 
 
 /** One PostgreSQL for the whole test run, in a fresh directory that is removed at the end. */
 export const setup = async (project: TestProject): Promise<() => Promise<void>> => {
-  const directory = await mkdtemp(join(tmpdir(), "lethe-test-"));
-  await chmod(directory, 0o711);
+  const directory = await makeRunDirectory();
+  // What tests make in the temporary directory goes with the run's own, also when they are killed.
+  process.env["TMPDIR"] = join(directory, "tmp");
   const server = await startEmbedded(directory, { fsync: false });
   project.provide("databaseUrl", server.url("postgres"));
   // Hundreds of processes load the same program: each but the first few finds it compiled.
