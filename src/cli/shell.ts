@@ -13,7 +13,7 @@ export type GlobalOptions = {
 export type Manner = "attended" | "unattended";
 
 /**
- * What every command gets: `src/main.ts` makes it. A command module exports `register(program, shell)`, prints only through
+ * What every command gets: `src/cli/program.ts` makes it. A command module exports `register(program, shell)`, prints only through
  * `answer`, and sets an exit status other than 0 only through `exitWith` or by throwing a `LetheError`.
  */
 export type Shell = {

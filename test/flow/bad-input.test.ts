@@ -7,9 +7,10 @@ import { parse, stringify } from "yaml";
 import { dumpDatabase, ownTables } from "#test/flow/dump.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
 import type { TestDatabase } from "#test/support/database.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
-// Each test starts several processes, one after the other.
+// Each test runs several commands, one after the other.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const schema = `
@@ -30,9 +31,11 @@ tables:
 let project: Project;
 let before: unknown;
 
-const run = (args: readonly string[], now = "2026-11-02T12:00:00Z"): Promise<Ended> =>
-  lethe([...args, "--now", now], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
+const run = (args: readonly string[], now = "2026-11-02T12:00:00Z", start = letheHere): Promise<Ended> =>
+  start([...args, "--now", now], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
 const night = (now?: string): Promise<Ended> => run(["run", "--json"], now);
+/** In a process of its own, as it happens: of each kind of trouble one night, and each that may end a process. */
+const nightApart = (now?: string): Promise<Ended> => run(["run", "--json"], now, lethe);
 
 const errorOf = ({ stdout }: Ended): unknown => (JSON.parse(stdout) as { error: unknown }).error;
 /** What everybody gets to see: one document, with a code and a hint, and no address with a password in it. */
@@ -84,7 +87,7 @@ const writable = ({ name, query }: TestDatabase): Promise<unknown> =>
 describe("a database", () => {
   it("that nobody answers for is named, and the request waits", async () => {
     await storeAt("postgres://lethe:hunter2@127.0.0.1:1/shop");
-    const ended = await night();
+    const ended = await nightApart();
     expectError(ended, 1, "DATABASE_REFUSED");
     expect(ended.stdout + ended.stderr).not.toContain("hunter2");
     await expectUntouched();
@@ -119,7 +122,7 @@ describe("a database", () => {
     const rude = createServer((socket) => socket.destroy());
     await new Promise<void>((settle) => void rude.listen(0, "127.0.0.1", settle));
     await storeAt(`postgres://lethe@127.0.0.1:${(rude.address() as AddressInfo).port}/shop`);
-    expectError(await night(), 1, "DATABASE_LOST");
+    expectError(await nightApart(), 1, "DATABASE_LOST");
     rude.close();
     await expectUntouched();
   });
@@ -146,7 +149,7 @@ describe("a database", () => {
       project.store.query(`create or replace function public.on_change() returns trigger language plpgsql as
         $$ begin ${work} return new; end $$`);
     await onChange("perform pg_terminate_backend(pg_backend_pid());");
-    expectError(await night(), 1, "DATABASE_LOST");
+    expectError(await nightApart(), 1, "DATABASE_LOST");
     expect(await store()).toEqual(before);
     await onChange("");
     await expectDoneNow();
@@ -157,7 +160,7 @@ describe("a directory for reports", () => {
   it("that is a file stops the night before anything changes", async () => {
     await writeFile(join(project.directory, "taken"), "mine");
     await reconfigure((config) => (config["reports"] = { directory: "taken/reports" }));
-    expectError(await night(), 1, "REPORT_UNWRITABLE");
+    expectError(await nightApart(), 1, "REPORT_UNWRITABLE");
     await expectUntouched();
     expect(await readFile(join(project.directory, "taken"), "utf8")).toBe("mine");
     await reconfigure((config) => (config["reports"] = { directory: "reports" }));
@@ -202,7 +205,7 @@ describe("a key", () => {
         const path = project.keys[name];
         const good = await readFile(path);
         await spoil(path);
-        const ended = await night();
+        const ended = await (name === "signing" ? nightApart() : night());
         expectError(ended, 2, code);
         expect(ended.stdout + ended.stderr).not.toContain("c7@");
         await rm(path, { force: true });
@@ -217,7 +220,7 @@ describe("a key", () => {
 it("a clock that went back stops the night with the ledger as it was, and right time goes on", async () => {
   const entries = () => project.state.query("select * from lethe.ledger_entry order by index");
   const recorded = await entries();
-  expectError(await night("2026-11-01T12:00:00Z"), 1, "CLOCK_WENT_BACK");
+  expectError(await nightApart("2026-11-01T12:00:00Z"), 1, "CLOCK_WENT_BACK");
   await expectUntouched();
   expect(await entries()).toEqual(recorded);
   await expectDoneNow();
