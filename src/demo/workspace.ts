@@ -1,6 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { LetheError } from "#lib/errors.ts";
+import type { SamplePolicy } from "#demo/policies.ts";
 import { generateKeys, type KeyPaths } from "#lib/keys.ts";
 
 /** The demo's own directory, everything in it made by us. */
@@ -39,13 +40,23 @@ keys: { signing: keys/signing.pem, pseudonym: keys/pseudonym.key }
  * Empties and furnishes a directory that was claimed: configuration, keys, policy. The embedded PostgreSQL in it stays,
  * since making one takes longer than emptying it.
  */
-export const furnish = async (directory: string): Promise<Workspace> => {
-  for (const name of ["backups", "keys", "reports", "lethe.yaml", "policy.yaml", "requests.csv"]) {
+export const furnish = async (directory: string, policy: SamplePolicy): Promise<Workspace> => {
+  for (const name of [
+    "backups",
+    "keys",
+    "reports",
+    "lethe.yaml",
+    "policy.yaml",
+    "policy.schema.json",
+    "requests.csv",
+  ]) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
   const config = join(directory, "lethe.yaml");
   await writeFile(config, configText);
-  await copyFile(await samplePolicy(), join(directory, "policy.yaml"));
+  const policies = await policyFolder();
+  await copyFile(join(policies, `${policy}.yaml`), join(directory, "policy.yaml"));
+  await copyFile(join(policies, "policy.schema.json"), join(directory, "policy.schema.json"));
   return {
     directory,
     config,
@@ -69,16 +80,10 @@ export const claim = async (directory: string): Promise<void> => {
 };
 
 /** `policies/` lies beside `src/` in the repository and beside `dist/` in the package. */
-const samplePolicy = async (): Promise<string> => {
+const policyFolder = async (): Promise<string> => {
   for (let folder = import.meta.dirname; folder !== dirname(folder); folder = dirname(folder)) {
-    const file = resolve(folder, "policies/juicyway.yaml");
-    if (
-      await stat(file).then(
-        () => true,
-        () => false,
-      )
-    )
-      return file;
+    const found = await stat(resolve(folder, "policies/policy.schema.json")).catch(() => undefined);
+    if (found !== undefined) return resolve(folder, "policies");
   }
   throw new LetheError("POLICY_MISSING", "the sample policy is not where the package puts it", {
     hint: "install lethe again",

@@ -8,10 +8,11 @@ import type { Hit } from "#verify/search.ts";
  */
 export const isLeft = (policy: Policy, catalog: Catalog, { table, column }: Pick<Hit, "table" | "column">): boolean => {
   const statistics = table === statisticsTable;
-  const dot = column.lastIndexOf(".");
+  const dot = statistics ? column.search(/\.\(|\.[^.(]*$/) : -1;
   const name = statistics ? column.slice(0, dot) : table;
   const of = statistics ? column.slice(dot + 1) : column;
-  if (stays(policy, name, of)) return true;
+  // `customers.(customers_email_folded)`: an expression over columns of the table.
+  if (stays(policy, name, of) || (statistics && of.startsWith("(") && leavesAny(policy, name))) return true;
   return [...catalog.tables.values()].some(
     ({ kind, name: other, partitions, reads }) =>
       (partitions.includes(name) && stays(policy, other, of)) ||

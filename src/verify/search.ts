@@ -77,10 +77,14 @@ export const searchStatistics = async (
 ): Promise<readonly Hit[]> => {
   if (seeksNothing(profile)) return [];
   const schemas = [...new Set([...catalog.tables.values()].map((table) => table.schema))];
-  const place = sql`t.tablename || '.' || t.attname`;
-  const from = sql`(select ${place} as lethe_row, 1 as lethe_rows, t.tablename, t.attname,
-      t.most_common_vals::text as common, t.histogram_bounds::text as bounds
-    from pg_stats t where t.schemaname = any (${schemas}))`;
+  const place = sql`t.lethe_row`;
+  // Of an index over an expression the statistics bear the index's name: it is told with its table.
+  const from = sql`(select coalesce(c.relname || '.(' || t.tablename || ')', t.tablename || '.' || t.attname) as lethe_row,
+      1 as lethe_rows, t.most_common_vals::text as common, t.histogram_bounds::text as bounds
+    from pg_stats t left join (pg_class i join pg_namespace n on n.oid = i.relnamespace
+        join pg_index x on x.indexrelid = i.oid join pg_class c on c.oid = x.indrelid)
+      on i.relname = t.tablename and n.nspname = t.schemaname
+    where t.schemaname = any (${schemas}))`;
   const cells = ["common", "bounds"].map((name): Cell => ({ name, text: sql.id("t", name) }));
   return found(db, sql`'pg_stats'`, { from, cells, place }, profile);
 };

@@ -155,6 +155,19 @@ test("finds what PostgreSQL's own statistics still say", async () => {
   expect(found).toEqual(["pg_stats.past.mail 1"]);
 });
 
+test("tells of an index over an expression with its table", async () => {
+  const found = await foundIn(`
+    create schema audit;
+    create table past (mail text);
+    create index past_mail_folded on past (lower(mail));
+    insert into past select '${julia.email}' from generate_series(1, 50);
+    analyze past;
+    alter table past set (autovacuum_enabled = off);
+    delete from past;
+  `);
+  expect(found).toEqual(["pg_stats.past.(past_mail_folded) 1", "pg_stats.past.mail 1"]);
+});
+
 test("a telephone that is also in a living customer's own row is theirs and no residual", async () => {
   const shared = `
     create schema audit;

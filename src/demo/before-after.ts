@@ -1,0 +1,50 @@
+import type { Step } from "#demo/effects.ts";
+import type { Peek } from "#demo/peek.ts";
+import type { NightShown } from "#demo/screen.ts";
+
+const whole = new Intl.NumberFormat("en-GB");
+
+type Line = readonly [what: string, before: string, after: string, remark: string];
+
+/** Figures of the company's own database, and what Lethe's records say of the difference. */
+export const comparison = ({ before, after, effects }: NightShown): string[] => {
+  const count = (what: string, key: CountKey, table: string): Line => [
+    what,
+    whole.format(before[key]),
+    whole.format(after[key]),
+    remark(effects.steps.filter((step) => step.table === table)),
+  ];
+  const sum = (what: string, key: SumKey): Line => [
+    what,
+    euros(before[key]),
+    euros(after[key]),
+    before[key] === after[key] ? "equal to the cent" : "less what was erased",
+  ];
+  const lines: Line[] = [
+    count("customers", "customers", "customers"),
+    count("invoices", "invoices", "invoices"),
+    sum("  invoiced, EUR", "invoiced"),
+    sum("  paid, EUR", "paid"),
+    count("tracked events", "events", "analytics_events"),
+    sum("  revenue, EUR", "revenue"),
+    count("addresses", "addresses", "addresses"),
+    count("payment methods", "payment_methods", "payment_methods"),
+  ];
+  return lines.map(([what, was, is, words]) => `  ${what.padEnd(21)}${was.padStart(12)}${is.padStart(14)}   ${words}`);
+};
+
+const words = { erase: "erased", anonymise: "anonymised", retain: "retained", keep: "left as they are" } as const;
+
+const remark = (steps: readonly Step[]): string =>
+  steps
+    .flatMap(({ treatment, rows, spared }) => [
+      ...(rows === 0 ? [] : [`${whole.format(rows)} ${words[treatment]}`]),
+      ...(spared === 0 ? [] : [`${whole.format(spared)} shared spared`]),
+    ])
+    .join(", ");
+
+type CountKey = { [K in keyof Peek]: Peek[K] extends number ? K : never }[keyof Peek];
+type SumKey = Exclude<keyof Peek, CountKey>;
+
+/** Decimal text with groups of three; never through a number, which could round. */
+const euros = (amount: string): string => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");
