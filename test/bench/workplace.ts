@@ -22,7 +22,7 @@ export const serverSettings = [
   "checkpoint_timeout = '1h'",
 ] as const;
 
-const configureServer = async (directory: string): Promise<void> => {
+export const configureServer = async (directory: string): Promise<void> => {
   const server = await startEmbedded(directory, { fsync: false });
   const client = new pg.Client({ connectionString: server.url("postgres") });
   try {
