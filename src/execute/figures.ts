@@ -9,17 +9,21 @@ import { column, tableName } from "#scope/sql.ts";
 export type Figures = ReadonlyMap<string, string>;
 
 /**
- * The figures that the policy names, over whole tables, as the caller's transaction sees them. Summed as decimals: a sum of binary
- * fractions depends on the order of the rows, and changing rows moves them.
+ * The figures that the policy names, over whole tables, as the caller's transaction sees them: one scan a table, however many figures are
+ * made of it. Summed as decimals: a sum of binary fractions depends on the order of the rows, and changing rows moves them.
  */
 export const readFigures = async (db: Kysely<unknown>, { figures }: Shape): Promise<Figures> => {
   const taken = new Map<string, string>();
-  for (const { figure, table, measure, where } of figures) {
-    const value =
-      measure.measure === "count" ? sql`count(*)` : sql`coalesce(sum(${column("t", measure.column)}::numeric), 0)`;
-    const { rows } = await sql<{ value: string }>`select (${value})::numeric::text as value from ${tableName(table)} t
-      where ${conditionsSql("t", where)}`.execute(db);
-    taken.set(figure, rows[0]?.value ?? "0");
+  for (const [table, of] of Map.groupBy(figures, (figure) => figure.table)) {
+    const values = of.map(({ measure, where }, index) => {
+      const total = measure.measure === "count" ? sql`count(*)` : sql`sum(${column("t", measure.column)}::numeric)`;
+      const value = sql`coalesce(${total} filter (where ${conditionsSql("t", where)}), 0)`;
+      return sql`${value}::numeric::text as ${sql.id(`f${index}`)}`;
+    });
+    const { rows } = await sql<Record<string, string>>`select ${sql.join(values)} from ${tableName(table)} t`.execute(
+      db,
+    );
+    for (const [index, { figure }] of of.entries()) taken.set(figure, rows[0]?.[`f${index}`] ?? "0");
   }
   return taken;
 };

@@ -167,26 +167,46 @@ const fillChildren = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
 
 /**
  * Marks rows that somebody outside the batch also owns or uses, then drops rows that are reached only through marked ones; again until
- * nothing changes, because a dropped row may be what still used another.
+ * nothing changes, because a dropped row may be what still used another. Each round looks only where the one before has changed something.
  */
 const spare = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
   const contested = shape.scopes.filter((scope) => scope.contested || scope.uses.length > 0);
-  if (contested.length === 0) return;
-  for (let changed = true; changed;) {
-    changed = false;
+  let changed: ReadonlySet<string> = new Set(shape.scopes.map(({ table }) => table));
+  while (changed.size > 0) {
+    const marked = new Set<string>();
     for (const scope of contested) {
+      if (!looksAt(scope, changed)) continue;
       const result = await markSpared(shape, scope).execute(db);
-      changed ||= (result.numAffectedRows ?? 0n) > 0n;
+      if ((result.numAffectedRows ?? 0n) > 0n) marked.add(scope.table);
     }
-    if (!changed) return;
-    for (const scope of shape.scopes.filter((candidate) => candidate.via.length > 0)) {
-      // A drop in a hierarchy may leave what hung on the dropped row.
-      for (let dropped = true; dropped;) {
-        const result = await dropOrphans(shape, scope).execute(db);
-        dropped = scope.self !== undefined && (result.numAffectedRows ?? 0n) > 0n;
-      }
+    changed = await dropReachedThrough(db, shape, marked);
+  }
+};
+
+/** Whether a change in one of the tables may change which rows of the scope somebody else owns or uses. */
+const looksAt = ({ via, uses }: Scope, changed: ReadonlySet<string>): boolean =>
+  via.some(({ edge }) => changed.has(edge.to.table)) || uses.some((edge) => changed.has(edge.table));
+
+/** Drops what only rows that are marked, or dropped here, lead to. Returns the tables in which rows were marked or dropped. */
+const dropReachedThrough = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+  marked: ReadonlySet<string>,
+): Promise<ReadonlySet<string>> => {
+  const changed = new Set(marked);
+  if (changed.size === 0) return changed;
+  for (const scope of shape.scopes) {
+    const leads = [...scope.via.map(parentOf), ...(scope.self === undefined ? [] : [scope.table])];
+    if (scope.via.length === 0 || !leads.some((table) => changed.has(table))) continue;
+    // A drop in a hierarchy may leave what hung on the dropped row.
+    for (let dropped = true; dropped;) {
+      const result = await dropOrphans(shape, scope).execute(db);
+      const any = (result.numAffectedRows ?? 0n) > 0n;
+      if (any) changed.add(scope.table);
+      dropped = scope.self !== undefined && any;
     }
   }
+  return changed;
 };
 
 const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
