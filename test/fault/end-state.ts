@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import { query, type Scene } from "#test/fault/scene.ts";
+import { connected, type Query, type Scene } from "#test/fault/scene.ts";
 import { ledgerLines } from "#test/fault/ledger-lines.ts";
 import { requestNames, withNames } from "#test/fault/request-names.ts";
 
@@ -11,18 +11,23 @@ export type EndState = ReadonlyMap<string, readonly string[]>;
  * addresses, random references (a request is called by its file and row instead), times, identifiers of runs and batches, and
  * identity columns, whose sequences do not roll back.
  */
-export const readEndState = async (scene: Scene): Promise<EndState> => {
-  const names = await requestNames(scene);
+export const readEndState = async ({ urls, backups }: Scene): Promise<EndState> => {
   const state = new Map<string, readonly string[]>();
+  const names = await connected(urls.state, async (query) => {
+    const found = await requestNames(query);
+    for (const [table, text] of Object.entries(stateQueries))
+      state.set(`lethe.${table}`, await linesOf(query, text, found));
+    for (const [kind, lines] of await ledgerLines(query, found)) state.set(`ledger ${kind}`, lines);
+    return found;
+  });
   for (const store of ["shop", "crm"] as const) {
-    for (const [table, lines] of await storeLines(scene.urls[store])) state.set(`${store}.${table}`, lines);
-    for (const [table, text] of Object.entries(journalQueries))
-      state.set(`${store} journal ${table}`, await linesOf(scene.urls[store], text, names));
+    await connected(urls[store], async (query) => {
+      for (const [table, lines] of await storeLines(query)) state.set(`${store}.${table}`, lines);
+      for (const [table, text] of Object.entries(journalQueries))
+        state.set(`${store} journal ${table}`, await linesOf(query, text, names));
+    });
   }
-  for (const [table, text] of Object.entries(stateQueries))
-    state.set(`lethe.${table}`, await linesOf(scene.urls.state, text, names));
-  for (const [kind, lines] of await ledgerLines(scene, names)) state.set(`ledger ${kind}`, lines);
-  state.set("backup files", (await readdir(scene.backups)).toSorted());
+  state.set("backup files", (await readdir(backups)).toSorted());
   return state;
 };
 
@@ -50,20 +55,18 @@ const without = (lines: readonly string[], others: readonly string[]): string[] 
   });
 };
 
-const linesOf = async (url: string, text: string, names: ReadonlyMap<string, string>): Promise<string[]> => {
-  const rows = await query<{ line: string }>(url, `select row_to_json(t)::text as line from (${text}) t`);
+const linesOf = async (query: Query, text: string, names: ReadonlyMap<string, string>): Promise<string[]> => {
+  const rows = await query<{ line: string }>(`select row_to_json(t)::text as line from (${text}) t`);
   return rows.map(({ line }) => withNames(line, names)).toSorted();
 };
 
-const storeLines = async (url: string): Promise<Map<string, string[]>> => {
+const storeLines = async (query: Query): Promise<Map<string, string[]>> => {
   const relations = await query<{ name: string }>(
-    url,
     `select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'm') order by 1`,
   );
   const lines = new Map<string, string[]>();
   for (const { name } of relations) {
     const rows = await query<{ line: string }>(
-      url,
       `select (to_jsonb(t) - ${name === "customer_audit" ? "'id'" : "''"})::text as line from "${name}" t`,
     );
     const plain = rows.map(({ line }) => line.replaceAll(/erased-[0-9a-f]{20}/g, "erased-*"));

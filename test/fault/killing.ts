@@ -7,6 +7,8 @@ import { clearStage, openScene, setStage, type Stage, type UrlOf } from "#test/f
 /** What became of a night that was killed and run again. */
 export type Outcome = {
   readonly signal: NodeJS.Signals | null;
+  /** Milliseconds from the night's beginning to its end, whichever end that was. */
+  readonly took: number;
   /** What is not as after an undisturbed night. */
   readonly differences: readonly string[];
   readonly oddities: readonly string[];
@@ -42,10 +44,10 @@ export class Scaffold implements AsyncDisposable {
   async killAndRunAgain(killing: Killing): Promise<Outcome> {
     const scene = await openScene(this.#stage);
     try {
-      const { signal } = await this.#children.night(scene.order, killing);
+      const { signal, took } = await this.#children.night(scene.order, killing);
       await wholeNight(scene.again);
       const actual = await readEndState(scene);
-      return { signal, differences: differences(this.reference, actual), oddities: await oddities(scene) };
+      return { signal, took, differences: differences(this.reference, actual), oddities: await oddities(scene) };
     } finally {
       await scene.dispose();
     }

@@ -1,4 +1,4 @@
-import { query, type Scene } from "#test/fault/scene.ts";
+import type { Query } from "#test/fault/scene.ts";
 import { withNames } from "#test/fault/request-names.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 
@@ -14,11 +14,8 @@ type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
  * - `backup.exception`: told again as long as it lasts;
  * - `suppression.destroyed`: each run tells its part: the sums count.
  */
-export const ledgerLines = async (
-  { urls }: Pick<Scene, "urls">,
-  names: ReadonlyMap<string, string>,
-): Promise<Map<string, string[]>> => {
-  const rows = await query<{ body: string }>(urls.state, "select body from lethe.ledger_entry order by index");
+export const ledgerLines = async (state: Query, names: ReadonlyMap<string, string>): Promise<Map<string, string[]>> => {
+  const rows = await state<{ body: string }>("select body from lethe.ledger_entry order by index");
   const lines = new Map<string, string[]>();
   const add = (kind: string, line: unknown): void => {
     lines.set(kind, [...(lines.get(kind) ?? []), withNames(JSON.stringify(line), names)]);

@@ -2,7 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
 import { sha256Hex } from "#lib/canonical.ts";
-import { query, type Scene } from "#test/fault/scene.ts";
+import { connected, type Query, type Scene } from "#test/fault/scene.ts";
 
 type Report = {
   readonly dispositions: readonly { store: string; table: string; rows: number; spared: number; requests: number }[];
@@ -13,20 +13,20 @@ type Report = {
  * What is not as it has to be after any night, in sentences: each thing done is on record once (I3), the register
  * reconciles (I9), every run that ended left one bundle that verifies, and nothing is left half done.
  */
-export const oddities = async (scene: Scene): Promise<string[]> => {
-  const found: string[] = [];
-  for (const [sentence, text] of Object.entries(rules)) {
-    const rows = await query<object>(scene.urls.state, text);
-    if (rows.length > 0) found.push(`${sentence}: ${JSON.stringify(rows)}`);
-  }
-  return [...found, ...(await exportOddities(scene)), ...(await bundleOddities(scene))];
-};
+export const oddities = (scene: Scene): Promise<string[]> =>
+  connected(scene.urls.state, async (query) => {
+    const found: string[] = [];
+    for (const [sentence, text] of Object.entries(rules)) {
+      const rows = await query<object>(text);
+      if (rows.length > 0) found.push(`${sentence}: ${JSON.stringify(rows)}`);
+    }
+    return [...found, ...(await exportOddities(scene, query)), ...(await bundleOddities(scene, query))];
+  });
 
 /** Every export on record is a file as described, every file is on record, and nothing unfinished is left. */
-const exportOddities = async (scene: Scene): Promise<string[]> => {
+const exportOddities = async (scene: Scene, query: Query): Promise<string[]> => {
   const directory = join(scene.directory, "exports");
   const claims = await query<{ name: string; sha256: string; bytes: string }>(
-    scene.urls.state,
     `select ref || '.' || store || '.jsonl.age' as name, sha256, bytes from lethe.export x
      join lethe.request r on r.id = x.request_id`,
   );
@@ -85,10 +85,9 @@ const rules: Readonly<Record<string, string>> = {
 };
 
 /** Each run has its bundle, every bundle verifies, and over all bundles nothing is counted twice or left out. */
-const bundleOddities = async (scene: Scene): Promise<string[]> => {
+const bundleOddities = async (scene: Scene, query: Query): Promise<string[]> => {
   const found: string[] = [];
   const runs = await query<{ id: string; bundle: string }>(
-    scene.urls.state,
     "select id, bundle from lethe.run where bundle is not null order by started_at",
   );
   const counted = new Map<string, number>();
@@ -113,7 +112,6 @@ const bundleOddities = async (scene: Scene): Promise<string[]> => {
   if (strangers.length > 0) found.push(`beside the bundles there is ${strangers.join(", ")}`);
 
   const facts = await query<{ key: string; value: string }>(
-    scene.urls.state,
     `with d as (select store || ' ' || table_name as place, sum(rows) as rows, sum(spared) as spared, count(*) as requests
        from lethe.disposition group by 1)
      select place || ' rows' as key, rows as value from d union all select place || ' spared', spared from d

@@ -56,7 +56,10 @@ export const setStage = async (urlOf: UrlOf, size: Size = small): Promise<Stage>
   const directory = await mkdtemp(join(tmpdir(), "lethe-fault-"));
   const keys = await generateKeys(join(directory, "keys"));
   const names = freshNames();
-  for (const database of databases) await administer(urlOf, `create database ${names[database]}`);
+  await administer(
+    urlOf,
+    databases.map((database) => `create database ${names[database]}`),
+  );
   const urls = urlsOf(urlOf, names);
   const { pool } = await openState(urls.state);
   await closePool(pool);
@@ -75,15 +78,17 @@ export const setStage = async (urlOf: UrlOf, size: Size = small): Promise<Stage>
 };
 
 export const clearStage = async ({ urlOf, directory, names }: Stage): Promise<void> => {
-  for (const name of Object.values(names)) await administer(urlOf, `drop database if exists ${name} with (force)`);
+  await dropAll(urlOf, names);
   await rm(directory, { recursive: true, force: true });
 };
 
 /** A copy of everything, in which one night goes its own way. */
 export const openScene = async (stage: Stage): Promise<Scene> => {
   const names = freshNames();
-  for (const database of databases)
-    await administer(stage.urlOf, `create database ${names[database]} template ${stage.names[database]}`);
+  await administer(
+    stage.urlOf,
+    databases.map((database) => `create database ${names[database]} template ${stage.names[database]}`),
+  );
   const urls = urlsOf(stage.urlOf, names);
   const directory = await mkdtemp(join(stage.directory, "scene-"));
   await mkdir(join(directory, "keys"), { mode: 0o700 });
@@ -105,8 +110,7 @@ export const openScene = async (stage: Stage): Promise<Scene> => {
     order: { configFile, requests, now: company.theNight },
     again: { configFile, requests, now: company.nextAttempt },
     dispose: async () => {
-      for (const name of Object.values(names))
-        await administer(stage.urlOf, `drop database if exists ${name} with (force)`);
+      await dropAll(stage.urlOf, names);
       await rm(directory, { recursive: true, force: true });
     },
   };
@@ -159,16 +163,34 @@ const writeBackups = async (directory: string, newest: number): Promise<void> =>
   }
 };
 
-const administer = (urlOf: UrlOf, text: string): Promise<unknown[]> => query(urlOf("postgres"), text);
+const administer = (urlOf: UrlOf, texts: readonly string[]): Promise<void> =>
+  connected(urlOf("postgres"), async (ask) => {
+    for (const text of texts) await ask(text);
+  });
 
-/** Runs SQL on a connection of its own, so that no pool keeps a database from being copied. */
-export const query = async <Row>(url: string, text: string, values: readonly unknown[] = []): Promise<Row[]> => {
+const dropAll = (urlOf: UrlOf, names: Names): Promise<void> =>
+  administer(
+    urlOf,
+    Object.values(names).map((name) => `drop database if exists ${name} with (force)`),
+  );
+
+export type Query = <Row>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
+
+/** Looks into a database on one connection, which is gone afterwards: no pool keeps a database from being copied. */
+export const connected = async <T>(url: string, work: (query: Query) => Promise<T>): Promise<T> => {
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => undefined);
   await client.connect();
   try {
-    return (values.length === 0 ? await client.query(text) : await client.query(text, [...values])).rows as Row[];
+    return await work(
+      async <Row>(text: string, values: readonly unknown[] = []) =>
+        (values.length === 0 ? await client.query(text) : await client.query(text, [...values])).rows as Row[],
+    );
   } finally {
     await client.end();
   }
 };
+
+/** Runs SQL on a connection of its own. */
+export const query = <Row>(url: string, text: string, values: readonly unknown[] = []): Promise<Row[]> =>
+  connected(url, (ask) => ask<Row>(text, values));
