@@ -58,10 +58,11 @@ export const createDatabase = async (sqlText = "", options: DatabaseOptions = {}
 const templateFor = async (key: string, sqlText: string, build: DatabaseOptions["build"]): Promise<string> => {
   const name = `template_${sha256Hex(`${key}\0${sqlText}`).slice(0, 16)}`;
   await onServer(async (client) => {
-    // Another worker may be at it: the lock goes with the connection.
+    const present = () => client.query("select from pg_database where datname = $1", [name]);
+    if ((await present()).rowCount === 1) return;
+    // Another worker may be at it, or another test of this file.
     await client.query("select pg_advisory_lock(hashtext($1))", [name]);
-    const present = await client.query("select from pg_database where datname = $1", [name]);
-    if (present.rowCount === 1) return;
+    if ((await present()).rowCount === 1) return;
     const draft = `${name}_draft`;
     await client.query(`drop database if exists ${draft} with (force)`);
     await client.query(`create database ${draft}`);
@@ -76,7 +77,25 @@ const fill = async (url: string, sqlText: string, build: DatabaseOptions["build"
   if (sqlText !== "") await connected(url, (client) => client.query(sqlText));
 };
 
-const onServer = <T>(work: (client: pg.Client) => Promise<T>): Promise<T> => connected(urlOf("postgres"), work);
+let administration: pg.Pool | undefined;
+
+/** Runs work on a connection that stays for the next: every test makes and drops databases. Its advisory locks go with the work. */
+const onServer = async (work: (client: pg.ClientBase) => Promise<unknown>): Promise<void> => {
+  if (administration === undefined) {
+    administration = new pg.Pool({ connectionString: urlOf("postgres"), allowExitOnIdle: true });
+    // The server may be gone before this process is.
+    administration.on("error", () => undefined);
+  }
+  const client = await administration.connect();
+  let failed = true;
+  try {
+    await work(client);
+    await client.query("select pg_advisory_unlock_all()");
+    failed = false;
+  } finally {
+    client.release(failed);
+  }
+};
 
 const connected = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
   const client = new pg.Client({ connectionString: url });
