@@ -57,6 +57,8 @@ const main = async (directory: string): Promise<void> => {
   };
   const admin = await connect("postgres");
   stack.defer(() => admin.end());
+  // Its ledger would remember the moments of earlier runs, which lie in the future.
+  await admin.query("drop database if exists lethe with (force)");
   await server.ensureDatabase("lethe");
   const built = await admin.query("select from pg_database where datname = 'billing'");
   if (built.rowCount === 0) {
