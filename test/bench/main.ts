@@ -1,9 +1,10 @@
-// `npm run bench`: a set-based script written by hand against `lethe run`, in turns, on the same data. `--small` is for the
-// tests: the same steps on 5,000 customers, where only correctness counts.
+// `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case chargebee` for one of the
+// two. `--small` is for the tests: the same steps on a few thousand customers, where only correctness counts.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchBilling } from "#test/bench/billing/bench.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
@@ -141,19 +142,18 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
+    // `shop`, `chargebee`, or both.
+    case: { type: "string", default: "both" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     customers: { type: "string" },
     turns: { type: "string" },
-    // Where the database is built and stays, to be used again; a temporary directory unless given.
+    // Where the databases are built and stay, to be used again; a temporary directory unless given.
     directory: { type: "string" },
   },
 });
-const plan = {
-  ...plans[options.small ? "small" : "full"],
-  ...(options.customers === undefined ? {} : { customers: Number(options.customers) }),
-  ...(options.turns === undefined ? {} : { turns: Number(options.turns) }),
-};
+const turns = options.turns === undefined ? {} : { turns: Number(options.turns) };
+const size = options.customers === undefined ? {} : { customers: Number(options.customers) };
 const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "lethe-bench-")));
 const opened = new AsyncDisposableStack();
 if (options.directory === undefined) opened.defer(() => rm(directory, { recursive: true, force: true }));
@@ -161,11 +161,31 @@ if (options.directory === undefined) opened.defer(() => rm(directory, { recursiv
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   process.once(signal, () => void opened.disposeAsync().finally(() => process.exit(1)));
 }
-try {
-  const place = opened.use(await openWorkplace(directory, plan.customers, say));
+
+const benchShop = async () => {
+  const plan = { ...plans[options.small ? "small" : "full"], ...size, ...turns };
+  await using place = await openWorkplace(join(directory, "shop"), plan.customers, say);
   say(`the embedded PostgreSQL, without fsync, a checkpoint before every turn, ${serverSettings.join(", ")}`);
   const summary = summaryOf(await bench(place, plan));
-  process.stdout.write(`${options.json ? JSON.stringify(summary) : textOf(summary)}\n`);
+  return { summary, text: textOf(summary) };
+};
+
+const benchChargebee = () =>
+  benchBilling({
+    ...(options.small
+      ? { customers: 2_000, subjects: 100, turns: 1 }
+      : { customers: 100_000, subjects: 10_000, turns: 3 }),
+    ...size,
+    ...turns,
+    directory: join(directory, "billing"),
+  });
+
+try {
+  const shop = options.case === "chargebee" ? undefined : await benchShop();
+  const chargebee = options.case === "shop" ? undefined : await benchChargebee();
+  const summary = { ...shop?.summary, chargebee: chargebee?.summary };
+  const text = [shop, chargebee].flatMap((each) => (each === undefined ? [] : [each.text])).join("\n\n");
+  process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);
 } finally {
   await opened.disposeAsync();
 }

@@ -9,8 +9,14 @@ test(
   async () => {
     const main = resolve(import.meta.dirname, "main.ts");
     const { stdout } = await promisify(execFile)(process.execPath, ["-C", "source", main, "--small", "--json"]);
-    const summary = JSON.parse(stdout) as { bySize: { subjects: number }[]; aims: unknown[] };
+    const summary = JSON.parse(stdout) as {
+      bySize: { subjects: number }[];
+      aims: unknown[];
+      chargebee: { subjects: number; ratio: number };
+    };
     expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10]);
     expect(summary.aims).toHaveLength(6);
+    // The copies of both sides ended alike, or there would be no ratio.
+    expect(summary.chargebee).toMatchObject({ subjects: 100, ratio: expect.any(Number) });
   },
 );

@@ -1,9 +1,5 @@
-// `npm run bench:chargebee`: the Chargebee policy with all its blockers as remedies, against a script written by hand that checks and does
-// the same, in turns, each on a fresh copy of the same database for the same customers. `--small` is for the tests.
-import { mkdtemp, mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import pg from "pg";
 import { Temporal } from "temporal-polyfill";
 import { startEmbedded } from "#db/embedded.ts";
@@ -15,20 +11,14 @@ import { timeLethe, type Timed } from "#test/bench/command.ts";
 import { aimLine, median, rounded } from "#test/bench/figures.ts";
 import { configureServer, serverSettings } from "#test/bench/workplace.ts";
 
-const { values: options } = parseArgs({
-  options: {
-    small: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    customers: { type: "string" },
-    turns: { type: "string" },
-    subjects: { type: "string" },
-    // Where the database is built and stays, to be used again; a temporary directory unless given.
-    directory: { type: "string" },
-  },
-});
-const customers = Number(options.customers ?? (options.small ? 2_000 : 100_000));
-const subjects = Number(options.subjects ?? (options.small ? 100 : 10_000));
-const turns = Number(options.turns ?? (options.small ? 1 : 3));
+export type BillingOptions = {
+  readonly customers: number;
+  readonly subjects: number;
+  readonly turns: number;
+  /** Where the database is built and stays, to be used again. */
+  readonly directory: string;
+};
+
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 const policyText = async (): Promise<string> => {
@@ -44,7 +34,11 @@ stores:
 
 type Turn = { readonly script: number; readonly schedule: number; readonly erase: number; readonly megabytes: number };
 
-const main = async (directory: string): Promise<void> => {
+/**
+ * The Chargebee policy with all its blockers as remedies, against a script written by hand that checks and does the same: in turns, each on
+ * a fresh copy of the same database for the same customers. Throws when the two copies do not end alike.
+ */
+export const benchBilling = async ({ customers, subjects, turns, directory }: BillingOptions) => {
   await mkdir(directory, { recursive: true, mode: 0o711 });
   await configureServer(directory);
   await using stack = new AsyncDisposableStack();
@@ -127,16 +121,10 @@ const main = async (directory: string): Promise<void> => {
     megabytes: Math.max(...measured.map(({ megabytes }) => megabytes)),
   };
   const text = [
+    "the Chargebee policy with its seven blockers as remedies:",
     `medians in seconds: script ${rounded(of("script"))}, lethe ${rounded(of("erase"))}, and ${rounded(of("schedule"))} for the run before it that checks and schedules`,
     `subjects a second: script ${rounded(summary.subjectsPerSecond.script)}, lethe ${rounded(summary.subjectsPerSecond.erase)}; peak memory ${rounded(summary.megabytes)} MB`,
     aimLine(aim),
-  ];
-  process.stdout.write(`${options.json ? JSON.stringify(summary) : text.join("\n")}\n`);
+  ].join("\n");
+  return { summary, text };
 };
-
-const directory = options.directory ?? (await mkdtemp(join(tmpdir(), "lethe-bench-")));
-try {
-  await main(directory);
-} finally {
-  if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
-}
