@@ -21,7 +21,7 @@ import {
   tableName,
   type Carried,
 } from "#scope/sql.ts";
-import { remediedAway, remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
+import { notRemediedAway, remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
 
 /** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
 export type ScopeSubject = {
@@ -209,21 +209,31 @@ const dropReachedThrough = async (
   return changed;
 };
 
+/**
+ * Every way of being somebody else's is a join of its own, and what it must not find an anti-join: the planner hashes both. As one condition
+ * with OR it would look through the scope tables, which have no index, once for each row.
+ */
 const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
+  const table = scopeTable(shape, scope.table);
+  const keys = sql.join(keyNames(scope).map((name) => column("s", name)));
+  const rows = sql`${table} s join ${tableName(scope.table)} t on ${sameRow(scope, "t", "s")}`;
   const owners = scope.contested ? scope.via.filter((via) => via.direction === "refers") : [];
-  const conditions = [
+  const others = [
     // An owner that exists and is not in scope is alive. A foreign key that is null, or a link that leads nowhere, names nobody.
     ...owners.map(
-      ({ edge }) => sql`(exists (select from ${tableName(edge.to.table)} o where ${refers(edge, "t", "o")})
-        and not ${refersIntoScope(shape, edge, "t")} and not ${remediedAway(shape, edge, "t")})`,
+      ({ edge }) => sql`select ${keys} from ${rows} where not s.spared
+        and exists (select from ${tableName(edge.to.table)} o where ${refers(edge, "t", "o")})
+        and not ${refersIntoScope(shape, edge, "t")} and ${and(notRemediedAway(shape, edge, "t"))}`,
     ),
     ...scope.uses.map(
-      (edge) => sql`exists (select from ${tableName(edge.table)} u where ${refers(edge, "u", "t")}
-        and not ${inScope(shape, edge.table, "u")} and not ${remediedAway(shape, edge, "u")})`,
+      (
+        edge,
+      ) => sql`select ${keys} from ${rows} join ${tableName(edge.table)} u on ${refers(edge, "u", "t")} where not s.spared
+        and not ${inScope(shape, edge.table, "u")} and ${and(notRemediedAway(shape, edge, "u"))}`,
     ),
   ];
-  return sql`update ${scopeTable(shape, scope.table)} s set spared = true from ${tableName(scope.table)} t
-    where not s.spared and ${sameRow(scope, "t", "s")} and (${sql.join(conditions, sql` or `)})`;
+  const same = and(keyNames(scope).map((name) => sql`${column("s", name)} = ${column("x", name)}`));
+  return sql`update ${table} s set spared = true from (${sql.join(others, sql` union `)}) x where not s.spared and ${same}`;
 };
 
 const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
@@ -231,17 +241,17 @@ const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     const parent = parentOf(via);
     const parentScope = scopeOf(shape, parent) as Scope;
     const reference = via.direction === "refers" ? refers(via.edge, "t", "q") : refers(via.edge, "q", "t");
-    return sql`exists (select from ${tableName(parent)} q join ${scopeTable(shape, parent)} p
-      on ${sameRow(parentScope, "q", "p")} and p.request = s.request and not p.spared where ${reference})`;
+    return sql`not exists (select from ${tableName(parent)} q join ${scopeTable(shape, parent)} p
+      on ${sameRow(parentScope, "q", "p")} and not p.spared where p.request = s.request and ${reference})`;
   });
   const family =
     scope.self === undefined
       ? []
       : [
-          sql`exists (select from ${tableName(scope.table)} q join ${scopeTable(shape, scope.table)} p
-      on ${sameRow(scope, "q", "p")} and p.request = s.request and not p.spared
-      where ${refers(scope.self, "t", "q")} and not (${sameRow(scope, "t", "p")}))`,
+          sql`not exists (select from ${tableName(scope.table)} q join ${scopeTable(shape, scope.table)} p
+      on ${sameRow(scope, "q", "p")} and not p.spared
+      where p.request = s.request and ${refers(scope.self, "t", "q")} and not (${sameRow(scope, "t", "p")}))`,
         ];
   return sql`delete from ${scopeTable(shape, scope.table)} s using ${tableName(scope.table)} t
-    where ${sameRow(scope, "t", "s")} and not (${sql.join([...ways, ...family], sql` or `)})`;
+    where ${sameRow(scope, "t", "s")} and ${and([...ways, ...family])}`;
 };

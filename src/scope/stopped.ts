@@ -59,13 +59,11 @@ const leadsElsewhere = ({ root }: Shape, way: readonly Edge[]): RawBuilder<unkno
     where ${refers(first, "t", "o0")} and ${column(`o${rest.length}`, root.key)} <> ${column("r", root.key)})`;
 };
 
-/** The row `alias` is one that a remedy removes, or the one whose reference along `edge` a remedy empties. */
-export const remediedAway = (shape: Shape, edge: Edge, alias: string): RawBuilder<unknown> => {
-  const conditions = remediesOf(shape).flatMap(({ table, remedy: { kind, changes, key } }, position) => {
+/** The row `alias` is none that a remedy removes, and none whose reference along `edge` a remedy empties: a condition for each remedy. */
+export const notRemediedAway = (shape: Shape, edge: Edge, alias: string): readonly RawBuilder<unknown>[] =>
+  remediesOf(shape).flatMap(({ table, remedy: { kind, changes, key } }, position) => {
     const away = kind === "remove" || (kind === "unlink" && changes.some(({ name }) => edge.columns.includes(name)));
     if (table !== edge.table || !away) return [];
     const same = and(key.map((name, index) => sql`${column(alias, name)} = ${column("z", `k${index + 1}`)}`));
-    return [sql`exists (select from ${remedyTable(position)} z where ${same})`];
+    return [sql`not exists (select from ${remedyTable(position)} z where ${same})`];
   });
-  return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` or `)})`;
-};
