@@ -9,8 +9,16 @@ export const conditionsSql = (alias: string, when: Readonly<Record<string, Condi
   and(Object.entries(when).map(([name, condition]) => conditionSql(column(alias, name), condition)));
 
 const conditionSql = (value: RawBuilder<unknown>, condition: Condition): RawBuilder<unknown> => {
-  // As text, so that one form serves numbers, enums and booleans.
-  if ("in" in condition) return sql`${value}::text = any (${condition.in.map(String)})`;
+  if ("in" in condition) return isOneOf(value, condition.in);
   if ("isNull" in condition) return condition.isNull ? sql`${value} is null` : sql`${value} is not null`;
   return sql`${value} ${comparisons[condition.compare]} ${condition.value}`;
+};
+
+/** As text, so that one form serves whole numbers, enums and booleans; but `numeric(12,2)` writes 5 as 5.00. */
+const isOneOf = (value: RawBuilder<unknown>, values: readonly (string | number | boolean)[]): RawBuilder<unknown> => {
+  const asText = sql`${value}::text = any (${values.map(String)})`;
+  const numbers = values.filter((each) => typeof each === "number");
+  if (numbers.length === 0) return asText;
+  return sql`(${asText} or case when pg_typeof(${value}) in ('numeric'::regtype, 'real'::regtype, 'double precision'::regtype)
+    then ${value}::text::numeric = any (${numbers.map(String)}::numeric[]) end is true)`;
 };
