@@ -20,7 +20,7 @@ export const remedyFindings = (policy: Policy, catalog: Catalog, edges: readonly
     const retained = retainedFindings(policy, edges, remedied, index);
     if (retained.length > 0) return retained;
     return remedy.kind === "remove"
-      ? cascadeFindings(policy, edges, remedied, index)
+      ? [...cascadeFindings(policy, edges, remedied, index), ...lostFindings(policy, catalog, edges, remedied, index)]
       : settingFindings(policy, table, remedied, index);
   });
   // A misspelt column would look like a remedy that ends nothing.
@@ -68,6 +68,25 @@ const cascadeFindings = (
       message: `the remedy of ${code} would make the database delete from ${edge.table} too (${edge.name}, ON DELETE CASCADE)`,
       place: policy.placeOf(["blockers", index, "then"]),
       hint: "set or unlink instead of removing, or declare a remedy for those rows",
+    }));
+
+/** A row without a key is found again by its place, which it leaves when the database empties its reference. */
+const lostFindings = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  { code, table }: Remedied,
+  index: number,
+): readonly Finding[] =>
+  edges
+    .filter((edge) => edge.to.table === table && changesReferrer(edge) && edge.onDelete !== "cascade")
+    .filter((edge) => !isLeftAlone(policy.tables[edge.table]))
+    .filter((edge) => keyOf(policy, catalog.tables.get(edge.table))[0] === "tableoid")
+    .map((edge) => ({
+      code: "POLICY_CONTRADICTION",
+      message: `the remedy of ${code} would make the database empty ${edge.table}.${edge.columns.join(",")} (${edge.name}), which has no key: its rows could not be found again`,
+      place: policy.placeOf(["blockers", index, "then"]),
+      hint: `give ${edge.table} a primary key, or let it block`,
     }));
 
 const settingFindings = (

@@ -33,7 +33,12 @@ const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note)
     const advice = "use treatment `keep` with `personal`, or mode `soft-then-hard`";
     note(["tables", subject.table, "treatment"], "a softly deleted subject can be reactivated: its row stays", advice);
   }
-  if (rule.treatment === "erase") return;
+  if (rule.treatment === "erase") {
+    if (deletion?.mode !== "archive") return;
+    const advice = "keep, anonymise or retain it; or leave out `deletion`, which is then at once and for good";
+    note(["tables", subject.table, "treatment"], "the row of an archived subject is marked, so it cannot go", advice);
+    return;
+  }
   const key = rule.columns[subject.key];
   if (key !== undefined && key !== "keep") {
     note(

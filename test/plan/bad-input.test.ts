@@ -167,6 +167,22 @@ describe("a remedy", () => {
     ).toEqual([]);
   });
 
+  test("that makes the database empty references of rows without a key is refused, for the same reason", async () => {
+    const remove = blocker("when: { table: orders, status: open }, then: { remove: rows }");
+    const changed = schema
+      .replace("order_id int references orders on delete cascade", "order_id int references orders deferrable")
+      .replace("order_id int references orders on delete set null", "order_id int references orders deferrable");
+    const notes = `${changed}; alter table notes add order_id int references orders on delete set null`;
+    expect(await placedFindings(changed, { tables: tables(), ...remove })).toEqual([]);
+    expect(await placedFindings(notes, { tables: tables(), ...remove })).toMatchObject([
+      {
+        code: "POLICY_CONTRADICTION",
+        message:
+          "the remedy of OPEN would make the database empty notes.order_id (notes_order_id_fkey), which has no key: its rows could not be found again",
+      },
+    ]);
+  });
+
   test("that leaves its rows as they are found would be needed for ever", async () => {
     for (const then of ["{ set: { placed: 2026-01-01 } }", "{ set: { status: open } }", "{ set: { total: 7 } }"]) {
       const line = `when: { table: orders, status: [open, paused], total: { gt: 5 } }, then: ${then}`;
@@ -275,6 +291,18 @@ describe("a mark", () => {
         message:
           "store shop: the check constraint customers_state_check of customers forbids what the policy sets state to",
         hint: "choose a value that the constraint allows",
+      },
+    ]);
+  });
+
+  test("on a row that goes is refused", async () => {
+    const sections = "deletion: { mode: archive, set: { state: gone } }";
+    const gone = { customers: "{ treatment: erase }" };
+    expect(await check({ sections, tables: tables(gone) })).toMatchObject([
+      {
+        at: "erase }",
+        code: "POLICY_INVALID",
+        message: "tables.customers.treatment: the row of an archived subject is marked, so it cannot go",
       },
     ]);
   });
