@@ -20,6 +20,7 @@ import {
   subjects,
   tableName,
 } from "#scope/sql.ts";
+import { removed } from "#scope/stopped.ts";
 
 /** `seed` is the secret that makes `{random}` unpredictable; `at` is when the batch runs; `journal` is where it is recorded. */
 export type BatchFacts = {
@@ -52,7 +53,11 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
     case "keep":
       // Every column may be kept: then the rows are only counted.
       if (step.changes.length === 0)
-        return record(step, facts, sql`select request from ${scopeTable(shape, step.table)} where not spared`);
+        return record(
+          step,
+          facts,
+          sql`select request from ${scopeTable(shape, step.table)} s where not spared and not ${removed(shape, step.table, "s")}`,
+        );
       return step.kind === "keep" || step.analysis === undefined || step.analysis.conserve.length === 0
         ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);

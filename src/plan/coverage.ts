@@ -4,7 +4,7 @@ import type { Edge } from "#records/plan.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
 import { namedFindings } from "#plan/named.ts";
-import { isLeftAlone, type Reach } from "#plan/reach.ts";
+import { isLeftAlone, isRemedied, type Reach } from "#plan/reach.ts";
 
 const datelike = /^(date|timestamp)/;
 
@@ -83,7 +83,8 @@ const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
       };
     });
   const treated = [...found.levels.keys()].filter((name) => isTreated(policy, name));
-  const copied = treated.flatMap((name) =>
+  const changed = [...catalog.tables.keys()].filter((name) => treated.includes(name) || isRemedied(policy, name));
+  const copied = changed.flatMap((name) =>
     (catalog.tables.get(name)?.triggers ?? []).flatMap((trigger) =>
       trigger.writesTo
         .filter((target) => policy.tables[target] === undefined)
@@ -95,7 +96,7 @@ const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
         })),
     ),
   );
-  const hidden = treated
+  const hidden = changed
     .filter((name) => catalog.tables.get(name)?.rowSecurity === true)
     .map((name): Finding => ({
       code: "ROW_SECURITY",

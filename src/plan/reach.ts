@@ -142,3 +142,10 @@ const ownedSelves = (policy: Policy, edges: readonly Edge[], levels: ReadonlyMap
       .filter((edge) => ownerOf(policy.tables[edge.table]) !== undefined && owns(policy, edge))
       .map((edge) => [edge.table, edge]),
   );
+
+/** Whether a batch may change rows of the table: of one that is kept only the root's, by a mark, or those that a remedy settles. */
+export const mayChange = (policy: Policy, name: string): boolean =>
+  (policy.tables[name]?.treatment ?? "keep") !== "keep" || name === policy.subject.table || isRemedied(policy, name);
+
+export const isRemedied = ({ blockers }: Policy, name: string): boolean =>
+  blockers.some(({ table, remedy }) => table === name && remedy !== undefined);

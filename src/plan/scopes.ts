@@ -1,7 +1,7 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import { parentOf, type Edge, type Scope } from "#records/plan.ts";
-import { isLeftAlone, type Reach } from "#plan/reach.ts";
+import { isLeftAlone, mayChange, type Reach } from "#plan/reach.ts";
 
 /**
  * The scopes that the batch must derive: every treated table, every table through which one is reached, and every
@@ -20,10 +20,7 @@ export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[
 
   const copiedInto = new Set(
     [...catalog.tables.values()].flatMap((table) =>
-      // Of a table that is kept only the root's rows may change: by a mark.
-      (policy.tables[table.name]?.treatment ?? "keep") === "keep" && table.name !== policy.subject.table
-        ? []
-        : table.triggers.flatMap((trigger) => trigger.writesTo),
+      mayChange(policy, table.name) ? table.triggers.flatMap((trigger) => trigger.writesTo) : [],
     ),
   );
 

@@ -6,7 +6,7 @@ import { deletionOf } from "#plan/deletion.ts";
 import { edgesOf } from "#plan/edges.ts";
 import { refuse } from "#plan/finding.ts";
 import { findingsOf } from "#plan/findings.ts";
-import { reach } from "#plan/reach.ts";
+import { isRemedied, reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { scopesOf } from "#plan/scopes.ts";
 import { stepsOf } from "#plan/steps.ts";
@@ -52,7 +52,7 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
   };
 };
 
-/** What the database itself does when treated rows change. */
+/** What the database itself does when treated rows change, or such as a remedy settles. */
 const effectsOf = (
   policy: Policy,
   edges: readonly Edge[],
@@ -68,7 +68,7 @@ const effectsOf = (
       by: edge.name,
     })),
   ...reached
-    .filter((candidate) => treated.has(candidate.name))
+    .filter((candidate) => treated.has(candidate.name) || isRemedied(policy, candidate.name))
     .flatMap((candidate) =>
       candidate.triggers.flatMap((trigger) =>
         trigger.writesTo.map((target) => ({

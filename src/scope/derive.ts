@@ -21,7 +21,7 @@ import {
   tableName,
   type Carried,
 } from "#scope/sql.ts";
-import { notRemediedAway, remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
+import { notRemediedAway, remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
 
 /** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
 export type ScopeSubject = {
@@ -76,15 +76,14 @@ export const deriveScopes = async (
   await spare(db, shape);
 };
 
-/** Which rows the remedies change. A row that one removes is in nobody's scope: no step finds it any more. */
+/**
+ * Which rows the remedies change. A row that one removes stays in scope: it is the subject's to export and to tell others of, and what
+ * hangs on it goes as well. No step finds it any more, and none counts it.
+ */
 const selectRemedied = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
   for (const [position, { remedy, ...blocker }] of remediesOf(shape).entries()) {
-    const target = remedyTable(position);
-    await sql`insert into ${target} ${stoppedRows(shape, { ...blocker, remedy }, remedy.key)}`.execute(db);
-    const scope = scopeOf(shape, blocker.table);
-    if (remedy.kind !== "remove" || scope === undefined) continue;
-    const sameKey = and(remedyKey(remedy.key).map((name) => sql`${sql.id("s", name)} = ${sql.id("z", name)}`));
-    await sql`delete from ${scopeTable(shape, blocker.table)} s using ${target} z where ${sameKey}`.execute(db);
+    const rows = stoppedRows(shape, { ...blocker, remedy }, remedy.key);
+    await sql`insert into ${remedyTable(position)} ${rows}`.execute(db);
   }
 };
 
@@ -106,7 +105,8 @@ const valuesOf = (shape: Shape, scope: Scope): RawBuilder<unknown> =>
 /** Rows that triggers of this very batch copied into a table since its scope was derived. */
 export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scope): Promise<void> => {
   const names = namesOf(shape, scope);
-  await sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})
+  await sql`insert into ${scopeTable(shape, scope.table)} (request, ${names}, spared)
+    select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})
     where not exists (select from ${scopeTable(shape, scope.table)} s where ${and(keyNames(scope).map((name) => sql`${sql.ref(`s.${name}`)} = ${sql.ref(`w.${name}`)}`))})`.execute(
     db,
   );
@@ -114,7 +114,9 @@ export const deriveAgain = async (db: Kysely<unknown>, shape: Shape, scope: Scop
 
 const fill = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const names = namesOf(shape, scope);
-  return sql`insert into ${scopeTable(shape, scope.table)} select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})`;
+  // Tables of the whole shape hold more than its first part fills.
+  return sql`insert into ${scopeTable(shape, scope.table)} (request, ${names}, spared)
+    select request, ${names}, false from (${rowsOf(shape, scope)}) w (request, ${names})`;
 };
 
 /** `request, key…` of the rows that belong to the batch. */
@@ -161,7 +163,7 @@ const fillChildren = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
       union
       select f.request, ${values} from family f
       join ${t} q on ${sameRow(scope, "q", "f")} join ${t} t on ${refers(edge, "t", "q")})
-    insert into ${target} select request, ${names}, false from family
+    insert into ${target} (request, ${names}, spared) select request, ${names}, false from family
     except select request, ${names}, false from ${target}`;
 };
 
@@ -233,7 +235,8 @@ const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     ),
   ];
   const same = and(keyNames(scope).map((name) => sql`${column("s", name)} = ${column("x", name)}`));
-  return sql`update ${table} s set spared = true from (${sql.join(others, sql` union `)}) x where not s.spared and ${same}`;
+  return sql`update ${table} s set spared = true from (${sql.join(others, sql` union `)}) x
+    where not s.spared and ${same} and not ${removed(shape, scope.table, "s")}`;
 };
 
 const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {

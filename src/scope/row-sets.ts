@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { remediesOf } from "#records/plan.ts";
 import type { PlannedBlocker, RemedySet, RowSet, Shape } from "#records/plan.ts";
 import { keyNames, refersIntoScope, sameRow, scopeTable, tableName } from "#scope/sql.ts";
-import { remedyKey, remedyTable, stoppedRows } from "#scope/stopped.ts";
+import { remedyKey, remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
 
 /**
  * Which rows the scope tables hold, as counts and order-independent fingerprints: the part of a plan that says what the data was.
@@ -13,7 +13,8 @@ export const readRowSets = async (db: Kysely<unknown>, shape: Shape, secret: str
   const parts = shape.scopes.map((scope) => {
     const names = sql.join(["request", ...keyNames(scope), "spared"].map((name) => sql.id(name)));
     return sql`select ${scope.table}::text as "table", count(*) as rows, count(*) filter (where spared) as spared,
-      coalesce(bit_xor(hash_record_extended(row(${names}), ${secret}::bigint)), 0)::text as fingerprint from ${scopeTable(shape, scope.table)}`;
+      coalesce(bit_xor(hash_record_extended(row(${names}), ${secret}::bigint)), 0)::text as fingerprint from ${scopeTable(shape, scope.table)} s
+      where not ${removed(shape, scope.table, "s")}`;
   });
   const result = await sql<RowSet>`${sql.join(parts, sql` union all `)}`.execute(db);
   return result.rows.map(({ table, rows, spared, fingerprint }) => ({ table, rows, spared, fingerprint }));

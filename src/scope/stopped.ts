@@ -67,3 +67,13 @@ export const notRemediedAway = (shape: Shape, edge: Edge, alias: string): readon
     const same = and(key.map((name, index) => sql`${column(alias, name)} = ${column("z", `k${index + 1}`)}`));
     return [sql`not exists (select from ${remedyTable(position)} z where ${same})`];
   });
+
+/** The entry `alias` of a table's scope is of a row that a remedy removes, whoever else it belongs to. */
+export const removed = (shape: Shape, table: string, alias: string): RawBuilder<unknown> => {
+  const conditions = remediesOf(shape).flatMap((blocker, position) => {
+    if (blocker.table !== table || blocker.remedy.kind !== "remove") return [];
+    const same = and(remedyKey(blocker.remedy.key).map((name) => sql`${column(alias, name)} = ${column("z", name)}`));
+    return [sql`exists (select from ${remedyTable(position)} z where ${same})`];
+  });
+  return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` or `)})`;
+};

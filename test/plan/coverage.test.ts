@@ -46,6 +46,18 @@ test("tables and columns that do not exist are named, wherever the policy mentio
   );
 });
 
+test("a table that a remedy's changes are copied into needs a rule, though the remedied table is kept", async () => {
+  const schema = `${orders}; create table audit (note text);
+    create function log() returns trigger language plpgsql as $$ begin insert into audit values (old.note); return new; end $$;
+    create trigger log after update on orders for each row execute function log()`;
+  const parts = { tables: `${customersRule}\norders: { treatment: keep, reason: books }` };
+  const blockers = "- { code: NOTED, when: { table: orders, note: x }, then: { unlink: note } }";
+  expect(await findingsBetween(schema, parts)).toEqual([]);
+  expect(await findingsBetween(schema, { ...parts, blockers })).toEqual([
+    "POLICY_TABLE_UNCOVERED trigger log of orders copies rows into audit, which has no rule",
+  ]);
+});
+
 test("a rule for rows that belong to nobody is refused", async () => {
   const schema = `${customers}; create table logs (id int primary key, line text)`;
   expect(await findings(schema, `${customersRule}\nlogs: { treatment: erase }`)).toEqual([

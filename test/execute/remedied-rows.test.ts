@@ -1,0 +1,108 @@
+import { join } from "node:path";
+import { afterEach, expect, test } from "vitest";
+import { makePerson, readExport } from "#test/export/read-export.ts";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const customers = `create table customers (id int primary key, email text);
+  insert into customers values (1, 'ann@shop.example'), (2, 'bob@shop.example');`;
+const forgotten = "customers: { treatment: anonymise, columns: { email: { set: null } } }";
+const ann = { email: "ann@shop.example" };
+
+test("what hangs on a row that a remedy removes goes with it, also where another row is shared", async () => {
+  night = await openNight({
+    schema: `${customers}
+      create table addresses (id int primary key, street text);
+      create table orders (id int primary key, customer_id int references customers, address_id int references addresses, status text);
+      create table lines (id int primary key, order_id int, note text);
+      insert into addresses values (1, 'Shared Street'), (2, 'Own Street');
+      insert into orders values (1, 1, 2, 'draft'), (2, 1, 1, 'done'), (3, 2, 1, 'done');
+      insert into lines values (1, 1, 'x'), (2, 2, 'x'), (3, 3, 'x')`,
+    sections: "links: [lines.order_id -> orders.id]",
+    tables: `${forgotten}\norders: { treatment: erase }\nlines: { treatment: erase }\naddresses: { treatment: erase }`,
+    blockers: "- { code: DRAFT, when: { table: orders, status: draft }, then: { remove: rows } }",
+  });
+  const [ref = ""] = await night.ask(ann);
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+  expect(await night.store.query("select id from lines")).toEqual([{ id: 3 }]);
+  expect(await night.store.query("select id from addresses")).toEqual([{ id: 1 }]);
+  // The order that the remedy removed is the remedy's to count.
+  expect(await night.dispositions(ref)).toEqual([
+    "erase addresses 1 1",
+    "anonymise customers 1 0",
+    "erase lines 2 0",
+    "erase orders 1 0",
+  ]);
+  expect(await night.state.query("select code, action, rows from lethe.remedy")).toEqual([
+    { code: "DRAFT", action: "remove", rows: 1 },
+  ]);
+});
+
+test("a row that a remedy removes is exported before, and its recipient is told of it", async () => {
+  const dpo = await makePerson();
+  night = await openNight({
+    recipients: [dpo.recipient],
+    schema: `${customers}
+      create table cards (id int primary key, customer_id int references customers, token text, status text);
+      insert into cards values (1, 1, 'pm_1', 'active'), (2, 1, 'pm_2', 'old')`,
+    sections: "recipients: [{ recipient: gateway, task: delete_card, table: cards, reference: token }]",
+    tables: `${forgotten}\ncards: { treatment: keep, reason: numbers only }`,
+    blockers: "- { code: ACTIVE, when: { table: cards, status: active }, then: { remove: rows } }",
+  });
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  expect(await night.store.query("select id from cards")).toEqual([{ id: 2 }]);
+  expect(await night.state.query("select reference from lethe.task order by 1")).toEqual([
+    { reference: "pm_1" },
+    { reference: "pm_2" },
+  ]);
+  const { rows } = await readExport(join(night.directory, "exports", `${ref}.shop.jsonl.age`), dpo);
+  expect(rows.filter(({ table }) => table === "cards")).toHaveLength(2);
+});
+
+test("a line that blocks sees the rows that another one would remove", async () => {
+  night = await openNight({
+    schema: `${customers}
+      create table orders (id int primary key, customer_id int references customers, status text, total int);
+      insert into orders values (1, 1, 'draft', 900)`,
+    tables: `${forgotten}\norders: { treatment: erase }`,
+    blockers: `- { code: DRAFT, when: { table: orders, status: draft }, then: { remove: rows } }
+- { code: BIG, when: { table: orders, total: { gt: 100 } }, then: block }`,
+  });
+  await night.ask(ann);
+  await night.nightly();
+  expect(await night.requests()).toMatchObject([{ state: "blocked", code: "BIG" }]);
+});
+
+const log = (event: string) => `create function log() returns trigger language plpgsql as $$
+    begin insert into history values (old.id, old.customer_id, 'Ann'); return coalesce(new, old); end $$;
+  create trigger log after ${event} on subscriptions for each row execute function log()`;
+const subscriptions = `${customers}
+  create table subscriptions (id int primary key, customer_id int references customers, status text);
+  insert into subscriptions values (1, 1, 'active'), (2, 2, 'active');`;
+
+test("what a trigger copies when a remedy changes rows of a table that is kept is erased", async () => {
+  night = await openNight({
+    schema: `${subscriptions} create table history (id int, customer_id int references customers, who text); ${log("update")}`,
+    tables: `${forgotten}\nsubscriptions: { treatment: keep, reason: counted }\nhistory: { treatment: erase }`,
+    blockers:
+      "- { code: ACTIVE, when: { table: subscriptions, status: active }, then: { set: { status: cancelled } } }",
+  });
+  await night.ask(ann);
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+  expect(await night.store.query("select * from history")).toEqual([]);
+});
+
+test("what a trigger copies when a remedy removes a row is found by the row that is gone", async () => {
+  night = await openNight({
+    schema: `${subscriptions} create table history (subscription_id int, customer_id int, who text); ${log("delete")}`,
+    sections: "links: [history.subscription_id -> subscriptions.id]",
+    tables: `${forgotten}\nsubscriptions: { treatment: erase }\nhistory: { treatment: erase }`,
+    blockers: "- { code: ACTIVE, when: { table: subscriptions, status: active }, then: { remove: rows } }",
+  });
+  await night.ask(ann);
+  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+  expect(await night.store.query("select * from history")).toEqual([]);
+});
