@@ -46,9 +46,10 @@ const functionSql = (
   edges: readonly Edge[],
 ): RawBuilder<unknown> => {
   const marked = and(
-    deletion.mark.map(({ name, type, transform }) =>
+    deletion.mark.map(({ name, transform }) =>
       transform.kind === "constant"
-        ? sql`${column("s", name)} = cast(${sql.lit(String(transform.value))} as ${sql.raw(type)})`
+        ? // Takes the column's type: the function's search path does not know types of the application by their names.
+          sql`${column("s", name)} = ${sql.lit(String(transform.value))}`
         : sql`${column("s", name)} is null`,
     ),
   );
