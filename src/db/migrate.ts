@@ -8,6 +8,7 @@ import { databaseError, sqlFailureOf } from "#db/database-error.ts";
  * must be allowed to create it.
  */
 export const migrate = async <DB>(db: Kysely<DB>, label: string, provider: MigrationProvider): Promise<void> => {
+  if (await isUpToDate(db, provider)) return;
   const present = await sql<{ present: boolean }>`select to_regnamespace('lethe') is not null as present`
     .execute(db)
     .catch((error: unknown) => {
@@ -35,5 +36,21 @@ export const migrate = async <DB>(db: Kysely<DB>, label: string, provider: Migra
       hint: "check that the role may create tables in the schema lethe",
       cause: error,
     });
+  }
+};
+
+/**
+ * Whether exactly the migrations that are known here have been carried out. kysely looks into every column of every table
+ * of the database, twice, before it finds the same, and it is asked for every command and for every store a night.
+ */
+const isUpToDate = async <DB>(db: Kysely<DB>, provider: MigrationProvider): Promise<boolean> => {
+  const known = Object.keys(await provider.getMigrations());
+  try {
+    const { rows } = await sql<{ name: string }>`select name from lethe.migration`.execute(db);
+    const done = new Set(rows.map(({ name }) => name));
+    return done.size === known.length && known.every((name) => done.has(name));
+  } catch {
+    // There is no such table yet, or whatever is wrong is told by who wants to change something.
+    return false;
   }
 };

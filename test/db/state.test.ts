@@ -48,3 +48,21 @@ test("the state databases of two tests are apart", async () => {
   await one.dispose();
   await two.dispose();
 });
+
+test("a schema that a newer version has changed is refused, also when it knows all of ours", async () => {
+  const { url, query } = await fresh();
+  await closePool((await openState(url)).pool);
+  await query("insert into lethe.migration values ('9999-of-tomorrow', '2099-01-01T00:00:00Z')");
+  await expect(openState(url)).rejects.toMatchObject({ code: "DATABASE_FAILED" });
+});
+
+test("a schema that lacks a migration gets it", async () => {
+  const { url, query } = await fresh();
+  await query("create schema lethe");
+  await query(
+    `create table lethe.migration (name varchar(255) not null primary key, "timestamp" varchar(255) not null)`,
+  );
+  const { pool, db } = await openState(url);
+  expect((await sql`select from lethe.request`.execute(db)).rows).toEqual([]);
+  await closePool(pool);
+});
