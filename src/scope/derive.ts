@@ -234,9 +234,9 @@ const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
         and not ${inScope(shape, edge.table, "u")} and ${and(notRemediedAway(shape, edge, "u"))}`,
     ),
   ];
-  const same = and(keyNames(scope).map((name) => sql`${column("s", name)} = ${column("x", name)}`));
+  const sameKey = and(keyNames(scope).map((name) => sql`${column("s", name)} = ${column("x", name)}`));
   return sql`update ${table} s set spared = true from (${sql.join(others, sql` union `)}) x
-    where not s.spared and ${same} and not ${removed(shape, scope.table, "s")}`;
+    where not s.spared and ${sameKey} and not ${removed(shape, scope.table, "s")}`;
 };
 
 const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {

@@ -12,11 +12,20 @@ test(
     const summary = JSON.parse(stdout) as {
       bySize: { subjects: number }[];
       aims: unknown[];
-      chargebee: { subjects: number; ratio: number };
+      chargebee: {
+        subjects: number;
+        remedy: { ratio: number; blocked: number };
+        block: { ratio: number; blocked: number };
+      };
     };
     expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10]);
     expect(summary.aims).toHaveLength(6);
     // The copies of both sides ended alike, or there would be no ratio.
-    expect(summary.chargebee).toMatchObject({ subjects: 100, ratio: expect.any(Number) });
+    expect(summary.chargebee).toMatchObject({
+      subjects: 100,
+      remedy: { ratio: expect.any(Number), blocked: 0 },
+      block: { ratio: expect.any(Number) },
+    });
+    expect(summary.chargebee.block.blocked).toBeGreaterThan(0);
   },
 );

@@ -1,5 +1,20 @@
 import type pg from "pg";
 
+/** What becomes of who has rows that stop: the policy's remedies are carried out, or each of its seven blockers blocks. */
+export type Variant = "remedy" | "block";
+
+/** What is written down beside the changes: how each figure changed, the tasks for others, who was blocked and by what. */
+export type Outcome = Readonly<Record<string, string>>;
+
+/** The same of Lethe's own database, which holds nothing but this turn. */
+export const outcomeOf = async (state: pg.Client): Promise<Outcome> => {
+  const { rows } = await state.query<{ what: string; value: string }>(`
+    select 'figure ' || figure as what, trim_scale(sum(after - before))::text as value from lethe.figure group by figure
+    union all select 'tasks', count(*) || ' ' || coalesce(sum(hashtextextended(reference, 0)::numeric), 0) from lethe.task
+    union all select 'blocked ' || code, count(*)::text from lethe.request where state = 'blocked' group by code`);
+  return Object.fromEntries(rows.map(({ what, value }) => [what, value]));
+};
+
 /** Where one writes down what the other writes elsewhere. */
 const apart = ["gateway_task"];
 
@@ -12,7 +27,7 @@ const volatile: Readonly<Record<string, string>> = {
 /** Rows and an order-independent fingerprint of every table. */
 export const fingerprints = async (client: pg.Client): Promise<Readonly<Record<string, string>>> => {
   const { rows } = await client.query<{ name: string }>(
-    "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relispartition order by 1",
+    "select relname as name from pg_class where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'm') and not relispartition order by 1",
   );
   const prints: Record<string, string> = {};
   for (const { name } of rows) {
@@ -31,4 +46,4 @@ export const fingerprints = async (client: pg.Client): Promise<Readonly<Record<s
 export const differences = (
   one: Readonly<Record<string, string>>,
   other: Readonly<Record<string, string>>,
-): readonly string[] => Object.keys(one).filter((name) => one[name] !== other[name]);
+): readonly string[] => Object.keys({ ...one, ...other }).filter((name) => one[name] !== other[name]);

@@ -1,4 +1,5 @@
 import type pg from "pg";
+import type { Outcome, Variant } from "#test/bench/billing/same.ts";
 
 const figures = `insert into figure select $1, f.* from (values
     ('Payments', (select sum(amount) from payments where status = 'succeeded')),
@@ -12,23 +13,34 @@ const own = (table: string): string => `t using subject s where t.customer_id = 
 
 /** What stands in the way, and who is concerned: kept, as one would keep it for the file. */
 const checks = [
-  "create temporary table found on commit drop as select 'child' as code, c.id as subject, c.id as row from customers c join subject s using (id) where c.parent_id is not null",
-  "insert into found select 'parent', s.id, c.id from customers c join subject s on c.parent_id = s.id",
-  "insert into found select 'gave', s.id, g.id from gifts g join subject s on g.gifter_id = s.id",
-  "insert into found select 'received', s.id, g.id from gifts g join subject s on g.recipient_id = s.id",
-  `insert into found select 'paid', s.id, p.id from invoices i join subject s on i.customer_id = s.id
+  "create temporary table found on commit drop as select 'CUSTOMER_IS_CHILD' as code, c.id as subject, c.id as row from customers c join subject s using (id) where c.parent_id is not null",
+  "insert into found select 'CUSTOMER_IS_PARENT', s.id, c.id from customers c join subject s on c.parent_id = s.id",
+  "insert into found select 'CUSTOMER_GAVE_GIFT', s.id, g.id from gifts g join subject s on g.gifter_id = s.id",
+  "insert into found select 'CUSTOMER_RECEIVED_GIFT', s.id, g.id from gifts g join subject s on g.recipient_id = s.id",
+  `insert into found select 'INVOICE_PAID_BY_ANOTHER', s.id, p.id from invoices i join subject s on i.customer_id = s.id
     join payments p on p.invoice_id = i.id where p.payer_id <> s.id`,
   `create temporary table allocated on commit drop as select a.credit_note_id, a.invoice_id, n.customer_id as owner, i.customer_id as debtor
     from credit_note_allocations a join credit_notes n on n.id = a.credit_note_id join invoices i on i.id = a.invoice_id
     where n.customer_id <> i.customer_id and (exists (select from subject s where s.id = n.customer_id) or exists (select from subject s where s.id = i.customer_id))`,
 ];
 
+/** Nobody who has such rows is deleted: the first of the policy's codes that applies is the answer. */
+const blocking = [
+  "insert into found select 'CREDIT_NOTE_ALLOCATED_TO_ANOTHER', owner, credit_note_id from allocated join subject s on s.id = owner",
+  "insert into found select 'CREDIT_NOTE_OF_ANOTHER', debtor, invoice_id from allocated join subject s on s.id = debtor",
+  `create temporary table blocked on commit drop as select distinct on (subject) subject, code from found order by subject,
+    array_position(array['CUSTOMER_IS_CHILD', 'CUSTOMER_IS_PARENT', 'CUSTOMER_GAVE_GIFT', 'CUSTOMER_RECEIVED_GIFT',
+      'INVOICE_PAID_BY_ANOTHER', 'CREDIT_NOTE_ALLOCATED_TO_ANOTHER'], code) nulls last`,
+  "delete from subject s using blocked b where b.subject = s.id",
+  "truncate found, allocated",
+];
+
 const remedies = [
-  "update customers c set parent_id = null from found f where f.code = 'child' and c.id = f.row",
-  "update customers c set parent_id = null from found f where f.code = 'parent' and c.id = f.row",
-  "update gifts g set gifter_id = null, message = null from found f where f.code = 'gave' and g.id = f.row",
-  "update gifts g set recipient_id = null, message = null from found f where f.code = 'received' and g.id = f.row",
-  "delete from payments p using found f where f.code = 'paid' and p.id = f.row",
+  "update customers c set parent_id = null from found f where f.code = 'CUSTOMER_IS_CHILD' and c.id = f.row",
+  "update customers c set parent_id = null from found f where f.code = 'CUSTOMER_IS_PARENT' and c.id = f.row",
+  "update gifts g set gifter_id = null, message = null from found f where f.code = 'CUSTOMER_GAVE_GIFT' and g.id = f.row",
+  "update gifts g set recipient_id = null, message = null from found f where f.code = 'CUSTOMER_RECEIVED_GIFT' and g.id = f.row",
+  "delete from payments p using found f where f.code = 'INVOICE_PAID_BY_ANOTHER' and p.id = f.row",
   "delete from credit_note_allocations t using allocated a where t.credit_note_id = a.credit_note_id and t.invoice_id = a.invoice_id",
 ];
 
@@ -42,7 +54,7 @@ const addresses = [
 ];
 
 const deletions = [
-  "delete from gifts g using found f where f.code = 'received' and g.id = f.row",
+  "delete from gifts g using found f where f.code = 'CUSTOMER_RECEIVED_GIFT' and g.id = f.row",
   `delete from benefit_grants ${own("grants")}`,
   "update devices t set customer_id = null, subscription_id = null, label = null from subject s where t.customer_id = s.id",
   "delete from credit_note_allocations t using credit_notes n, subject s where t.credit_note_id = n.id and n.customer_id = s.id",
@@ -71,22 +83,33 @@ const deletions = [
   "delete from address_history t using home h where t.address_id = h.id and not h.shared",
 ];
 
+const outcome = `select 'figure ' || name as what, trim_scale(sum(value) filter (where moment = 'after') - sum(value) filter (where moment = 'before'))::text as value
+    from figure group by name
+  union all select 'tasks', count(*) || ' ' || coalesce(sum(hashtextextended(token, 0)::numeric), 0) from gateway_task`;
+
 /**
- * What an engineer writes by hand: the same checks, remedies, figures, tasks and deletions, one statement each, in one transaction. It
- * keeps no record beyond them, proves nothing, and one customer's failure fails all.
+ * What an engineer writes by hand: the same checks, remedies or refusals, figures, tasks and deletions, one statement each, in one
+ * transaction. It keeps no record beyond them, proves nothing, and one customer's failure fails all. Answers what `outcomeOf` does.
  */
-export const deleteByScript = async (client: pg.Client, ids: readonly number[]): Promise<void> => {
+export const deleteByScript = async (client: pg.Client, ids: readonly number[], variant: Variant): Promise<Outcome> => {
   await client.query("begin");
   await client.query("create temporary table subject (id bigint primary key) on commit drop");
   await client.query("create temporary table figure (moment text, name text, value numeric) on commit drop");
   await client.query("insert into subject select unnest($1::bigint[])", [ids]);
   await client.query("analyze subject");
-  for (const statement of checks) await client.query(statement);
+  for (const statement of [...checks, ...(variant === "block" ? blocking : [])]) await client.query(statement);
   await client.query(figures, ["before"]);
   await client.query(
     "insert into gateway_task select m.gateway_token, 'delete_payment_method' from payment_methods m join subject s on s.id = m.customer_id",
   );
   for (const statement of [...addresses, ...remedies, ...deletions]) await client.query(statement);
   await client.query(figures, ["after"]);
+  const blocked = "union all select 'blocked ' || code, count(*)::text from blocked group by code";
+  const { rows } = await client.query<{ what: string; value: string }>(
+    `${outcome} ${variant === "block" ? blocked : ""}`,
+  );
   await client.query("commit");
+  // It holds e-mail addresses too.
+  await client.query("refresh materialized view customer_lifetime_value");
+  return Object.fromEntries(rows.map(({ what, value }) => [what, value]));
 };
