@@ -40,7 +40,7 @@ export type Assignment = {
 
 /**
  * Decides for each entrant, in order, whether it opens a request or repeats one: an open request in the register or an
- * entrant before it that shares an identifier. An entrant that shares with several repeats the oldest.
+ * entrant before it that has the same purpose and shares an identifier. An entrant that shares with several repeats the oldest.
  *
  * Further identifiers of a repeat join the request until somebody approves it. After that they would change what was
  * approved (I2), so the entrant is turned away rather than half heard.
@@ -58,18 +58,20 @@ export const assign = (
   for (const request of open) {
     const target = known.get(request.id) ?? existing(request, known.size);
     known.set(request.id, target);
-    if (!owners.has(nameOf(request))) owners.set(nameOf(request), target);
+    const name = nameOf(request.purpose, request);
+    if (!owners.has(name)) owners.set(name, target);
   }
 
   const settle = (entrant: Entrant): { outcome: Outcome; target: Target | undefined } => {
-    const owned = entrant.identifiers.flatMap((identifier) => owners.get(nameOf(identifier)) ?? []);
-    const further = entrant.identifiers.filter((identifier) => !owners.has(nameOf(identifier)));
+    const { purpose } = entrant;
+    const owned = entrant.identifiers.flatMap((identifier) => owners.get(nameOf(purpose, identifier)) ?? []);
+    const further = entrant.identifiers.filter((identifier) => !owners.has(nameOf(purpose, identifier)));
     const target = owned.toSorted((a, b) => a.rank - b.rank)[0];
     if (target !== undefined && further.length > 0 && !target.unsettled) {
       return { outcome: { kind: "rejected", code: "REQUEST_UNDER_WAY" }, target: undefined };
     }
     const chosen = target ?? fresh(entrant, known.size + opened.length, random);
-    for (const identifier of further) owners.set(nameOf(identifier), chosen);
+    for (const identifier of further) owners.set(nameOf(purpose, identifier), chosen);
     chosen.further.push(...further);
     if (target === undefined) {
       opened.push(chosen);
@@ -85,7 +87,9 @@ export const assign = (
   return { outcomes, opened, joined: [...known.values()].filter(({ repeats }) => repeats > 0), events };
 };
 
-const nameOf = ({ kind, value }: { kind: string; value: string }): string => `${kind}:${value}`;
+/** Who asks for something else, asks anew: it may be allowed where the other is refused. */
+const nameOf = (purpose: string, { kind, value }: { kind: string; value: string }): string =>
+  `${purpose} ${kind}:${value}`;
 
 const existing = ({ id, ref, state }: OpenRequest, rank: number): Target => ({
   id,

@@ -11,6 +11,7 @@ export type OpenRequest = {
   readonly id: number;
   readonly ref: string;
   readonly state: RequestState;
+  readonly purpose: string;
   /** The identifier by which it was found. */
   readonly kind: IdentifierKind;
   readonly value: string;
@@ -34,8 +35,8 @@ export const openRequestsNaming = async (
       cross join lateral (select request_id from lethe.request_identifier as identifier
         where identifier.kind = named.kind and identifier.value = named.value offset 0) as found`.execute(db);
   if (named.length === 0) return [];
-  const { rows: requests } = await sql<Pick<OpenRequest, "id" | "ref" | "state">>`
-    select id, ref, state from lethe.request
+  const { rows: requests } = await sql<Pick<OpenRequest, "id" | "ref" | "state" | "purpose">>`
+    select id, ref, state, purpose from lethe.request
     where id = any(${[...new Set(named.map(({ id }) => id))]}::bigint[]) and state = any(${openStates}::text[])
     order by id for update`.execute(db);
   const byId = Map.groupBy(named, ({ id }) => id);
