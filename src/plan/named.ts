@@ -22,6 +22,13 @@ const blockerFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
   policy.blockers.flatMap(({ code, table: name, when, whose, other }, index) => {
     const table = catalog.tables.get(name);
     if (table === undefined) return [missingTable(policy, ["blockers", index, "when", "table"], name, catalog)];
+    if (whose === undefined && table.kind !== "table" && table.kind !== "partitioned") {
+      const message = `blocker ${code} looks at ${name}, which is a ${table.kind.replace("-", " ")}: its rows belong to nobody`;
+      const hint = "say with `whose` how its rows lead to a subject, or name the table that it reads";
+      return [
+        { code: "STORE_UNSUPPORTED", message, place: policy.placeOf(["blockers", index, "when", "table"]), hint },
+      ];
+    }
     const missing = Object.keys(when)
       .filter((column) => columnOf(table, column) === undefined)
       .map((column) => missingColumn(policy, ["blockers", index, "when", column], table, column));

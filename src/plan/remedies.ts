@@ -17,14 +17,35 @@ export const remedyFindings = (policy: Policy, catalog: Catalog, edges: readonly
     const table = catalog.tables.get(blocker.table);
     if (remedy === undefined || table === undefined) return [];
     const remedied = { ...blocker, remedy };
-    const retained = retainedFindings(policy, edges, remedied, index);
-    if (retained.length > 0) return retained;
+    const forbidden = [
+      ...placeFindings(policy, table, remedied, index),
+      ...retainedFindings(policy, edges, remedied, index),
+    ];
+    if (forbidden.length > 0) return forbidden;
     return remedy.kind === "remove"
       ? [...cascadeFindings(policy, edges, remedied, index), ...lostFindings(policy, catalog, edges, remedied, index)]
       : settingFindings(policy, table, remedied, index);
   });
   // A misspelt column would look like a remedy that ends nothing.
   return single.length > 0 ? single : circleFindings(policy);
+};
+
+/** A view's rows are those of the tables it reads, whatever their rules say; and a person's own row goes by the rules of `tables` or not at all. */
+const placeFindings = (
+  { subject, placeOf }: Policy,
+  { name, kind }: CatalogTable,
+  { code, remedy }: Remedied,
+  index: number,
+): readonly Finding[] => {
+  const place = placeOf(["blockers", index, "then"]);
+  if (kind === "view" || kind === "materialised-view") {
+    const message = `the remedy of ${code} would change rows of ${name}, which is a ${kind.replace("-", " ")}`;
+    return [{ code: "STORE_UNSUPPORTED", message, place, hint: "name the table that the view reads" }];
+  }
+  if (remedy.kind !== "remove" || name !== subject.table) return [];
+  const message = `the remedy of ${code} would remove rows of ${name}, which are people`;
+  const hint = "unlink or set them, or let it block: who is to be forgotten has a request";
+  return [{ code: "POLICY_CONTRADICTION", message, place, hint }];
 };
 
 const retainedFindings = (

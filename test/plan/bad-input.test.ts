@@ -167,6 +167,33 @@ describe("a remedy", () => {
     ).toEqual([]);
   });
 
+  test("that removes people, or changes rows of a view, is refused", async () => {
+    const removes = "when: { table: customers, state: gone }, whose: parent_id, then: { remove: rows }";
+    expect(await check(blocker(removes))).toMatchObject([
+      {
+        at: "then: { remove: rows } }",
+        code: "POLICY_CONTRADICTION",
+        message: "the remedy of OPEN would remove rows of customers, which are people",
+      },
+    ]);
+    const view = schema.replace(
+      "create table orders",
+      "create view due as select 1 as customer_id, 'open' as status; create table orders",
+    );
+    const parts = {
+      sections: "links: [due.customer_id -> customers.id]",
+      tables: `${tables()}\ndue: { treatment: keep, reason: a view }`,
+    };
+    const sets = blocker("when: { table: due, status: open }, whose: customer_id, then: { set: { status: void } }");
+    expect(await placedFindings(view, { ...parts, ...sets })).toMatchObject([
+      { code: "STORE_UNSUPPORTED", message: "the remedy of OPEN would change rows of due, which is a view" },
+    ]);
+    const blocks = blocker("when: { table: due, status: open }, then: block");
+    expect(await placedFindings(view, { ...parts, ...blocks })).toMatchObject([
+      { code: "STORE_UNSUPPORTED", message: "blocker OPEN looks at due, which is a view: its rows belong to nobody" },
+    ]);
+  });
+
   test("that makes the database empty references of rows without a key is refused, for the same reason", async () => {
     const remove = blocker("when: { table: orders, status: open }, then: { remove: rows }");
     const changed = schema
