@@ -16,6 +16,8 @@ type Verified = {
   readonly dispositions: readonly Disposition[] | null;
   readonly remedied: readonly Remedied[] | null;
   readonly stays: readonly StayingData[] | null;
+  /** In some store the subject's own row stays, marked: the row of two requests is on record for one of them only. */
+  readonly marked: boolean;
 };
 
 /**
@@ -44,29 +46,24 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
       (select jsonb_agg(jsonb_build_object('store', y.store, 'code', y.code, 'table', y.table_name, 'action', y.action, 'rows', y.rows)
         order by y.store, y.code) from lethe.remedy y where y.request_id = r.id) as remedied,
       (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name, 'column', y.column_name, 'rows', y.rows,
-        'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays
+        'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays,
+      exists (select from lethe.subject s
+        where s.request_id = r.id and s.state = 'executed' and s.store = any (${markedIn(ctx)}::text[])) as marked
     from lethe.request r
     where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
     order by r.id limit ${limit} for update of r`.execute(tx);
   if (clean.rows.length === 0) return 0;
-  const marked = markedIn(ctx);
-  const isMarked = ({ dispositions }: Verified): boolean =>
-    (dispositions ?? []).some(({ store, table, treatment }) => treatment === "keep" && marked.get(store) === table);
-  const archived = clean.rows.filter(isMarked);
-  const erased = clean.rows.filter((row) => !isMarked(row));
+  const archived = clean.rows.filter(({ marked }) => marked);
+  const erased = clean.rows.filter(({ marked }) => !marked);
   await recordOutcomes(tx, run, clean.rows);
   const events = [...(await erase(ctx, run, tx, erased)), ...(await archive(ctx, run, tx, archived))];
   await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
   return clean.rows.length;
 };
 
-/** The root tables of stores whose policy leaves the subject's own row, marked. */
-const markedIn = ({ stores }: Context): ReadonlyMap<string, string> =>
-  new Map(
-    stores
-      .filter(({ policy }) => policy.tables[policy.subject.table]?.treatment === "keep")
-      .map(({ name, policy }) => [name, policy.subject.table]),
-  );
+/** Stores whose policy leaves the subject's own row, marked. */
+const markedIn = ({ stores }: Context): readonly string[] =>
+  stores.filter(({ policy }) => policy.tables[policy.subject.table]?.treatment === "keep").map(({ name }) => name);
 
 const erase = async (
   ctx: Context,
@@ -83,7 +80,7 @@ const erase = async (
   await suppress(ctx, tx, ids, at.toString(), clear);
   await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
     code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
-  for (const table of ["subject_identifier", "subject", "request_identifier"]) {
+  for (const table of ["subject_identifier", "subject", "grace", "request_identifier"]) {
     await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
   }
   return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...doneOf(row) }));
@@ -110,7 +107,7 @@ const doneOf = ({ dispositions, remedied, stays }: Verified): Done => ({
 });
 
 const outcomesOf = (dispositions: readonly Disposition[], stays: readonly StayingData[]): Done["outcomes"] => {
-  const stores = [...new Set(dispositions.map(({ store }) => store))].toSorted();
+  const stores = [...new Set([...dispositions, ...stays].map(({ store }) => store))].toSorted();
   const inStore = <T extends { readonly store: string }>(rows: readonly T[], store: string): readonly T[] =>
     rows.filter((row) => row.store === store);
   return Object.fromEntries(
