@@ -29,7 +29,7 @@ export const assureGuards = async (session: StoreSession, shape: Shape): Promise
     const name = functionName(table);
     await functionSql(session, shape, table, edges).execute(db);
     if (calls.has(`lethe.${name}`)) continue;
-    const columns = sql.join([...new Set(edges.flatMap((edge) => edge.columns))].map((each) => sql.id(each)));
+    const columns = sql.join([...new Set(edges.flatMap(watched))].map((each) => sql.id(each)));
     await sql`create trigger ${sql.id(trigger)} before insert or update of ${columns} on ${tableName(table)}
       for each row execute function ${sql.id("lethe", name)}()`.execute(db);
   }
@@ -37,6 +37,9 @@ export const assureGuards = async (session: StoreSession, shape: Shape): Promise
 
 const functionName = (table: string): string =>
   `refuse_${createHash("sha256").update(table).digest("hex").slice(0, 16)}`;
+
+/** The columns that say whose a row is. */
+const watched = ({ columns, where }: Edge): readonly string[] => [...columns, ...Object.keys(where)];
 
 /** Locks the subject's row: a new row that comes at the same moment as the mark either comes first or is refused. */
 const functionSql = (
@@ -54,12 +57,23 @@ const functionSql = (
     ),
   );
   const checks = edges.map((edge) => {
-    const literal = { ...edge, where: {} };
-    return sql`perform from ${tableName(root.table)} s where ${refers(literal, "new", "s")} and ${marked} for share;
+    // A function's body takes no parameters.
+    const applies = Object.entries(edge.where).map(
+      ([name, value]) => sql`${column("new", name)}::text = ${sql.lit(value)}`,
+    );
+    const named = and([refers({ ...edge, where: {} }, "new", "s"), ...applies]);
+    const moved = sql.join(
+      watched(edge).map((name) => sql`${column("new", name)} is distinct from ${column("old", name)}`),
+      sql` or `,
+    );
+    // Programs that save a row write its columns all, the unchanged ones, too.
+    return sql`if tg_op = 'INSERT' or ${moved} then
+    perform from ${tableName(root.table)} s where ${named} and ${marked} for share;
     if found then
       raise exception using errcode = 'integrity_constraint_violation', table = ${sql.lit(table)}, constraint = ${sql.lit(trigger)},
         message = ${sql.lit(`${table} takes no new row for a subject that is marked as deleted`)},
         hint = 'reactivate the subject first';
+    end if;
     end if;`;
   });
   const body = sql`begin ${sql.join(checks, sql` `)} return new; end`.compile(db).sql;
