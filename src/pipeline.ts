@@ -102,6 +102,8 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await claims.forgetLocations(ctx, store.name);
     const several = await lookUp(ctx, run, session, claims.wantedIn(ctx, store.name));
     ambiguous.push(...several);
+    // Once more: of those who were stopped where they were to be erased it was not known where they are.
+    await reopenReactivated(ctx, run, session, shape);
     faultPoint("after-subjects-located");
     await claims.saveAbsences(ctx, store.name, several);
     await analyseState(ctx.state);
@@ -160,6 +162,7 @@ const acrossStores = async (
     if ((await claims.countClaims(ctx, store.name)) === 0) continue;
     await ask(store, async (session) => {
       const { shape } = await currentShape(session);
+      await reopenReactivated(ctx, run, session, shape);
       await createScopeTables(session.db, shape);
       await blockInStore(ctx, run, session, shape);
     });
@@ -190,7 +193,7 @@ const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
 
 /** Where the policy gives a time of grace, requests that come up wait from now on; a subject that is only marked is marked. */
 const schedule = async (ctx: Context, run: Run, store: Store): Promise<void> => {
-  if (store.policy.deletion.grace === undefined || (await claims.countClaims(ctx, store.name)) === 0) return;
+  if (store.policy.deletion.grace === undefined || !(await claims.anyUnscheduled(ctx, store.name))) return;
   await workOn(ctx, store, async (session) => {
     const { shape } = await currentShape(session);
     await createScopeTables(session.db, shape);

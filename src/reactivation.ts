@@ -1,9 +1,9 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import type { Context, Store } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { copyInto, type CopyValue } from "#db/copy.ts";
 import { unjournal } from "#execute/journal.ts";
-import { inTransaction, type StoreSession } from "#execute/store-session.ts";
+import { assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
@@ -11,7 +11,8 @@ import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { and, column, tableName } from "#scope/sql.ts";
 
-type Marked = { readonly request: number; readonly ref: string; readonly key: string };
+type Marked = { readonly request: number; readonly ref: string; readonly key: string; readonly waits: boolean };
+type Active = Pick<Marked, "request" | "ref">;
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
@@ -21,54 +22,83 @@ export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSe
   const { mode, mark } = shape.deletion;
   if (mode !== "soft" && mode !== "soft-then-hard") return;
   const active = await inTransaction(session, "read-write", async () => {
-    await sql`create temporary table lethe_marked (request bigint, ref text, key text) on commit drop`.execute(
+    await sql`create temporary table lethe_marked (request bigint, ref text, key text, waits boolean) on commit drop`.execute(
       session.db,
     );
-    await copyInto(session.client, "pg_temp.lethe_marked (request, ref, key)", markedIn(ctx, session.store.name));
+    await copyInto(
+      session.client,
+      "pg_temp.lethe_marked (request, ref, key, waits)",
+      markedIn(ctx, session.store.name),
+    );
     const holds = mark.map(({ name, type, transform }) =>
       transform.kind === "constant"
         ? sql`${column("t", name)} is not distinct from cast(${String(transform.value)}::text as ${sql.raw(type)})`
         : sql`${column("t", name)} is null`,
     );
     const { root } = shape;
-    const found = await sql<Omit<Marked, "key">>`select m.request, m.ref from pg_temp.lethe_marked m
+    // That the subject of one that waits was marked, only the journal can tell.
+    const found = await sql<Active>`select m.request, m.ref from pg_temp.lethe_marked m
       join ${tableName(root.table)} t on ${column("t", root.key)} = m.key::${sql.raw(root.keyType)}
-      where not (${and(holds)})`.execute(session.db);
+      where not (${and(holds)}) and (not m.waits
+        or exists (select from lethe.journal_request j where j.ref = m.ref and j.stage = 'soft'))`.execute(session.db);
     const refs = found.rows.map(({ ref }) => ref);
     if (refs.length > 0) await unjournal(session, refs);
     return found.rows;
   });
   faultPoint("after-reactivated-found");
+  await unjournalElsewhere(ctx, session.store, active);
   await reopen(ctx, run, session.store.name, active);
 };
 
-/** Subjects of requests that ended with a mark, or wait with one. */
+/** What other stores did of the request begins anew as well, or they would take what they did then for what they are to do. */
+const unjournalElsewhere = async (ctx: Context, here: Store, active: readonly Active[]): Promise<void> => {
+  if (active.length === 0) return;
+  for (const store of ctx.stores.filter(({ name }) => name !== here.name)) {
+    await assureJournal(store);
+    await withStoreSession(store, (session) =>
+      unjournal(
+        session,
+        active.map(({ ref }) => ref),
+      ),
+    );
+  }
+};
+
+/** What may have become of a request whose subject is marked, as long as nothing of it is gone for good. */
+const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'approved', 'blocked', 'erasing', 'failed') and r.scheduled_for is not null
+    and not exists (select from lethe.subject d left join lethe.batch b on b.id = d.batch_id
+      where d.request_id = r.id and (d.state = 'executed' or b.state = 'frozen'))))`;
+
+/** Subjects of requests that ended with a mark, or wait with one: also such as were blocked or released from a hold meanwhile. */
 async function* markedIn(ctx: Context, store: string): AsyncGenerator<CopyValue[]> {
-  const query = sql<Marked>`select r.id as request, r.ref, s.key from lethe.subject s
+  const query = sql<Marked>`select r.id as request, r.ref, s.key, r.state <> 'archived' as waits from lethe.subject s
     join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and (r.state = 'archived' or (r.state = 'scheduled'
-      and exists (select from lethe.batch b where b.id = s.batch_id and b.state = 'committed')))`;
+    where s.store = ${store} and s.key is not null and ${reopenable}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) {
-    for (const { request, ref, key } of rows) yield [request, ref, key];
+    for (const { request, ref, key, waits } of rows) yield [request, ref, key, waits];
   }
 }
 
-const reopen = async (ctx: Context, run: Run, store: string, active: readonly Omit<Marked, "key">[]): Promise<void> => {
+const reopen = async (ctx: Context, run: Run, store: string, active: readonly Active[]): Promise<void> => {
   if (active.length === 0) return;
   const at = ctx.clock.now();
-  const ids = active.map(({ request }) => request);
   const detail = { store, hint: "somebody has activated the account again: ask the person, then approve or refuse" };
   await ctx.state.db.transaction().execute(async (tx) => {
+    // Somebody may have withdrawn or refused one meanwhile.
+    const reopened = await sql<{ id: number; ref: string }>`
+      update lethe.request r set state = 'verified', code = 'REACTIVATED', code_since = ${at.toString()},
+        detail = ${JSON.stringify(detail)}::jsonb, scheduled_for = null, changed_at = ${at.toString()}, run_id = ${run.id}
+      where r.id = any (${active.map(({ request }) => request)}::bigint[]) and ${reopenable} returning r.id, r.ref`.execute(
+      tx,
+    );
+    const ids = reopened.rows.map(({ id }) => id);
     // What was recorded of the first time is in the ledger; the next time is recorded anew.
-    for (const table of ["disposition", "remedy", "stay", "outcome", "subject_identifier", "subject"]) {
+    for (const table of ["disposition", "remedy", "stay", "outcome", "grace", "subject_identifier", "subject"]) {
       await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
     }
     // Who is there again must not be deleted elsewhere.
     await sql`delete from lethe.task where state = 'open' and request_id = any (${ids}::bigint[])`.execute(tx);
-    await sql`update lethe.request set state = 'verified', code = 'REACTIVATED', code_since = ${at.toString()},
-        detail = ${JSON.stringify(detail)}::jsonb, scheduled_for = null, changed_at = ${at.toString()}, run_id = ${run.id}
-      where id = any (${ids}::bigint[])`.execute(tx);
-    const events = active.map(({ ref }): LedgerEvent => ({
+    const events = reopened.rows.map(({ ref }): LedgerEvent => ({
       kind: "request.reopened",
       request: ref,
       store,
@@ -76,4 +106,6 @@ const reopen = async (ctx: Context, run: Run, store: string, active: readonly Om
     }));
     await appendEntries(tx, events, { at, run: run.id });
   });
+  // By what recipients knew the records stays in its pages until VACUUM (I8).
+  await sql`vacuum lethe.task`.execute(ctx.state.db);
 };

@@ -19,6 +19,7 @@ export type StateDb = {
   "lethe.batch": BatchTable;
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
+  "lethe.grace": GraceTable;
   "lethe.remedy": RemedyTable;
   "lethe.stay": StayTable;
   "lethe.outcome": OutcomeTable;
@@ -157,6 +158,12 @@ export type DispositionTable = {
   until_last: string | null;
   run_id: string;
 };
+
+/**
+ * A store whose time of grace has begun for a request, and for which root row; until when all of them wait, `scheduled_for` of the
+ * request says. Deleted with the request's identifiers.
+ */
+export type GraceTable = { request_id: number; store: string; key: string };
 
 export type RemedyTable = {
   request_id: number;

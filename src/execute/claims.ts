@@ -13,15 +13,24 @@ import type { Located, Wanted } from "#scope/locate.ts";
 /** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
 const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
 
-/** Requests that are to be executed in a store and have not been. */
-const due = ({ clock }: Pick<Context, "clock">, store: string) => sql`
+/** Requests that are to be executed in a store, now or when their time of grace is over, and have not been. */
+const open = (store: string) => sql`
   (r.state in ('approved', 'scheduled', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
-  and (r.scheduled_for is null or r.scheduled_for <= ${clock.now().toString()})
   and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state = 'executed')`;
+
+/** Those of them that need not wait any more. */
+const due = ({ clock }: Pick<Context, "clock">, store: string) => sql`
+  ${open(store)} and (r.scheduled_for is null or r.scheduled_for <= ${clock.now().toString()})`;
+
+/** Whether the store's own time of grace has begun: another store's says nothing about it. */
+const gracedAs = (request: string, store: string) =>
+  sql`exists (select from lethe.grace g where g.request_id = ${sql.ref(request)} and g.store = ${store})`;
+const graced = (store: string) => gracedAs("r.id", store);
 
 /**
  * The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. A bare number as key
- * is one of the first store: in the others it is somebody else's.
+ * is one of the first store: in the others it is somebody else's. Whose time of grace has begun is the same person when it is over,
+ * whoever has their address by then.
  */
 export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
   const first = ctx.stores[0]?.name === store;
@@ -29,10 +38,12 @@ export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wan
   const query = sql<Wanted>`
     with due as materialized (select r.id from lethe.request r where ${due(ctx, store)})
     select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
-    where ${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$'
+    where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not ${gracedAs("due.id", store)}
+    union select g.request_id, 'key', g.key from due join lethe.grace g on g.request_id = due.id and g.store = ${store}
     union
     select due.id, i.kind, i.value from due
-    join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')`;
+    join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
+    where not ${gracedAs("due.id", store)}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
@@ -45,7 +56,7 @@ const again = (ctx: Context, store: string) => sql<Wanted>`
     select i.request_id as request, i.kind, i.value from lethe.subject s
     join lethe.request r on r.id = s.request_id
     join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
-    where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)}`;
+    where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)} and not ${graced(store)}`;
 
 export const anyWantedAgain = async (ctx: Context, store: string): Promise<boolean> => {
   const result = await sql<{ any: boolean }>`select exists (${again(ctx, store)}) as any`.execute(ctx.state.db);
@@ -156,7 +167,7 @@ export const saveAbsences = async (ctx: Context, store: string, ambiguous: reado
 export const requestsNotFound = async (db: Kysely<StateDb>, stores: readonly string[]): Promise<readonly number[]> => {
   const result = await sql<{ id: number }>`
     select r.id from lethe.request r join lethe.subject s on s.request_id = r.id
-    where r.state in ('approved', 'blocked', 'erasing', 'failed') and s.store = any (${[...stores]}::text[])
+    where r.state in ('approved', 'scheduled', 'blocked', 'erasing', 'failed') and s.store = any (${[...stores]}::text[])
     group by r.id having count(*) = ${stores.length} and bool_and(s.state = 'absent')`.execute(db);
   return result.rows.map(({ id }) => id);
 };
@@ -176,17 +187,27 @@ export type Page = {
   readonly which: "scheduled" | "unscheduled" | undefined;
 };
 
+const claimed = (ctx: Context, store: string, which: Page["which"]) => {
+  if (which === undefined) return due(ctx, store);
+  return which === "scheduled"
+    ? sql`${due(ctx, store)} and ${graced(store)}`
+    : sql`${open(store)} and not ${graced(store)}`;
+};
+
+/** Whether somebody has been found in a store whose time of grace has not begun there. */
+export const anyUnscheduled = async (ctx: Context, store: string): Promise<boolean> =>
+  (await nextClaims(ctx, store, { after: 0, limit: 1, which: "unscheduled" })).length > 0;
+
 /** The next requests to execute in a store, by id. */
 export const nextClaims = async (
   ctx: Context,
   store: string,
   { after, limit, which }: Page,
 ): Promise<readonly Claimed[]> => {
-  const part = which === undefined ? sql`true` : sql`(r.scheduled_for is not null) = ${which === "scheduled"}`;
   const result = await sql<Claimed>`
     select r.id as request, r.ref, r.state, s.key from lethe.request r
     join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
-    where ${due(ctx, store)} and ${part} and r.id > ${after} order by r.id limit ${limit}`.execute(ctx.state.db);
+    where ${claimed(ctx, store, which)} and r.id > ${after} order by r.id limit ${limit}`.execute(ctx.state.db);
   return result.rows;
 };
 

@@ -3,6 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import type { Context, Store } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 
 /**
@@ -18,15 +19,23 @@ export const scheduleRequests = async (
 ): Promise<readonly LedgerEvent[]> => {
   const at = ctx.clock.now();
   const due = dueAfter(ctx, store).toString();
+  // Also of those that have gone back for approval since their subject was marked: afterwards nothing would begin it.
+  await sql`with begun as (update lethe.request set scheduled_for = greatest(scheduled_for, ${due})
+      where ref = any (${[...refs]}::text[]) and state = any (${[...waiting, "verified", "held"]}::text[]) returning id)
+    insert into lethe.grace (request_id, store, key) select begun.id, s.store, s.key from begun
+      join lethe.subject s on s.request_id = begun.id and s.store = ${store.name} and s.key is not null on conflict do nothing`.execute(
+    tx,
+  );
   const scheduled = await sql<{ ref: string; due: string }>`update lethe.request set state = 'scheduled',
-      scheduled_for = greatest(scheduled_for, ${due}), code = null, code_since = null, detail = null,
-      changed_at = ${at.toString()}, run_id = ${run.id}
-    where ref = any (${[...refs]}::text[]) and state in ('approved', 'blocked', 'erasing', 'failed', 'scheduled')
+      code = null, code_since = null, detail = null, changed_at = ${at.toString()}, run_id = ${run.id}
+    where ref = any (${[...refs]}::text[]) and state = any (${[...waiting]}::text[])
     returning ref, scheduled_for as due`.execute(tx);
   return scheduled.rows
     .toSorted((a, b) => (a.ref < b.ref ? -1 : 1))
     .map((row) => ({ kind: "request.scheduled", request: row.ref, store: store.name, for: row.due }));
 };
+
+const waiting: readonly RequestState[] = ["approved", "blocked", "erasing", "failed", "scheduled"];
 
 const dueAfter = (ctx: Context, { policy }: Store): Temporal.Instant =>
   ctx.clock

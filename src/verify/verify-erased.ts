@@ -40,7 +40,9 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
 
 /** I8: a deleted row stays in its page until VACUUM; the tables that held identifiers are ours to clean. */
 const forgetDeadRows = async (ctx: Context): Promise<void> => {
-  await sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject`.execute(ctx.state.db);
+  await sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject, lethe.grace`.execute(
+    ctx.state.db,
+  );
 };
 
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {

@@ -1,0 +1,143 @@
+import { afterEach, expect, test } from "vitest";
+import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const softThenHard = {
+  schema: `create table customers (id int primary key, email text, ext text, status text not null default 'active');
+    create table orders (id int primary key, customer_id int not null references customers, total int);
+    insert into customers values (1, 'ann@shop.example', 'X-1'), (2, 'bob@shop.example', 'X-2');
+    insert into orders values (11, 1, 5), (21, 2, 7)`,
+  subject: "{ table: customers, key: id, identifiers: { email: email, external_id: ext } }",
+  sections: "deletion: { mode: soft-then-hard, set: { status: inactive }, refuse: [orders], grace: P30D }",
+  tables: `customers: { treatment: anonymise, columns: { email: { set: null }, ext: { set: null }, status: keep } }
+orders: { treatment: erase }`,
+  now: "2026-11-02T02:00:00Z",
+} as const;
+const ann = { email: "ann@shop.example" };
+const reactivated = [{ state: "verified", code: "REACTIVATED" }];
+const emails = () => night.store.query("select email from customers order by id");
+const untouched = [{ email: "ann@shop.example" }, { email: "bob@shop.example" }];
+
+test("who is active again is not erased when what blocked the end of the grace is settled", async () => {
+  night = await openNight({
+    ...softThenHard,
+    blockers: "- { code: BIG_ORDER, when: { table: orders, total: { gt: 100 } }, then: block }",
+  });
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  await night.store.query("update orders set total = 500 where id = 11");
+  await night.nightly(night.at("2026-12-03T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject([{ state: "blocked", code: "BIG_ORDER" }]);
+  await night.store.query("update customers set status = 'active'; update orders set total = 5");
+  await night.nightly(night.at("2026-12-04T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject(reactivated);
+  expect(await emails()).toEqual(untouched);
+});
+
+test("who is active again while the request was held is not erased after it is released", async () => {
+  night = await openNight(softThenHard);
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  await holdRequest(night.context, ref, { by: "dpo", matter: "A-1" });
+  await releaseRequest(night.context, ref, { by: "dpo" });
+  await night.store.query("update customers set status = 'active'");
+  await night.nightly(night.at("2026-12-03T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject(reactivated);
+  expect(await emails()).toEqual(untouched);
+});
+
+test("of two requests for one person who is only marked, neither says that the person is erased", async () => {
+  night = await openNight({
+    ...softThenHard,
+    sections: "deletion: { mode: soft, set: { status: inactive } }",
+    tables:
+      "customers: { treatment: keep, reason: soft, personal: [email, ext] }\norders: { treatment: keep, reason: books }",
+  });
+  await night.ask(ann, { external_id: "X-1" });
+  await night.nightly();
+  expect(await night.requests()).toMatchObject([{ state: "archived" }, { state: "archived" }]);
+  expect(await night.state.query("select outcome from lethe.outcome")).toEqual([
+    { outcome: "archived_with_pii" },
+    { outcome: "archived_with_pii" },
+  ]);
+});
+
+test("who is gone when the grace is over, by somebody else's hand, is not waited for silently", async () => {
+  night = await openNight(softThenHard);
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  await night.store.query("delete from orders where customer_id = 1; delete from customers where id = 1");
+  await night.nightly(night.at("2026-12-03T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
+});
+
+test("when the grace is over it is about the same person, whoever has the address by then", async () => {
+  night = await openNight({ ...softThenHard, sections: "deletion: { mode: scheduled, grace: P30D }" });
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  await night.store.query(`update customers set email = 'ann@elsewhere.example' where id = 1;
+    insert into customers values (3, 'ann@shop.example', 'X-3')`);
+  await night.nightly(night.at("2026-12-03T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
+  expect(await emails()).toEqual([{ email: null }, { email: "bob@shop.example" }, { email: "ann@shop.example" }]);
+  expect(await night.state.query("select from lethe.grace")).toEqual([]);
+});
+
+test("a mark in a column of a type of the application's own is guarded, and stops nobody else", async () => {
+  night = await openNight({
+    ...softThenHard,
+    schema: `create type standing as enum ('active', 'inactive');
+      ${softThenHard.schema.replace("status text not null", "status standing not null")}`,
+  });
+  await night.ask(ann);
+  await night.nightly();
+  await night.store.query("insert into orders values (22, 2, 1)");
+  await expect(night.store.query("insert into orders values (12, 1, 1)")).rejects.toMatchObject({ code: "23000" });
+});
+
+test("an order that is there can be saved as a whole, but not be moved to who is marked as deleted", async () => {
+  night = await openNight(softThenHard);
+  await night.ask(ann);
+  await night.nightly();
+  await night.store.query("update orders set customer_id = 1, total = 6 where id = 11");
+  await expect(night.store.query("update orders set customer_id = 1 where id = 21")).rejects.toMatchObject({
+    code: "23000",
+  });
+});
+
+test("a guard on a link looks at the rows that the link speaks of", async () => {
+  night = await openNight({
+    ...softThenHard,
+    schema: `${softThenHard.schema}; create table comments (id int primary key, on_kind text, on_id int)`,
+    sections: `${softThenHard.sections.replace("refuse: [orders]", "refuse: [comments]")}
+links: [{ from: comments.on_id, to: customers.id, where: { on_kind: customer } }]`,
+    tables: `${softThenHard.tables}\ncomments: { treatment: erase }`,
+  });
+  await night.ask(ann);
+  await night.nightly();
+  await night.store.query("insert into comments values (1, 'product', 1), (2, 'customer', 2)");
+  for (const statement of [
+    "insert into comments values (3, 'customer', 1)",
+    "update comments set on_kind = 'customer' where id = 1",
+  ]) {
+    await expect(night.store.query(statement)).rejects.toMatchObject({ code: "23000" });
+  }
+});
+
+test("a subject whose own table conserves totals is marked first and erased later", async () => {
+  night = await openNight({
+    ...softThenHard,
+    schema: `${softThenHard.schema}; alter table customers add amount int default 3`,
+    tables: `customers: { treatment: anonymise, conserve: [sum(amount)],
+  columns: { email: { set: null }, ext: { set: null }, status: keep, amount: keep } }
+orders: { treatment: erase }`,
+  });
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  expect(await night.requests(ref)).toMatchObject([{ state: "scheduled" }]);
+  await night.nightly(night.at("2026-12-03T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
+});

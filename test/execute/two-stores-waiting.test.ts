@@ -1,0 +1,117 @@
+import { afterEach, expect, test } from "vitest";
+import type { Context, Store } from "#context.ts";
+import { closePool, openPool } from "#db/pool.ts";
+import { planForApproval } from "#forecast.ts";
+import { approveAll } from "#intake/approve.ts";
+import { parsePolicy } from "#policy/parse.ts";
+import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
+import { createDatabase, type TestDatabase } from "#test/support/database.ts";
+
+let night: Night;
+let crm: TestDatabase;
+let other: Store;
+afterEach(async () => {
+  await closePool(other.pool);
+  await Promise.all([crm.drop(), night.dispose()]);
+});
+
+/** The shop and a second store, each with its own meaning of deletion. */
+const open = async (shopDeletion: string, crmDeletion: string, contacts = "{ treatment: erase }"): Promise<Night> => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text, status text not null default 'active');
+      insert into customers values (1, 'ann@shop.example')`,
+    sections: `deletion: ${shopDeletion}`,
+    tables: "customers: { treatment: anonymise, columns: { email: { set: null }, status: keep } }",
+    now: "2026-11-02T02:00:00Z",
+  });
+  crm =
+    await createDatabase(`create table contacts (id int primary key, mail text, status text not null default 'active');
+    insert into contacts values (7, 'ann@shop.example')`);
+  const [shop] = night.context.stores as [Store];
+  const policy = policyText({
+    subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
+    sections: `deletion: ${crmDeletion}`,
+    tables: `contacts: ${contacts}`,
+  });
+  other = {
+    name: "crm",
+    pool: openPool({ url: crm.url, applicationName: "test", label: "crm" }),
+    policy: parsePolicy("crm.yaml", policy),
+    config: { ...shop.config, name: "crm" },
+  };
+  const stores = [shop, other];
+  const at = (now: string): Context => ({ ...night.at(now), stores });
+  return { ...withRequests({ ...night, context: { ...night.context, stores } }), at };
+};
+const left = async () => ({
+  shop: await night.store.query("select email, status from customers order by id"),
+  crm: await crm.query("select mail, status from contacts order by id"),
+});
+const ann = { email: "ann@shop.example" };
+
+test("where two stores let a request wait, it waits until the last of them is ready, whichever comes first", async () => {
+  const both = await open("{ mode: scheduled, grace: P1D }", "{ mode: scheduled, grace: P30D }");
+  await both.ask(ann);
+  await both.nightly();
+  await both.nightly(both.at("2026-11-04T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
+  expect(await left()).toMatchObject({ shop: [ann], crm: [{ mail: ann.email }] });
+  await both.nightly(both.at("2026-12-03T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "erased" }]);
+  expect(await left()).toMatchObject({ shop: [{ email: null }], crm: [] });
+});
+
+test("where two stores mark their subjects, both do", async () => {
+  const soft = "{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }";
+  const both = await open(soft, soft);
+  await both.ask(ann);
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
+  expect(await left()).toEqual({
+    shop: [{ email: ann.email, status: "inactive" }],
+    crm: [{ mail: ann.email, status: "inactive" }],
+  });
+  await both.nightly(both.at("2026-12-03T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "erased" }]);
+  expect(await left()).toEqual({ shop: [{ email: null, status: "inactive" }], crm: [] });
+});
+
+test("a store that is down when the grace begins elsewhere has its own before anything is erased", async () => {
+  const soft = "{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }";
+  const both = await open(soft, soft);
+  await both.ask(ann);
+  const [shop] = both.context.stores as [Store];
+  const pool = openPool({
+    url: "postgres://127.0.0.1:1/none",
+    applicationName: "test",
+    label: "crm",
+    connectTimeoutMs: 500,
+  });
+  await both.erase({ ...both.context, stores: [shop, { ...other, pool }] }).catch(() => undefined);
+  await closePool(pool);
+  expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
+  await both.nightly(both.at("2026-12-03T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
+  expect(await left()).toEqual({
+    shop: [{ email: ann.email, status: "inactive" }],
+    crm: [{ mail: ann.email, status: "inactive" }],
+  });
+  await both.nightly(both.at("2027-01-03T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "erased" }]);
+});
+
+test("who is active again in one store and approved again is done again in the other, too", async () => {
+  const kept = "{ treatment: keep, reason: soft, personal: [mail] }";
+  const both = await open("{ mode: hard }", "{ mode: soft, set: { status: inactive } }", kept);
+  await both.ask(ann);
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  await crm.query("update contacts set status = 'active'");
+  await night.store.query("insert into customers values (9, 'ann@shop.example')");
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  await approveAll(both.context, { by: "dpo", planFor: planForApproval });
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  expect(await left()).toMatchObject({ shop: [{ email: null }, { email: null }], crm: [{ status: "inactive" }] });
+});
