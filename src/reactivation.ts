@@ -11,7 +11,7 @@ import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { and, column, tableName } from "#scope/sql.ts";
 
-type Marked = { readonly request: number; readonly ref: string; readonly key: string; readonly waits: boolean };
+type Marked = { readonly request: number; readonly ref: string; readonly key: string };
 type Active = Pick<Marked, "request" | "ref">;
 
 /**
@@ -22,25 +22,19 @@ export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSe
   const { mode, mark } = shape.deletion;
   if (mode !== "soft" && mode !== "soft-then-hard") return;
   const active = await inTransaction(session, "read-write", async () => {
-    await sql`create temporary table lethe_marked (request bigint, ref text, key text, waits boolean) on commit drop`.execute(
+    await sql`create temporary table lethe_marked (request bigint, ref text, key text) on commit drop`.execute(
       session.db,
     );
-    await copyInto(
-      session.client,
-      "pg_temp.lethe_marked (request, ref, key, waits)",
-      markedIn(ctx, session.store.name),
-    );
+    await copyInto(session.client, "pg_temp.lethe_marked (request, ref, key)", markedIn(ctx, session.store.name));
     const holds = mark.map(({ name, type, transform }) =>
       transform.kind === "constant"
         ? sql`${column("t", name)} is not distinct from cast(${String(transform.value)}::text as ${sql.raw(type)})`
         : sql`${column("t", name)} is null`,
     );
     const { root } = shape;
-    // That the subject of one that waits was marked, only the journal can tell.
     const found = await sql<Active>`select m.request, m.ref from pg_temp.lethe_marked m
       join ${tableName(root.table)} t on ${column("t", root.key)} = m.key::${sql.raw(root.keyType)}
-      where not (${and(holds)}) and (not m.waits
-        or exists (select from lethe.journal_request j where j.ref = m.ref and j.stage = 'soft'))`.execute(session.db);
+      where not (${and(holds)})`.execute(session.db);
     const refs = found.rows.map(({ ref }) => ref);
     if (refs.length > 0) await unjournal(session, refs);
     return found.rows;
@@ -71,11 +65,12 @@ const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'appro
 
 /** Subjects of requests that ended with a mark, or wait with one: also such as were blocked or released from a hold meanwhile. */
 async function* markedIn(ctx: Context, store: string): AsyncGenerator<CopyValue[]> {
-  const query = sql<Marked>`select r.id as request, r.ref, s.key, r.state <> 'archived' as waits from lethe.subject s
+  const query = sql<Marked>`select r.id as request, r.ref, s.key from lethe.subject s
     join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and ${reopenable}`;
+    where s.store = ${store} and s.key is not null and ${reopenable} and (r.state = 'archived'
+      or exists (select from lethe.grace g where g.request_id = r.id and g.store = s.store and g.marked))`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) {
-    for (const { request, ref, key, waits } of rows) yield [request, ref, key, waits];
+    for (const { request, ref, key } of rows) yield [request, ref, key];
   }
 }
 

@@ -37,7 +37,7 @@ export const scheduleInStore = async (ctx: Context, run: Run, session: StoreSess
     if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));
     await ctx.state.db.transaction().execute(async (tx) => {
       const refs = free.map(({ ref }) => ref);
-      const events = await scheduleRequests(ctx, tx, run, store, refs);
+      const events = await scheduleRequests(ctx, tx, run, store, { refs, marked: false });
       await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
     });
   });

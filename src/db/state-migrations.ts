@@ -67,7 +67,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       primary key (request_id, store, table_name))`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
-      request_id bigint not null references lethe.request, store text not null, key text not null, primary key (request_id, store))`,
+      request_id bigint not null references lethe.request, store text not null, key text not null, marked boolean not null,
+      primary key (request_id, store))`,
     sql`alter table lethe.grace alter column key set statistics 0`,
     sql`create table lethe.remedy (
       request_id bigint not null references lethe.request, store text not null, code text not null, table_name text not null,

@@ -161,9 +161,9 @@ export type DispositionTable = {
 
 /**
  * A store whose time of grace has begun for a request, and for which root row; until when all of them wait, `scheduled_for` of the
- * request says. Deleted with the request's identifiers.
+ * request says. `marked`: that row says that its subject is deleted. Deleted with the request's identifiers.
  */
-export type GraceTable = { request_id: number; store: string; key: string };
+export type GraceTable = { request_id: number; store: string; key: string; marked: boolean };
 
 export type RemedyTable = {
   request_id: number;

@@ -30,7 +30,8 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
     const { plan, requests } = journal;
     const events: LedgerEvent[] = [{ kind: "batch.committed", batch: id, plan, store: store.name, requests, rows }];
     // The first part of a deletion in two parts is done: from here on the time of grace runs.
-    if (journal.stage === "soft") events.push(...(await scheduleRequests(ctx, tx, run, store, journal.refs)));
+    if (journal.stage === "soft")
+      events.push(...(await scheduleRequests(ctx, tx, run, store, { refs: journal.refs, marked: true })));
     else events.push(...(await record(tx, run, store, id, journal, at.toString())));
     await appendEntries(tx, events, { at, run: run.id });
   });
