@@ -1,4 +1,6 @@
+import { sql, type Kysely } from "kysely";
 import type { Catalog } from "#catalog/catalog.ts";
+import type { StateDb } from "#db/state-schema.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Hit } from "#verify/search.ts";
 
@@ -22,6 +24,26 @@ export const isLeft = (policy: Policy, catalog: Catalog, { table, column }: Pick
 
 /** Where the search of statistics says that it found something. */
 const statisticsTable = "pg_stats";
+
+/**
+ * Of places that the policy leaves, those in which more rows name a subject than were counted as the subject's own when they were left:
+ * somebody else's row says so too, and that nobody declared.
+ */
+export const beyondStays = async (
+  db: Kysely<StateDb>,
+  store: string,
+  policy: Policy,
+  hits: readonly Hit[],
+): Promise<readonly Hit[]> => {
+  const declared = hits.filter(({ table, column }) => stays(policy, table, column));
+  if (declared.length === 0) return [];
+  const { rows } = await sql<Hit>`select x.request, x."table", x."column", x.rows
+    from jsonb_to_recordset(${JSON.stringify(declared)}::jsonb) as x (request bigint, "table" text, "column" text, rows bigint)
+    left join lethe.stay y on y.request_id = x.request and y.store = ${store}
+      and y.table_name = x."table" and y.column_name = x."column"
+    where x.rows > coalesce(y.rows, 0)`.execute(db);
+  return rows;
+};
 
 const stays = (policy: Policy, table: string, column: string): boolean => {
   const rule = policy.tables[table];

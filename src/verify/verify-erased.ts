@@ -5,7 +5,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
 import type { Anonymity } from "#records/treatment.ts";
-import { isLeft } from "#verify/left.ts";
+import { beyondStays, isLeft } from "#verify/left.ts";
 import type { Hit } from "#verify/search.ts";
 import { declareDone } from "#verify/declare.ts";
 import { anonymisedTables, countReady, failResiduals, soughtIdentifiers, soughtKeys } from "#verify/settle.ts";
@@ -25,7 +25,10 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
     const changed = await anonymisedTables(ctx.state.db, store.name);
     const sought = { identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) };
     const findings = await verifyStore(ctx, store, sought, changed);
-    const residuals = findings.hits.filter((hit) => !isLeft(store.policy, findings.catalog, hit));
+    const { left = [], found: residuals = [] } = Object.groupBy(findings.hits, (hit) =>
+      isLeft(store.policy, findings.catalog, hit) ? "left" : "found",
+    );
+    residuals.push(...(await beyondStays(ctx.state.db, store.name, store.policy, left)));
     hits.push(...residuals.map((hit) => ({ ...hit, store: store.name })));
     anonymity.push(...findings.anonymity);
   }

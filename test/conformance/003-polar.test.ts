@@ -129,3 +129,24 @@ test("003: a missing scope (customers:write) is an error of configuration: it is
     await company.store.query(`drop owned by ${role}; drop role ${role}`);
   }
 });
+
+test("003: what stays is the customer's own: somebody else's row that names the person in the same column is no historic order of theirs", async () => {
+  company = await openCompany("polar", {
+    edit: (text) =>
+      text.replace(
+        "      metadata: { redact: identifiers }\n  invoice_lines",
+        "      metadata: { stays: 'sent with the order' }\n  invoice_lines",
+      ),
+  });
+  await formerCustomer(company);
+  const [ref = ""] = await company.ask(julia);
+  const other = await company.add("customers", {});
+  await company.add("invoices", { customer_id: other, metadata: `{"copy_to": "${julia.email}"}` });
+  await company.nightly();
+  expect(await company.requests(ref)).toMatchObject([
+    { state: "failed", code: "RESIDUAL", detail: { table: "invoices", column: "metadata", rows: 2 } },
+  ]);
+  await company.store.query("update invoices set metadata = null where metadata ? 'copy_to'");
+  await company.nightly();
+  expect(await company.requests(ref)).toMatchObject([{ state: "completed" }]);
+});
