@@ -12,10 +12,13 @@ export type LetterBox = {
   readonly free: readonly Person[];
   /** A blocker of the policy holds these. */
   readonly held: readonly Person[];
+  /** Who wrote each record below the header, in its order; undefined where it names no customer. */
+  readonly senders: readonly (Person | undefined)[];
 };
 
 type Line = {
   readonly ago: number;
+  readonly person?: Person;
   readonly cells: readonly [email: string, phone: string, externalId: string, ground: string];
 };
 
@@ -46,18 +49,20 @@ export const writeLetters = (seed: number, company: Company, days: Calendar): Le
   const letter = (person: Person, ago: number): Line => {
     const ground = random.pick(["a", "b", "b", "b", "c"]);
     const way = random.int(1, 6);
-    if (way === 1 && person.externalId !== null) return { ago, cells: ["", "", person.externalId, ground] };
-    if (way === 2 && person.phone !== null) return { ago, cells: ["", spoken(person.phone), "", ground] };
+    if (way === 1 && person.externalId !== null) return { ago, person, cells: ["", "", person.externalId, ground] };
+    if (way === 2 && person.phone !== null) return { ago, person, cells: ["", spoken(person.phone), "", ground] };
     const phone = way <= 4 && person.phone !== null ? spoken(person.phone) : "";
-    return { ago, cells: [person.email, phone, way === 6 ? (person.externalId ?? "") : "", ground] };
+    return { ago, person, cells: [person.email, phone, way === 6 ? (person.externalId ?? "") : "", ground] };
   };
 
+  const tied = tiedToOthers(company);
   const lines: Line[] = [];
   const insistent = free.filter(({ phone }) => phone !== null).slice(-3);
   for (const [index, person] of free.entries()) {
     if (insistent.includes(person)) continue;
-    // Every eleventh letter lay about for six weeks: past its month, carried out tonight.
-    lines.push(letter(person, index % 11 === 5 ? random.int(40, 45) : random.int(3, 24)));
+    // Every eleventh letter lay about for six weeks: past its month, carried out tonight, whichever policy it is.
+    const late = index % 11 === 5 && !tied.has(person.id);
+    lines.push(letter(person, late ? random.int(40, 45) : random.int(3, 24)));
   }
   for (const person of held) lines.push(letter(person, random.int(3, 24)));
   lines.push(...repetitions(insistent));
@@ -70,15 +75,24 @@ export const writeLetters = (seed: number, company: Company, days: Calendar): Le
   const ordered = lines.toSorted((one, other) => other.ago - one.ago);
   const rows = ordered.map(({ ago, cells }) => [days.day(ago), ...cells].map(quoted).join(","));
   rows.push('31.12.,"late.riser@example.org",,,b');
-  return { csv: `received,email,phone,external_id,ground\n${rows.join("\n")}\n`, lines: rows.length, free, held };
+  return {
+    csv: `received,email,phone,external_id,ground\n${rows.join("\n")}\n`,
+    lines: rows.length,
+    free,
+    held,
+    senders: [...ordered.map(({ person }) => person), undefined],
+  };
 };
 
 /** Two letters each: the second with capitals, or by telephone only. The first named both, so that they can be joined. */
 const repetitions = (people: readonly Person[]): readonly Line[] =>
-  people.flatMap(({ email, phone }, index): Line[] => [
-    { ago: 26 + index, cells: [email, phone ?? "", "", "b"] },
-    { ago: 2, cells: index === 0 ? [email.toUpperCase(), "", "", "b"] : ["", spoken(phone ?? ""), "", "b"] },
-  ]);
+  people.flatMap((person, index): Line[] => {
+    const { email, phone } = person;
+    return [
+      { ago: 26 + index, person, cells: [email, phone ?? "", "", "b"] },
+      { ago: 2, person, cells: index === 0 ? [email.toUpperCase(), "", "", "b"] : ["", spoken(phone ?? ""), "", "b"] },
+    ];
+  });
 
 /** As people write numbers: `+49 30 23125 123`. */
 const spoken = (e164: string): string => `${e164.slice(0, 3)} ${e164.slice(3, 5)} ${e164.slice(5, 9)} ${e164.slice(9)}`;
@@ -94,6 +108,13 @@ const headsOfBranches = (company: Company, former: readonly Person[]): readonly 
   const heads = new Set(company.people.map(({ parent }) => parent));
   return former.filter((person) => heads.has(person));
 };
+
+/** Heads of branches, givers and receivers of gifts: some policy lets each of them wait. */
+const tiedToOthers = (company: Company): ReadonlySet<unknown> =>
+  new Set([
+    ...company.people.map(({ parent }) => parent?.id),
+    ...(company.tables.get("gifts") ?? []).flatMap((gift) => [gift["gifter_id"], gift["recipient_id"]]),
+  ]);
 
 const giversOfGifts = (company: Company, former: readonly Person[]): readonly Person[] => {
   const givers = new Set(company.tables.get("gifts")?.map((gift) => gift["gifter_id"]));

@@ -75,6 +75,36 @@ describe("the letter-box", () => {
     expect(box.lines).toBeLessThanOrEqual(65);
     expect(box.free.length).toBe(44);
   });
+
+  it("has late letters only of people whom none of the five policies lets wait, so that a night never ends with one overdue", () => {
+    let late = 0;
+    for (let seed = 1; seed <= 10; seed += 1) {
+      const sample = company(seed, 600);
+      const { csv, senders } = writeLetters(seed, sample, days);
+      const gifts = sample.tables.get("gifts") ?? [];
+      for (const [index, line] of csv.trimEnd().split("\n").slice(1).entries()) {
+        if (line.slice(0, 10) >= days.day(31) || !line.startsWith("2")) continue;
+        const person = senders[index];
+        late += 1;
+        expect(person).toMatchObject({ trap: undefined });
+        expect(sample.people.filter(({ parent }) => parent !== undefined && parent === person)).toEqual([]);
+        expect(gifts.filter((gift) => [gift["gifter_id"], gift["recipient_id"]].includes(person?.id ?? 0))).toEqual([]);
+      }
+      expect(senders.length).toBe(csv.trimEnd().split("\n").length - 1);
+    }
+    expect(late).toBeGreaterThan(10);
+  });
+
+  it("knows who wrote each letter", () => {
+    const { csv, senders } = writeLetters(7, company(7, 600), days);
+    for (const [index, line] of csv.trimEnd().split("\n").slice(1).entries()) {
+      const [, email] = line.split(",");
+      const named = senders[index];
+      if (email === undefined || email === "" || named === undefined) continue;
+      expect(email.toLowerCase()).toBe(named.email.toLowerCase());
+    }
+    expect(senders.filter((person) => person === undefined).length).toBe(5);
+  });
 });
 
 describe("the seeded stream", () => {
