@@ -4,6 +4,8 @@ import { makeShell } from "#cli/make-shell.ts";
 import type { Shell } from "#cli/shell.ts";
 import { samplePolicies, type SamplePolicy } from "#demo/policies.ts";
 import type { NightShown } from "#demo/screen.ts";
+import type { DemoServer } from "#demo/server.ts";
+import { LetheError } from "#lib/errors.ts";
 
 type DemoOptions = {
   readonly directory: string;
@@ -22,58 +24,111 @@ export const register = (program: Command, shell: Shell): void => {
     .option("--customers <number>", "how many customers the company has: 2000, to compare 400", positive)
     .option("--seed <number>", "another company for another number", positive, 2026)
     .addOption(new Option("--policy <name>", "what deletion means").choices(samplePolicies).default("juicyway"))
-    .option("--compare", "the same night under each of the five policies, side by side")
+    .addOption(
+      new Option("--compare", "the same night under each of the five policies, side by side").conflicts("policy"),
+    )
     .action(async (options: DemoOptions) => (options.compare === true ? compare(shell, options) : one(shell, options)));
 };
 
 const one = async (shell: Shell, options: DemoOptions): Promise<void> => {
   say(shell, "A sample company, on a PostgreSQL of its own. Nothing else is touched.\n\n");
-  const night = await demonstrate(shell, options, options.policy, resolve(options.directory));
+  const { policy } = options;
+  const began = performance.now();
+  const night = await inDirectory(shell, options, async ({ directory, inside }) => {
+    const { workspace, foundCompany, demonstrate } = await tools(directory, policy);
+    return inside(async (context) => {
+      const sample = await foundCompany(context, { customers: options.customers ?? 2000, seed: options.seed });
+      return demonstrate(context, workspace, { policy, sample, began });
+    });
+  });
   const { demoScreen } = await import("#demo/screen.ts");
   shell.answer(document(night), () => demoScreen(night, process.stdout.isTTY && process.stdout.hasColors()));
   if (night.run.outcome === "attention") shell.exitWith(5);
   if (night.run.outcome === "stopped") shell.exitWith(1);
 };
 
+/** One company, and five nights that all begin with it as it was. */
 const compare = async (shell: Shell, options: DemoOptions): Promise<void> => {
-  say(shell, "The same company under each of five policies, on a PostgreSQL of its own. Nothing else is touched.\n");
-  const nights: NightShown[] = [];
-  for (const policy of samplePolicies) {
-    say(shell, `\n${policy}\n`);
-    const size = { ...options, customers: options.customers ?? 400 };
-    nights.push(await demonstrate(shell, size, policy, resolve(options.directory)));
-  }
+  say(shell, "The same company under each of five policies, on a PostgreSQL of its own. Nothing else is touched.\n\n");
+  const nights = await inDirectory(shell, options, async ({ directory, server, inside }) => {
+    const { foundCompany } = await tools(directory, "juicyway");
+    const { readBelongings } = await import("#demo/belongings.ts");
+    const founded = await inside(async (context) => {
+      const sample = await foundCompany(context, { customers: options.customers ?? 400, seed: options.seed });
+      return { sample, belongings: await readBelongings(context, sample) };
+    });
+    await server.setAside();
+    const done: NightShown[] = [];
+    for (const policy of samplePolicies) {
+      say(shell, `\n${policy}\n`);
+      await server.renew();
+      const { workspace, demonstrate } = await tools(directory, policy);
+      const began = performance.now();
+      const night = await inside((context) => demonstrate(context, workspace, { policy, ...founded, began }));
+      if (night.run.outcome === "stopped") {
+        throw new LetheError(
+          "RUN_STOPPED",
+          `the night under ${policy} was stopped on request; there is nothing to compare`,
+          {
+            hint: "start again: lethe demo --compare",
+          },
+        );
+      }
+      done.push(night);
+    }
+    return done;
+  });
   const { compared, compareScreen } = await import("#demo/compare.ts");
   shell.answer(compared(nights), () => compareScreen(nights));
   if (nights.some(({ run }) => run.outcome !== "done")) shell.exitWith(5);
 };
 
-const demonstrate = async (
-  shell: Shell,
-  { customers, seed }: DemoOptions,
-  policy: SamplePolicy,
-  directory: string,
-): Promise<NightShown> => {
-  const [{ claim, furnish }, { freshServer }] = await Promise.all([
+type Place = {
+  readonly directory: string;
+  readonly server: DemoServer;
+  /** The commands inside are the real ones: they find the company as they would find anybody's, by its configuration. */
+  readonly inside: Shell["withContext"];
+};
+
+const inDirectory = async <T>(shell: Shell, options: DemoOptions, work: (place: Place) => Promise<T>): Promise<T> => {
+  const [{ claim, configIn }, { freshServer }] = await Promise.all([
     import("#demo/workspace.ts"),
     import("#demo/server.ts"),
   ]);
+  const directory = resolve(options.directory);
   await claim(directory);
-  await using _server = await freshServer(directory);
-  const workspace = await furnish(directory, policy);
-  // The commands inside are the real ones: they find the company as they would find anybody's, by its configuration.
-  const inside = makeShell(() => ({ ...shell.options(), config: workspace.config }), { status: 0, answered: false });
-  const { demonstrate: night } = await import("#demo/night.ts");
-  return await inside.withContext((context) =>
-    night(context, workspace, policy, { customers: customers ?? 2000, seed }),
-  );
+  await using server = await freshServer(directory);
+  const config = configIn(directory);
+  const { withContext } = makeShell(() => ({ ...shell.options(), config }), { status: 0, answered: false });
+  return await work({ directory, server, inside: withContext });
+};
+
+const tools = async (directory: string, policy: SamplePolicy) => {
+  const [{ furnish }, { foundCompany }, { demonstrate }] = await Promise.all([
+    import("#demo/workspace.ts"),
+    import("#demo/company.ts"),
+    import("#demo/night.ts"),
+  ]);
+  return { workspace: await furnish(directory, policy), foundCompany, demonstrate };
 };
 
 const say = (shell: Shell, text: string): void => {
   if (!shell.options().json) process.stderr.write(text);
 };
 
-const document = ({ policy, imported, before, after, run, waited, soft, effects, report, key }: NightShown) => ({
+const document = ({
+  policy,
+  imported,
+  before,
+  after,
+  run,
+  waited,
+  soft,
+  effects,
+  stopped,
+  report,
+  key,
+}: NightShown) => ({
   ...run,
   policy,
   imported: {
@@ -86,6 +141,7 @@ const document = ({ policy, imported, before, after, run, waited, soft, effects,
   after,
   waited: waited ?? null,
   soft: soft ?? null,
+  stopped,
   left: effects.stays,
   remedies: effects.remedies,
   verified: { report, key },

@@ -15,6 +15,9 @@ const compress = promisify(gzip);
 /** Enough to be a backup worth protecting; referred tables first. */
 const dumped = ["addresses", "customers", "products", "prices", "payment_methods", "subscriptions", "invoices"];
 
+/** Of the night before an ISO day's morning. */
+export const backupName = (day: string): string => `shop-${day}.sql.gz`;
+
 /**
  * Writes `count` nightly dumps `shop-YYYY-MM-DD.sql.gz` with `.sha256` side-cars, the newest of last night, dated 02:30 in the
  * company's time zone by name and by modification time. Each is plain SQL that `psql` can run. The data are compressed
@@ -31,7 +34,7 @@ export const writeBackups = async (
   let bytes = 0;
   for (let ago = count; ago >= 1; ago -= 1) {
     const night = days.today.subtract({ days: ago });
-    const name = `shop-${night.toString()}.sql.gz`;
+    const name = backupName(night.toString());
     const head = await compress(
       `--\n-- PostgreSQL database dump\n--\n\n-- Database shop as of ${night.toString()} 02:30\n\n`,
     );

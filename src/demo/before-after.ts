@@ -7,7 +7,7 @@ const whole = new Intl.NumberFormat("en-GB");
 type Line = readonly [what: string, before: string, after: string, remark: string];
 
 /** Figures of the company's own database, and what Lethe's records say of the difference. */
-export const comparison = ({ before, after, effects }: NightShown): string[] => {
+export const comparison = ({ before, after, effects, soft }: NightShown): string[] => {
   const count = (what: string, key: CountKey, table: string): Line => [
     what,
     whole.format(before[key]),
@@ -21,7 +21,9 @@ export const comparison = ({ before, after, effects }: NightShown): string[] => 
     before[key] === after[key] ? "equal to the cent" : "less what was erased",
   ];
   const lines: Line[] = [
-    count("customers", "customers", "customers"),
+    soft === undefined
+      ? count("customers", "customers", "customers")
+      : ["customers", whole.format(before.customers), whole.format(after.customers), `${soft.marked} only marked`],
     count("invoices", "invoices", "invoices"),
     sum("  invoiced, EUR", "invoiced"),
     sum("  paid, EUR", "paid"),
@@ -30,7 +32,9 @@ export const comparison = ({ before, after, effects }: NightShown): string[] => 
     count("addresses", "addresses", "addresses"),
     count("payment methods", "payment_methods", "payment_methods"),
   ];
-  return lines.map(([what, was, is, words]) => `  ${what.padEnd(21)}${was.padStart(12)}${is.padStart(14)}   ${words}`);
+  return lines.map(([what, was, is, words]) =>
+    `  ${what.padEnd(21)}${was.padStart(12)}${is.padStart(14)}   ${words}`.trimEnd(),
+  );
 };
 
 const words = { erase: "erased", anonymise: "anonymised", retain: "retained", keep: "left as they are" } as const;
@@ -39,7 +43,7 @@ const remark = (steps: readonly Step[]): string =>
   steps
     .flatMap(({ treatment, rows, spared }) => [
       ...(rows === 0 ? [] : [`${whole.format(rows)} ${words[treatment]}`]),
-      ...(spared === 0 ? [] : [`${whole.format(spared)} shared spared`]),
+      ...(spared === 0 ? [] : [`${whole.format(spared)} spared`]),
     ])
     .join(", ");
 

@@ -62,7 +62,8 @@ const customerRow = (person: Person, days: Calendar): Row => ({
   phone: person.phone,
   birth_date: person.birthDate,
   company: person.company,
-  status: person.left === undefined ? "active" : "inactive",
+  // Whose last subscription has ended has an account nevertheless, until somebody closes it.
+  status: person.left === undefined || person.id % 3 > 0 ? "active" : "inactive",
   locale: person.culture.locale,
   country: person.culture.country,
   default_address_id: person.addressId,

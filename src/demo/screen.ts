@@ -2,24 +2,16 @@ import type { Peek } from "#demo/peek.ts";
 import type { ImportResult } from "#intake/import-result.ts";
 import { styleText } from "node:util";
 import { comparison } from "#demo/before-after.ts";
-import type { Effects } from "#demo/effects.ts";
 import { letterLines, remedyLines, softLines, stayLines } from "#demo/letters.ts";
 import type { SamplePolicy } from "#demo/policies.ts";
-import type { SoftDeletion } from "#demo/soft.ts";
-import type { RunSummary } from "#records/run.ts";
+import type { Told } from "#demo/story.ts";
 import { summaryText } from "#report/summary-text.ts";
 
-export type NightShown = {
+export type NightShown = Told & {
   readonly policy: SamplePolicy;
   readonly imported: ImportResult;
   readonly before: Peek;
   readonly after: Peek;
-  /** The night in which the requests were carried out. */
-  readonly run: RunSummary;
-  /** Where the policy lets requests wait: how long, and how many did. */
-  readonly waited: { readonly grace: string; readonly scheduled: number } | undefined;
-  readonly soft: SoftDeletion | undefined;
-  readonly effects: Effects;
   /** Requests that wait or failed, by code. */
   readonly stopped: readonly { readonly code: string; readonly requests: number }[];
   /** Steps of the verification that passed. */
@@ -81,7 +73,8 @@ const suggestions = ({ policy, command, config, policyFile, report }: NightShown
       ]
     : [
         "  3  Ask what happens to a column, and why.",
-        `     ${command} policy explain invoices.billing_name --config ${config}`,
+        `     ${command} policy explain invoices.billing_name \\`,
+        `       --config ${config}`,
       ]),
   "  4  See what five companies mean by deletion, side by side.",
   `     ${command} demo --compare`,

@@ -52,7 +52,7 @@ export const furnish = async (directory: string, policy: SamplePolicy): Promise<
   ]) {
     await rm(join(directory, name), { recursive: true, force: true });
   }
-  const config = join(directory, "lethe.yaml");
+  const config = configIn(directory);
   await writeFile(config, configText);
   const policies = await policyFolder();
   await copyFile(join(policies, `${policy}.yaml`), join(directory, "policy.yaml"));
@@ -65,6 +65,8 @@ export const furnish = async (directory: string, policy: SamplePolicy): Promise<
     keys: await generateKeys(join(directory, "keys")),
   };
 };
+
+export const configIn = (directory: string): string => join(directory, "lethe.yaml");
 
 /** Makes the directory ours. Throws `FILE_EXISTS` when it holds something and is not. */
 export const claim = async (directory: string): Promise<void> => {
