@@ -8,9 +8,10 @@ import { collectBatch } from "#execute/collect.ts";
 import { journalled } from "#execute/journal.ts";
 import { dayIn } from "#lib/clock.ts";
 import { readBatch } from "#batch-plan.ts";
-import { nextClaims, stopBlocked, stopRequests, valuesOf, type Claimed } from "#execute/claims.ts";
+import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import { failureOf, type Failure } from "#execute/failure.ts";
+import { stopBlocked, stopRequests } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
@@ -46,15 +47,8 @@ export const eraseInStore = async (
     records: new Records((batch) => collectBatch(ctx, run, store, batch)),
   };
   try {
-    for (let after = 0, done = 0; !ctx.signal.aborted;) {
-      const claims = await nextClaims(ctx, store.name, {
-        after,
-        limit: store.config.batch,
-        which: waits ? "scheduled" : undefined,
-      });
-      const last = claims.at(-1);
-      if (last === undefined) break;
-      after = last.request;
+    let done = 0;
+    for await (const claims of claimPages(ctx, store, waits ? "scheduled" : undefined)) {
       await eraseBatch(work, await subjectsOf(ctx, shape, claims));
       done += claims.length;
       ctx.progress.advance(done, total, "subjects");

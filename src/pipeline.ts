@@ -9,6 +9,7 @@ import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { assureGuards } from "#execute/guards.ts";
+import { releaseClaims, returnForApproval, stopRequests } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { clearPartialExports } from "#export/directory.ts";
@@ -98,7 +99,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await settle(ctx, run, store);
     const { shape } = await currentShape(session);
     await assureGuards(session, shape);
-    await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
+    await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await reopenReactivated(ctx, run, session, shape);
     await claims.forgetLocations(ctx, store.name);
     const several = await lookUp(ctx, run, session, claims.wantedIn(ctx, store.name));
@@ -158,7 +159,7 @@ const acrossStores = async (
       now += await claims.countClaims(ctx, store.name);
     }
   }
-  await claims.releaseClaims(ctx.state.db, ambiguous);
+  await releaseClaims(ctx.state.db, ambiguous);
   for (const store of ctx.stores) {
     if ((await claims.countClaims(ctx, store.name)) === 0) continue;
     await ask(store, async (session) => {
@@ -172,7 +173,7 @@ const acrossStores = async (
 
 /** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
 const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
-  for (const id of await unsettledBatches(ctx, store.name)) {
+  for (const id of await unsettledBatches(ctx, store)) {
     if (!(await collectBatch(ctx, run, store, id))) await abandonBatch(ctx, id);
   }
   await clearPartialExports(ctx, store.name);
@@ -184,7 +185,7 @@ const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
     ctx.stores.map(({ name }) => name),
   );
   const hint = "no store knows the identifiers: check them with the person, then refuse the request or add it again";
-  await claims.stopRequests(
+  await stopRequests(
     ctx,
     run,
     "blocked",
@@ -208,7 +209,7 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     ctx.progress.stage(`Erase in ${store.name}`);
     const { shape } = await currentShape(session);
     // Once more: the schema may have changed since the subjects were found.
-    await claims.returnForApproval(ctx, run, store.name, shapeDigest(shape));
+    await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, shape, total);

@@ -4,9 +4,10 @@ import { eraseBatch, Records, type Work } from "#erasure.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
-import { nextClaims, stopBlocked } from "#execute/claims.ts";
+import { claimPages } from "#execute/claims.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
+import { stopBlocked } from "#execute/stops.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { softStage } from "#plan/deletion.ts";
 import { unnamed } from "#scope/subjects.ts";
@@ -15,11 +16,12 @@ import { unnamed } from "#scope/subjects.ts";
  * Stops the requests that a store's blockers forbid, before any store changes anything: a request that one store blocks must not be
  * half done in the others. Only the stop is kept; each batch looks again before it runs.
  */
-export const blockInStore = (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> =>
-  eachBatch(ctx, session, undefined, async (claims) => {
+export const blockInStore = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
+  for await (const claims of claimPages(ctx, session.store, undefined)) {
     const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
     await stopBlocked(ctx, run, session.store.name, shape, blocked);
-  });
+  }
+};
 
 /**
  * Begins the time of grace for everybody whose request comes up in a store that has one, and whom nothing blocks. Where deletion has two
@@ -29,34 +31,20 @@ export const scheduleInStore = async (ctx: Context, run: Run, session: StoreSess
   const { store } = session;
   const records = new Records((batch) => collectBatch(ctx, run, store, batch));
   const work: Work = { ctx, run, session, shape: softStage(shape), records };
-  await eachBatch(ctx, session, "unscheduled", async (claims) => {
+  for await (const claims of claimPages(ctx, store, "unscheduled")) {
     const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
     await stopBlocked(ctx, run, store.name, shape, blocked);
     const stopped = new Set(blocked.map(({ request }) => request));
     const free = claims.filter(({ request }) => !stopped.has(request));
-    if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));
+    if (shape.deletion.mode === "soft-then-hard") {
+      await eraseBatch(work, unnamed(free));
+      continue;
+    }
     await ctx.state.db.transaction().execute(async (tx) => {
       const refs = free.map(({ ref }) => ref);
       const events = await scheduleRequests(ctx, tx, run, store, { refs, marked: false });
       await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
     });
-  });
-  await records.complete();
-};
-
-type Claims = Awaited<ReturnType<typeof nextClaims>>;
-
-const eachBatch = async (
-  ctx: Context,
-  { store }: StoreSession,
-  which: "unscheduled" | undefined,
-  work: (claims: Claims) => Promise<void>,
-): Promise<void> => {
-  for (let after = 0; !ctx.signal.aborted;) {
-    const claims = await nextClaims(ctx, store.name, { after, limit: store.config.batch, which });
-    const last = claims.at(-1);
-    if (last === undefined) return;
-    after = last.request;
-    await work(claims);
   }
+  await records.complete();
 };

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import type { Context, Store } from "#context.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import { batchesWithTasks } from "#execute/journal.ts";
 import { canonicalJson } from "#lib/canonical.ts";
@@ -77,11 +77,10 @@ export const abandonBatch = async (ctx: Context, id: string): Promise<void> => {
  * Batches of a store that a run which died left unfinished: frozen, so that their fate is not known; or recorded, while the store still
  * holds what names their tasks.
  */
-export const unsettledBatches = async (ctx: Context, store: string): Promise<readonly string[]> => {
-  const pool = ctx.stores.find(({ name }) => name === store)?.pool;
-  const left = pool === undefined ? [] : await withClient(pool, (client) => batchesWithTasks(kyselyOn(client)));
+export const unsettledBatches = async (ctx: Context, { name, pool }: Store): Promise<readonly string[]> => {
+  const left = await withClient(pool, (client) => batchesWithTasks(kyselyOn(client)));
   const result = await sql<{ id: string }>`select id from lethe.batch
-    where store = ${store} and (state = 'frozen' or (state = 'committed' and id = any (${[...left]}::uuid[])))
+    where store = ${name} and (state = 'frozen' or (state = 'committed' and id = any (${[...left]}::uuid[])))
     order by id`.execute(ctx.state.db);
   return result.rows.map(({ id }) => id);
 };

@@ -1,17 +1,11 @@
 import { sql, type Kysely } from "kysely";
-import type { Context } from "#context.ts";
+import type { Context, Store } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { appendEntries } from "#ledger/append.ts";
-import type { LedgerEvent } from "#records/entry.ts";
-import type { Shape } from "#records/plan.ts";
-import type { Blocked } from "#scope/row-sets.ts";
-import type { RequestDetail, RequestState } from "#records/request.ts";
+import { passing, stopRequests } from "#execute/stops.ts";
+import type { RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
-
-/** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
-const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
 
 /** Requests that are to be executed in a store, now or when their time of grace is over, and have not been. */
 const open = (store: string) => sql`
@@ -61,13 +55,6 @@ const again = (ctx: Context, store: string) => sql<Wanted>`
 export const anyWantedAgain = async (ctx: Context, store: string): Promise<boolean> => {
   const result = await sql<{ any: boolean }>`select exists (${again(ctx, store)}) as any`.execute(ctx.state.db);
   return result.rows[0]?.any === true;
-};
-
-/** Requests that must not run anywhere tonight. */
-export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
-  await sql`delete from lethe.subject where state = 'located' and request_id = any (${[...requests]}::bigint[])`.execute(
-    db,
-  );
 };
 
 /** Forgets where subjects were found in earlier nights: rows move, and identifiers may have been corrected since. */
@@ -179,15 +166,17 @@ export type Claimed = {
   readonly key: string;
 };
 
-export type Page = {
+/** In a store that lets requests wait: those whose time of grace has not begun, or those for which it is over. */
+export type Which = "scheduled" | "unscheduled" | undefined;
+
+type Page = {
   /** The id of the last request of the page before. */
   readonly after: number;
   readonly limit: number;
-  /** In a store that lets requests wait: those whose time of grace has not begun, or those for which it is over. */
-  readonly which: "scheduled" | "unscheduled" | undefined;
+  readonly which: Which;
 };
 
-const claimed = (ctx: Context, store: string, which: Page["which"]) => {
+const claimed = (ctx: Context, store: string, which: Which) => {
   if (which === undefined) return due(ctx, store);
   return which === "scheduled"
     ? sql`${due(ctx, store)} and ${graced(store)}`
@@ -198,12 +187,23 @@ const claimed = (ctx: Context, store: string, which: Page["which"]) => {
 export const anyUnscheduled = async (ctx: Context, store: string): Promise<boolean> =>
   (await nextClaims(ctx, store, { after: 0, limit: 1, which: "unscheduled" })).length > 0;
 
-/** The next requests to execute in a store, by id. */
-export const nextClaims = async (
+/** The requests to execute in a store, by id, in pages of a batch; none more once the run is asked to stop. */
+export async function* claimPages(
   ctx: Context,
-  store: string,
-  { after, limit, which }: Page,
-): Promise<readonly Claimed[]> => {
+  { name, config }: Store,
+  which: Which,
+): AsyncGenerator<readonly Claimed[]> {
+  for (let after = 0; !ctx.signal.aborted;) {
+    const claims = await nextClaims(ctx, name, { after, limit: config.batch, which });
+    const last = claims.at(-1);
+    if (last === undefined) return;
+    after = last.request;
+    yield claims;
+  }
+}
+
+/** The next requests to execute in a store, by id. */
+const nextClaims = async (ctx: Context, store: string, { after, limit, which }: Page): Promise<readonly Claimed[]> => {
   const result = await sql<Claimed>`
     select r.id as request, r.ref, r.state, s.key from lethe.request r
     join lethe.subject s on s.request_id = r.id and s.store = ${store} and s.state = 'located'
@@ -238,80 +238,4 @@ export const valuesOf = async (
     ctx.state.db,
   );
   return Map.groupBy(result.rows, (row) => row.request);
-};
-
-export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
-
-/** Moves requests to `blocked` or `failed` with code and place; an unchanged reason is not written again, so `code_since` says since when. */
-export const stopRequests = async (
-  ctx: Context,
-  run: Run,
-  state: "blocked" | "failed",
-  stops: readonly Stop[],
-): Promise<void> => {
-  if (stops.length === 0) return;
-  const at = ctx.clock.now();
-  await ctx.state.db.transaction().execute(async (tx) => {
-    const changed = await sql<{ ref: string; code: string; detail: RequestDetail }>`
-      update lethe.request r set state = ${state}, code = x.code, detail = x.detail, code_since = ${at.toString()},
-        changed_at = ${at.toString()}, run_id = ${run.id}
-      from jsonb_to_recordset(${JSON.stringify(stops)}::jsonb) as x (request bigint, code text, detail jsonb)
-      where r.id = x.request and (r.state, r.code) is distinct from (${state}, x.code)
-        and r.state in ('approved', 'scheduled', 'erasing', 'blocked', 'failed')
-      returning r.ref, x.code, x.detail`.execute(tx);
-    const events = changed.rows.map(({ ref, code, detail }): LedgerEvent => ({
-      kind: state === "blocked" ? "request.blocked" : "request.failed",
-      request: ref,
-      code,
-      detail,
-    }));
-    // Neither are they begun in another store: the next run finds them again.
-    await releaseClaims(
-      tx,
-      stops.map(({ request }) => request),
-    );
-    await appendEntries(tx, events, { at, run: run.id });
-  });
-};
-
-/**
- * I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part
- * already. A time of grace that runs goes on running: who is marked as deleted stays marked.
- */
-export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
-  const at = ctx.clock.now();
-  return ctx.state.db.transaction().execute(async (tx) => {
-    const changed = await sql<{ ref: string }>`
-      update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
-        detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
-      where (r.state in ('approved', 'scheduled', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
-        and not exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')
-        and r.approved_shape is not null
-        and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
-      returning r.ref`.execute(tx);
-    const events = changed.rows.map(({ ref }): LedgerEvent => ({
-      kind: "request.reapproval",
-      request: ref,
-      code: "PLAN_CHANGED",
-    }));
-    await appendEntries(tx, events, { at, run: run.id });
-    return changed.rows.length;
-  });
-};
-
-/** Blocks the requests that a store's blockers forbid. */
-export const stopBlocked = (
-  ctx: Context,
-  run: Run,
-  store: string,
-  shape: Shape,
-  blocked: readonly Blocked[],
-): Promise<void> => {
-  const hints = new Map(shape.blockers.map(({ code, hint }) => [code, hint]));
-  const stops = blocked.map(({ request, code, table, rows, also }): Stop => {
-    const settle = `settle the ${rows === 1 ? "row" : "rows"} in ${table}; looked at again every night`;
-    const others = also.length === 0 ? {} : { also };
-    return { request, code, detail: { store, table, rows, ...others, hint: hints.get(code) ?? settle } };
-  });
-  return stopRequests(ctx, run, "blocked", stops);
 };

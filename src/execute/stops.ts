@@ -1,0 +1,95 @@
+import { sql, type Kysely } from "kysely";
+import type { Context } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { appendEntries } from "#ledger/append.ts";
+import type { LedgerEvent } from "#records/entry.ts";
+import type { Shape } from "#records/plan.ts";
+import type { RequestDetail } from "#records/request.ts";
+import type { Run } from "#records/run.ts";
+import type { Blocked } from "#scope/row-sets.ts";
+
+/** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
+export const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
+
+export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
+
+/** Requests that must not run anywhere tonight. */
+export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
+  await sql`delete from lethe.subject where state = 'located' and request_id = any (${[...requests]}::bigint[])`.execute(
+    db,
+  );
+};
+
+/** Moves requests to `blocked` or `failed` with code and place; an unchanged reason is not written again, so `code_since` says since when. */
+export const stopRequests = async (
+  ctx: Context,
+  run: Run,
+  state: "blocked" | "failed",
+  stops: readonly Stop[],
+): Promise<void> => {
+  if (stops.length === 0) return;
+  const at = ctx.clock.now();
+  await ctx.state.db.transaction().execute(async (tx) => {
+    const changed = await sql<{ ref: string; code: string; detail: RequestDetail }>`
+      update lethe.request r set state = ${state}, code = x.code, detail = x.detail, code_since = ${at.toString()},
+        changed_at = ${at.toString()}, run_id = ${run.id}
+      from jsonb_to_recordset(${JSON.stringify(stops)}::jsonb) as x (request bigint, code text, detail jsonb)
+      where r.id = x.request and (r.state, r.code) is distinct from (${state}, x.code)
+        and r.state in ('approved', 'scheduled', 'erasing', 'blocked', 'failed')
+      returning r.ref, x.code, x.detail`.execute(tx);
+    const events = changed.rows.map(({ ref, code, detail }): LedgerEvent => ({
+      kind: state === "blocked" ? "request.blocked" : "request.failed",
+      request: ref,
+      code,
+      detail,
+    }));
+    // Neither are they begun in another store: the next run finds them again.
+    await releaseClaims(
+      tx,
+      stops.map(({ request }) => request),
+    );
+    await appendEntries(tx, events, { at, run: run.id });
+  });
+};
+
+/**
+ * I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part
+ * already. A time of grace that runs goes on running: who is marked as deleted stays marked.
+ */
+export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
+  const at = ctx.clock.now();
+  return ctx.state.db.transaction().execute(async (tx) => {
+    const changed = await sql<{ ref: string }>`
+      update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
+        detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
+      where (r.state in ('approved', 'scheduled', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
+        and not exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')
+        and r.approved_shape is not null
+        and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
+      returning r.ref`.execute(tx);
+    const events = changed.rows.map(({ ref }): LedgerEvent => ({
+      kind: "request.reapproval",
+      request: ref,
+      code: "PLAN_CHANGED",
+    }));
+    await appendEntries(tx, events, { at, run: run.id });
+    return changed.rows.length;
+  });
+};
+
+/** Blocks the requests that a store's blockers forbid. */
+export const stopBlocked = (
+  ctx: Context,
+  run: Run,
+  store: string,
+  shape: Shape,
+  blocked: readonly Blocked[],
+): Promise<void> => {
+  const hints = new Map(shape.blockers.map(({ code, hint }) => [code, hint]));
+  const stops = blocked.map(({ request, code, table, rows, also }): Stop => {
+    const settle = `settle the ${rows === 1 ? "row" : "rows"} in ${table}; looked at again every night`;
+    const others = also.length === 0 ? {} : { also };
+    return { request, code, detail: { store, table, rows, ...others, hint: hints.get(code) ?? settle } };
+  });
+  return stopRequests(ctx, run, "blocked", stops);
+};
