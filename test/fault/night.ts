@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { approveAll } from "#intake/approve.ts";
@@ -5,6 +6,7 @@ import { importFile } from "#intake/import-file.ts";
 import { planForApproval } from "#forecast.ts";
 import { nightly } from "#jobs/nightly.ts";
 import { clockFrom } from "#lib/clock.ts";
+import { isLetheError } from "#lib/errors.ts";
 import { createLogger } from "#lib/log.ts";
 import { silentProgress } from "#lib/progress.ts";
 import { systemRandom } from "#lib/random.ts";
@@ -23,8 +25,20 @@ export type NightOrder = {
 export const wholeNight = (order: NightOrder): Promise<RunSummary> =>
   inContext(order, async (context) => {
     await enter(context, order.requests);
-    return await runJob(context, nightly);
+    return await runWhenFree(context);
   });
+
+/** The server notices a little later that a run was killed, and holds its lock until then. */
+const runWhenFree = async (context: Context): Promise<RunSummary> => {
+  for (;;) {
+    try {
+      return await runJob(context, nightly);
+    } catch (error) {
+      if (!isLetheError(error, "RUN_IN_PROGRESS")) throw error;
+      await setTimeout(50);
+    }
+  }
+};
 
 /** Only what comes before the night. */
 export const enterRequests = (order: NightOrder): Promise<void> =>
