@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Context, Store } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { copyInto, type CopyValue } from "#db/copy.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
 import { assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -101,6 +102,5 @@ const reopen = async (ctx: Context, run: Run, store: string, active: readonly Ac
     }));
     await appendEntries(tx, events, { at, run: run.id });
   });
-  // By what recipients knew the records stays in its pages until VACUUM (I8).
-  await sql`vacuum lethe.task`.execute(ctx.state.db);
+  await removeDeadRows(ctx);
 };

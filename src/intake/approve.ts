@@ -1,7 +1,8 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { refuseRequests } from "#intake/decide.ts";
+import { endRequests } from "#intake/decide.ts";
 import { approvable, decider, requireDecision } from "#intake/decision.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
 import { inTransaction, reading } from "#intake/transaction.ts";
@@ -56,6 +57,7 @@ export const approveRequests = async (
     for (const request of locked) requireDecision("approve", request);
     return await record(ctx, db, locked, { by: approval.by, hash, shape });
   });
+  if (decided.refused.length > 0) await removeDeadRows(ctx);
   return { ...decided, plans: [hash] };
 };
 
@@ -71,7 +73,7 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
   for (let after = 0; ;) {
     const page = await waiting(ctx, after);
     const last = page.at(-1);
-    if (last === undefined) return { approved, refused, plans };
+    if (last === undefined) break;
     const { hash, shape } = await approval.planFor(ctx, byPurpose(ctx, page).allowed);
     const decided = await inTransaction(ctx, async (db) => {
       const locked = await lockRequests(
@@ -86,6 +88,8 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
     plans.push(hash);
     after = last.id;
   }
+  if (refused.length > 0) await removeDeadRows(ctx);
+  return { approved, refused, plans };
 };
 
 const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string; purpose: string }[]> =>
@@ -109,7 +113,7 @@ const record = async (
   { by, hash, shape }: Confirmation,
 ): Promise<Pick<Approved, "approved" | "refused">> => {
   const { allowed, others } = byPurpose(ctx, requests);
-  await refuseRequests(ctx, db, others, { by, reason: "purpose-not-allowed" });
+  await endRequests(ctx, db, others, { state: "refused", by, reason: "purpose-not-allowed" });
   const refused = others.map(({ ref }) => ref);
   if (allowed.length === 0) return { approved: 0, refused };
   const now = ctx.clock.now();

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
 import { forgetSubjects } from "#intake/forget.ts";
@@ -7,70 +8,62 @@ import { lockRequests, parseReference, type LockedRequest } from "#intake/refere
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
+import type { LedgerEvent } from "#records/entry.ts";
 import { mayBecome, type RequestState } from "#records/request.ts";
 
 export type Decided = { readonly ref: string; readonly state: RequestState };
+
+type Ending = { readonly by: string } & (
+  | { readonly state: "refused"; readonly reason: RefusalReason }
+  | { readonly state: "withdrawn" }
+);
 
 /** Turns a request down (A4: the caller tells the person why, and of complaint and remedy) and forgets whom it was about. */
 export const refuseRequest = (
   ctx: Context,
   ref: string,
   { by, reason }: { by: string; reason: RefusalReason },
-): Promise<Decided> => end(ctx, ref, { state: "refused", decision: "refuse", by, reason });
+): Promise<Decided> => end(ctx, ref, "refuse", { state: "refused", by, reason });
 
-/** The same for several that are locked and may be refused, in the caller's transaction. */
-export const refuseRequests = async (
+/** The person no longer wants it: ends the request and forgets whom it was about. */
+export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
+  end(ctx, ref, "withdraw", { state: "withdrawn", by });
+
+const end = async (ctx: Context, ref: string, decision: "refuse" | "withdraw", ending: Ending): Promise<Decided> => {
+  const ended = await inTransaction(ctx, async (db): Promise<Decided> => {
+    const request = await theRequest(lockRequests(db, [parseReference(ref)]));
+    requireDecision(decision, request);
+    await requireUntouched(db, request);
+    await endRequests(ctx, db, [request], ending);
+    return { ref: request.ref, state: ending.state };
+  });
+  await removeDeadRows(ctx);
+  return ended;
+};
+
+/** Ends requests that are locked and may end so, in the caller's transaction, after which their dead rows have to be removed. */
+export const endRequests = async (
   ctx: Context,
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
-  { by, reason }: { by: string; reason: RefusalReason },
+  ending: Ending,
 ): Promise<void> => {
   if (requests.length === 0) return;
   const now = ctx.clock.now();
   const ids = requests.map(({ id }) => id);
-  await sql`update lethe.request set state = 'refused', reason = ${reason}, held_from = null, code = null, code_since = null,
+  const reason = ending.state === "refused" ? ending.reason : null;
+  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, held_from = null, code = null, code_since = null,
       detail = null, changed_at = ${now.toString()}
     where id = any(${ids}::bigint[])`.execute(db);
   await forgetSubjects(db, ids);
-  const name = decider(ctx, by);
-  await appendEntries(
-    db,
-    requests.map(({ ref }) => ({ kind: "request.refused", request: ref, by: name, reason })),
-    { at: now, run: null },
+  const by = decider(ctx, ending.by);
+  const events = requests.map(({ ref }): LedgerEvent =>
+    ending.state === "refused"
+      ? { kind: "request.refused", request: ref, by, reason: ending.reason }
+      : { kind: "request.withdrawn", request: ref, by },
   );
+  await appendEntries(db, events, { at: now, run: null });
 };
-
-/** The person no longer wants it: ends the request and forgets whom it was about. */
-export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
-  end(ctx, ref, { state: "withdrawn", decision: "withdraw", by });
-
-type Ending = { readonly by: string } & (
-  | { readonly state: "refused"; readonly decision: "refuse"; readonly reason: RefusalReason }
-  | { readonly state: "withdrawn"; readonly decision: "withdraw"; readonly reason?: undefined }
-);
-
-const end = (ctx: Context, ref: string, ending: Ending): Promise<Decided> =>
-  inTransaction(ctx, async (db) => {
-    const request = await theRequest(lockRequests(db, [parseReference(ref)]));
-    requireDecision(ending.decision, request);
-    await requireUntouched(db, request);
-    const now = ctx.clock.now();
-    await sql`update lethe.request set state = ${ending.state}, reason = ${ending.reason ?? null}, held_from = null,
-        code = null, code_since = null, detail = null, changed_at = ${now.toString()}
-      where id = ${request.id}`.execute(db);
-    await forgetSubjects(db, [request.id]);
-    const named = { request: request.ref, by: decider(ctx, ending.by) };
-    await appendEntries(
-      db,
-      [
-        ending.state === "refused"
-          ? { kind: "request.refused", ...named, reason: ending.reason }
-          : { kind: "request.withdrawn", ...named },
-      ],
-      { at: now, run: null },
-    );
-    return { ref: request.ref, state: ending.state };
-  });
 
 /** What is done in one store is done: ending the request would hide it from the register and from a restore. */
 const requireUntouched = async (db: Kysely<StateDb>, request: LockedRequest): Promise<void> => {

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
-import { kyselyOn, withClient } from "#db/pool.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { decider } from "#intake/decision.ts";
 import type { TaskState } from "#intake/tasks.ts";
@@ -43,8 +43,7 @@ export const settleTasks = async (
     await appendEntries(db, events, { at, run: null });
     return tasks.map(({ id, request }) => ({ id, request, state }));
   });
-  // The row as it was stays in its page until VACUUM.
-  await withClient(ctx.state.pool, (client) => sql`vacuum lethe.task`.execute(kyselyOn(client)));
+  await removeDeadRows(ctx);
   return settled;
 };
 

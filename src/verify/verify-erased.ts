@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
@@ -18,7 +19,10 @@ export type Verified = { readonly erased: number; readonly failed: number };
  * executed them and in whichever night. Any store that cannot be searched leaves them waiting.
  */
 export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> => {
-  if ((await countReady(ctx.state.db)) === 0) return { erased: 0, failed: 0 };
+  if ((await countReady(ctx.state.db)) === 0) {
+    await removeDeadRows(ctx);
+    return { erased: 0, failed: 0 };
+  }
   const hits: (Hit & { store: string })[] = [];
   const anonymity: Anonymity[] = [];
   for (const store of ctx.stores) {
@@ -37,15 +41,8 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   faultPoint("after-measures-recorded");
   const failed = await failResiduals(ctx, run, hits);
   const erased = await declareDone(ctx, run);
-  if (erased > 0) await forgetDeadRows(ctx);
+  await removeDeadRows(ctx);
   return { erased, failed };
-};
-
-/** I8: a deleted row stays in its page until VACUUM; the tables that held identifiers are ours to clean. */
-const forgetDeadRows = async (ctx: Context): Promise<void> => {
-  await sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject, lethe.grace`.execute(
-    ctx.state.db,
-  );
 };
 
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {

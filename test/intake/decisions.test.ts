@@ -135,6 +135,13 @@ describe("refusing and withdrawing", () => {
     expect(await remembered()).toBe(3);
     expect(await withdrawRequest(t.context, two, { by })).toEqual({ ref: two, state: "withdrawn" });
     expect(await remembered()).toBe(0);
+    // Nor is it left in a page of the database (I8).
+    const tables = ["request_identifier", "subject_identifier", "subject"];
+    expect(
+      await t.state.query("select sum(pg_relation_size('lethe.' || name)) as bytes from unnest($1::text[]) as name", [
+        tables,
+      ]),
+    ).toEqual([{ bytes: "0" }]);
     expect(await request(one)).toMatchObject({ state: "refused", reason: "identity-not-proven" });
     expect((await entries(one)).at(-1)).toMatchObject({ kind: "request.refused", reason: "identity-not-proven" });
     expect((await entries(two)).at(-1)).toMatchObject({ kind: "request.withdrawn" });
