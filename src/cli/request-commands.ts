@@ -76,7 +76,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
   deciding(request.command("approve"))
     .description("confirm that requests may run; binds to the plan as it is now")
     .argument("[id...]", "references")
-    .option("--all", "everything that waits for its first approval")
+    .option("--all", "everything that waits for approval, but for subjects who are active again")
     .action(async (ids: string[], options: By & { readonly all?: true }) => {
       if (ids.length > 0 === (options.all === true)) throw refusedChoice();
       const approval = { by: whoDecides(options.by), planFor };
@@ -84,7 +84,11 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
         options.all === true ? approveAll(context, approval) : approveRequests(context, ids, approval),
       );
       const plans = approved.plans.map((hash) => ` by plan ${hash.slice(0, 12)}`).join(",");
-      shell.answer(approved, () => `${approved.approved} approved${plans}${refusedText(approved.refused)}`);
+      shell.answer(
+        approved,
+        () =>
+          `${approved.approved} approved${plans}${refusedText(approved.refused)}${reactivatedText(approved.reactivated)}`,
+      );
     });
 
   deciding(request.command("refuse"))
@@ -125,6 +129,11 @@ const deciding = (command: Command): Command =>
 
 const refusedText = (refused: readonly string[]): string =>
   refused.length === 0 ? "" : `\n${refused.join(", ")} refused: the policy is for other purposes`;
+
+const reactivatedText = (reactivated: readonly string[]): string =>
+  reactivated.length === 0
+    ? ""
+    : `\n${reactivated.join(", ")} left: active again since; ask the person, then approve by reference, or refuse`;
 
 const refusedChoice = (): LetheError =>
   new LetheError("USAGE", "approve takes references, or --all", {

@@ -25,6 +25,8 @@ export type Approved = {
   readonly approved: number;
   /** References of those that ask for something a policy does not allow: they are refused. */
   readonly refused: readonly string[];
+  /** References of those whose subject has become active again: they want an approval by name. */
+  readonly reactivated: readonly string[];
   /** The hashes that the approval binds to: one for each page of requests. */
   readonly plans: readonly string[];
 };
@@ -58,13 +60,14 @@ export const approveRequests = async (
     return await record(ctx, db, locked, { by: approval.by, hash, shape });
   });
   if (decided.refused.length > 0) await removeDeadRows(ctx);
-  return { ...decided, plans: [hash] };
+  return { ...decided, reactivated: [], plans: [hash] };
 };
 
 /**
- * Approves everything that waits for its first approval (`received`, `verified`), page by page: memory does not grow with
+ * Approves everything that waits for approval (`received`, `verified`), page by page: memory does not grow with
  * the register, and a crash leaves whole pages approved and the rest waiting. What was decided otherwise while its page
- * was planned is left as it is.
+ * was planned is left as it is. So are those who were marked as deleted and are active again: they may have changed their mind, and nobody
+ * should be deleted for being one of many.
  */
 export const approveAll = async (ctx: Context, approval: Approval): Promise<Approved> => {
   const plans: string[] = [];
@@ -89,7 +92,7 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
     after = last.id;
   }
   if (refused.length > 0) await removeDeadRows(ctx);
-  return { approved, refused, plans };
+  return { approved, refused, reactivated: await reactivated(ctx), plans };
 };
 
 const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string; purpose: string }[]> =>
@@ -98,11 +101,25 @@ const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string
       .selectFrom("lethe.request")
       .select(["id", "ref", "purpose"])
       .where("state", "in", ["received", "verified"])
+      .where("code", "is distinct from", "REACTIVATED")
       .where("id", ">", after)
       .orderBy("id")
       .limit(pageSize)
       .execute(),
   );
+
+const reactivated = async (ctx: Context): Promise<readonly string[]> => {
+  const found = await reading(ctx, (db) =>
+    db
+      .selectFrom("lethe.request")
+      .select("ref")
+      .where("state", "=", "verified")
+      .where("code", "=", "REACTIVATED")
+      .orderBy("id")
+      .execute(),
+  );
+  return found.map(({ ref }) => ref);
+};
 
 type Confirmation = { readonly by: string; readonly hash: string; readonly shape: string };
 

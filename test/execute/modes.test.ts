@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { refuseRequest, withdrawRequest } from "#intake/decide.ts";
-import { approveAll } from "#intake/approve.ts";
+import { approveAll, approveRequests } from "#intake/approve.ts";
 import { planForApproval } from "#forecast.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
@@ -79,7 +79,7 @@ describe("soft now, hard after the time of grace", () => {
     expect(await customers()).toEqual([{ ...ann, status: "active" }, bob]);
   });
 
-  test("an account that is active again reopens the request, which waits for an approval and begins anew", async () => {
+  test("an account that is active again reopens the request, which waits for an approval by its reference and begins anew", async () => {
     night = await openNight(softThenHard);
     const [ref = ""] = await night.ask({ email: ann.email });
     await night.nightly();
@@ -88,7 +88,9 @@ describe("soft now, hard after the time of grace", () => {
     expect(await night.requests(ref)).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
     await night.nightly();
     expect(await customers()).toEqual([{ ...ann, status: "active" }, bob]);
-    await approveAll(night.context, { by: "dpo", planFor: planForApproval });
+    const approval = { by: "dpo", planFor: planForApproval };
+    expect(await approveAll(night.context, approval)).toMatchObject({ approved: 0, reactivated: [ref] });
+    expect(await approveRequests(night.context, [ref], approval)).toMatchObject({ approved: 1, reactivated: [] });
     await night.nightly();
     expect(await night.requests(ref)).toMatchObject([{ state: "scheduled" }]);
     expect(await customers()).toEqual([{ ...ann, status: "inactive" }, bob]);

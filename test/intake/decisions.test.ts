@@ -52,6 +52,7 @@ describe("approving", () => {
     expect(await approveRequests(t.context, [ref.toLowerCase(), ref], { by, planFor })).toEqual({
       approved: 1,
       refused: [],
+      reactivated: [],
       plans: ["a".repeat(64)],
     });
     expect(await request(ref)).toMatchObject({
@@ -89,7 +90,12 @@ describe("approving", () => {
       { state: "withdrawn", n: 1 },
     ]);
     expect((await entries(two)).map(({ kind }) => kind)).toEqual(["request.received", "request.approved"]);
-    expect(await approveAll(t.context, { by, planFor })).toEqual({ approved: 0, refused: [], plans: [] });
+    expect(await approveAll(t.context, { by, planFor })).toEqual({
+      approved: 0,
+      refused: [],
+      reactivated: [],
+      plans: [],
+    });
   });
 
   test("one that cannot be approved approves none", async () => {
