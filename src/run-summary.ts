@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import type { RequestCounts } from "#records/request.ts";
 import type { Run, RunSummary } from "#records/run.ts";
+import type { TaskState } from "#records/task.ts";
 import { outcomes, type Outcome } from "#records/treatment.ts";
 import { snapshotOn } from "#report/cursor.ts";
 import { readFigures, readTasks } from "#report/read-effects.ts";
@@ -54,7 +55,7 @@ const effectsOf = async (
     from lethe.stay join lethe.outcome using (request_id, store) where outcome.run_id = ${run.id}`.execute(db);
   const figures = await readFigures(snapshotOn(db), { ids: [run.id] });
   const tasks = await readTasks(snapshotOn(db));
-  const sum = (key: "open" | "done" | "failed"): number => tasks.reduce((total, task) => total + task[key], 0);
+  const sum = (key: TaskState): number => tasks.reduce((total, task) => total + task[key], 0);
   return {
     outcomes: Object.fromEntries(outcomes.map((outcome) => [outcome, requests.get(outcome) ?? 0])) as Record<
       Outcome,

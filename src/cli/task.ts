@@ -3,8 +3,9 @@ import { whoDecides } from "#cli/request-arguments.ts";
 import type { Shell } from "#cli/shell.ts";
 import { table } from "#cli/table.ts";
 import { settleTasks, type Settled } from "#intake/settle-tasks.ts";
-import { listTasks, taskStates, type TaskLine, type TaskState } from "#intake/tasks.ts";
+import { listTasks, type TaskLine } from "#intake/tasks.ts";
 import { LetheError } from "#lib/errors.ts";
+import { taskStates, type TaskState } from "#records/task.ts";
 
 /** `lethe task …`: what recipients have to do, and what somebody says became of it. */
 export const register = (program: Command, shell: Shell): void => {

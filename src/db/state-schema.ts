@@ -1,5 +1,6 @@
 import type { Generated, JSONColumnType } from "kysely";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
+import type { TaskState } from "#records/task.ts";
 import type { Outcome, Treatment } from "#records/treatment.ts";
 
 /**
@@ -212,7 +213,7 @@ export type TaskTable = {
   recipient: string;
   task: string;
   reference: string | null;
-  state: "open" | "done" | "failed";
+  state: TaskState;
   recorded_at: string;
   settled_at: string | null;
   run_id: string;

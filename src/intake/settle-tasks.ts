@@ -3,14 +3,14 @@ import type { Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { decider } from "#intake/decision.ts";
-import type { TaskState } from "#intake/tasks.ts";
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { SettledState, TaskState } from "#records/task.ts";
 
-export type Settlement = { readonly state: "done" | "failed"; readonly by: string };
-export type Settled = { readonly id: number; readonly request: string; readonly state: TaskState };
+export type Settlement = { readonly state: SettledState; readonly by: string };
+export type Settled = { readonly id: number; readonly request: string; readonly state: SettledState };
 
 type Locked = { id: number; request: string; recipient: string; task: string; state: TaskState };
 

@@ -5,6 +5,7 @@ import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
 import { exportFile } from "#records/export.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
+import type { TaskState } from "#records/task.ts";
 import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
 
 export type RequestView = {
@@ -59,7 +60,7 @@ export type RequestView = {
     readonly store: string;
     readonly recipient: string;
     readonly task: string;
-    readonly state: "open" | "done" | "failed";
+    readonly state: TaskState;
     readonly recorded: string;
     readonly settled: string | null;
   }[];

@@ -2,9 +2,7 @@ import { sql } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { reading } from "#intake/transaction.ts";
-
-export const taskStates = ["open", "done", "failed"] as const;
-export type TaskState = (typeof taskStates)[number];
+import type { TaskState } from "#records/task.ts";
 
 /** What a recipient has to do about one record. */
 export type TaskLine = {

@@ -1,4 +1,5 @@
 import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { SettledState } from "#records/task.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
 
 /**
@@ -34,7 +35,7 @@ export type LedgerEvent =
   | ({ kind: "request.erased"; request: string; clear: string | null } & Done)
   | ({ kind: "request.archived"; request: string } & Done)
   | { kind: "task.recorded"; request: string; store: string; recipient: string; task: string; tasks: number }
-  | { kind: "task.settled"; request: string; recipient: string; task: string; state: "done" | "failed"; by: string }
+  | { kind: "task.settled"; request: string; recipient: string; task: string; state: SettledState; by: string }
   | { kind: "request.failed"; request: string; code: string; detail: RequestDetail; residuals?: readonly Residual[] }
   | { kind: "request.completed"; request: string }
   | { kind: "plan.frozen"; plan: string; shape: string; store: string; requests: number }
