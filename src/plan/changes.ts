@@ -1,5 +1,5 @@
 import type { CatalogTable } from "#catalog/catalog.ts";
-import type { Transform, Value } from "#policy/policy.ts";
+import type { Transform } from "#policy/policy.ts";
 import type { ColumnChange, Stay } from "#records/plan.ts";
 
 /** The columns that a rule changes, with what the statements need to know of their types. */
@@ -20,6 +20,3 @@ export const staysOf = (columns: Readonly<Record<string, Transform>>): readonly 
   Object.entries(columns).flatMap(([column, transform]) =>
     transform.kind === "stays" ? [{ column, why: transform.why }] : [],
   );
-
-/** The same value in every row. */
-export const settingOf = (value: Value): Transform => (value === null ? { kind: "null" } : { kind: "constant", value });

@@ -1,7 +1,6 @@
 import type { Catalog } from "#catalog/catalog.ts";
-import { mapValues } from "#policy/map-values.ts";
 import type { Policy } from "#policy/policy.ts";
-import { changesOf, settingOf } from "#plan/changes.ts";
+import { changesOf } from "#plan/changes.ts";
 import { transformProblem } from "#plan/contradictions.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, meant, missingColumn, missingTable } from "#plan/missing.ts";
@@ -17,7 +16,7 @@ export const deletionOf = (
   return {
     mode,
     grace,
-    mark: changesOf(catalog.tables.get(subject.table), mapValues(mark?.set ?? {}, settingOf)),
+    mark: changesOf(catalog.tables.get(subject.table), mark?.set ?? {}),
     hiddenFrom: mark?.hiddenFrom ?? [],
     refuse: (mark?.refuse ?? []).flatMap((table) => referencesFrom(edges, table, subject.table)),
   };
@@ -44,12 +43,12 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
   const table = catalog.tables.get(root);
   const { mark } = policy.deletion;
   if (mark === undefined || table === undefined) return [];
-  const columns = Object.entries(mark.set).flatMap(([column, value]): Finding[] => {
+  const columns = Object.entries(mark.set).flatMap(([column, transform]): Finding[] => {
     const place = policy.placeOf(["deletion", "set", column]);
     if (columnOf(table, column) === undefined) {
       return [missingColumn(policy, ["deletion", "set", column], table, column)];
     }
-    const problem = transformProblem(table, column, settingOf(value));
+    const problem = transformProblem(table, column, transform);
     if (problem === undefined) return [];
     const [message, hint] = problem;
     return [{ code: "POLICY_CONTRADICTION", message: `deletion sets ${root}.${column}: ${message}`, place, hint }];

@@ -1,10 +1,9 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Edge, Scope, Step } from "#records/plan.ts";
-import { changesOf, settingOf, staysOf } from "#plan/changes.ts";
+import { changesOf, staysOf } from "#plan/changes.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
 import { isLeftAlone, nulls, owns, type Reach } from "#plan/reach.ts";
-import { mapValues } from "#policy/map-values.ts";
 
 /**
  * The statements of a batch in the order in which they run: references are cut first, then rows that refer go before rows they
@@ -94,8 +93,7 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
   const found = catalog.tables.get(table);
   const { mode, mark } = policy.deletion;
   // Of a subject that is deleted in two parts the mark is the first part's.
-  const marks =
-    table === policy.subject.table && mode !== "soft-then-hard" ? mapValues(mark?.set ?? {}, settingOf) : {};
+  const marks = table === policy.subject.table && mode !== "soft-then-hard" ? (mark?.set ?? {}) : {};
   if (rule.treatment === "keep") {
     const stays = rule.personal.map((column) => ({ column, why: rule.reason }));
     return { kind: "keep", table, changes: changesOf(found, marks), stays };

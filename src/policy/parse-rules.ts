@@ -1,7 +1,7 @@
 import { conserveOf } from "#policy/conserve.ts";
 import { mapValues } from "#policy/map-values.ts";
-import type { Analytics, TableRule, Transform, Value } from "#policy/policy.ts";
-import type { WrittenRule, WrittenTransform } from "#policy/schema/document.ts";
+import type { Analytics, TableRule, Transform } from "#policy/policy.ts";
+import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
 export const ruleOf = (rule: WrittenRule): TableRule => {
   switch (rule.treatment) {
@@ -48,4 +48,6 @@ const transformOf = (written: WrittenTransform): Transform => {
   return { kind: "redact" };
 };
 
-export const setTo = (value: Value): Transform => (value === null ? { kind: "null" } : { kind: "constant", value });
+/** The same value in every row. */
+export const setTo = (value: WrittenValue): Transform =>
+  value === null ? { kind: "null" } : { kind: "constant", value };

@@ -4,7 +4,7 @@ import { readYaml } from "#lib/yaml-document.ts";
 import { conserveOf } from "#policy/conserve.ts";
 import { mapValues } from "#policy/map-values.ts";
 import { blockerOf, conditionOf, type Counts } from "#policy/parse-blockers.ts";
-import { ruleOf } from "#policy/parse-rules.ts";
+import { ruleOf, setTo } from "#policy/parse-rules.ts";
 import type { ColumnName, Deletion, Link, Policy } from "#policy/policy.ts";
 import type { PolicyDocument, WrittenRule } from "#policy/schema/document.ts";
 import { policySchema } from "#policy/schema/document.ts";
@@ -81,7 +81,7 @@ const deletionOf = (written: PolicyDocument["deletion"] = { mode: "hard" }): Del
   grace: "grace" in written ? written.grace : undefined,
   mark:
     "set" in written
-      ? { set: written.set, hiddenFrom: written.hidden_from ?? [], refuse: written.refuse ?? [] }
+      ? { set: mapValues(written.set, setTo), hiddenFrom: written.hidden_from ?? [], refuse: written.refuse ?? [] }
       : undefined,
 });
 

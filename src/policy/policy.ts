@@ -46,14 +46,12 @@ export type Deletion = {
 };
 
 export type Mark = {
-  readonly set: Readonly<Record<string, Value>>;
+  readonly set: Readonly<Record<string, Transform>>;
   /** Views that must not show the subject afterwards. */
   readonly hiddenFrom: readonly string[];
   /** Tables that take no new row for the subject. */
   readonly refuse: readonly string[];
 };
-
-export type Value = string | number | boolean | null;
 
 export type SubjectRoot = {
   readonly table: string;

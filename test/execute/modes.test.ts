@@ -147,7 +147,15 @@ test("a guard that the policy no longer asks for lets everything pass", async ()
   const { deletion } = shop.policy;
   const policy = {
     ...shop.policy,
-    deletion: { ...deletion, mark: { ...deletion.mark, set: { status: "inactive" }, hiddenFrom: [], refuse: [] } },
+    deletion: {
+      ...deletion,
+      mark: {
+        ...deletion.mark,
+        set: { status: { kind: "constant" as const, value: "inactive" } },
+        hiddenFrom: [],
+        refuse: [],
+      },
+    },
   };
   await night.nightly({ ...night.context, stores: [{ ...shop, policy }] });
   await night.store.query("insert into orders values (12, 1, 1)");

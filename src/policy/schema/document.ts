@@ -3,7 +3,7 @@ import { z } from "zod";
 import { blocker, figure, recipient, type condition } from "#policy/schema/blockers.ts";
 import { deletion } from "#policy/schema/deletion.ts";
 import { example } from "#policy/schema/examples.ts";
-import { column, columnName, option, table, text } from "#policy/schema/names.ts";
+import { column, columnName, option, table, text, type value } from "#policy/schema/names.ts";
 import { tableRule, type transform } from "#policy/schema/tables.ts";
 
 const link = z.union(
@@ -127,4 +127,5 @@ export type PolicyDocument = z.output<typeof policySchema>;
 export type WrittenRule = PolicyDocument["tables"][string];
 export type WrittenTransform = z.output<typeof transform>;
 export type WrittenCondition = z.output<typeof condition>;
+export type WrittenValue = z.output<typeof value>;
 export type WrittenBlocker = z.output<typeof blocker>;
