@@ -21,6 +21,10 @@ export const exampleFinding = (
   hint,
 });
 
+/** The code that an example expects to be blocked by. */
+export const expectedBlock = ({ then }: Pick<Example, "then">): string | undefined =>
+  "blocked" in then && typeof then["blocked"] === "string" ? then["blocked"] : undefined;
+
 /** What is wrong with an example before it is run: names that the store does not have, rows that nobody gave, codes that nothing has. */
 export const givenFindings = (policy: Policy, catalog: Catalog, numbered: Numbered): readonly Finding[] => {
   const { given } = numbered.example;
@@ -67,9 +71,9 @@ const columnProblem = (table: CatalogTable, name: string): [string, string, Find
 
 const thenFindings = (policy: Policy, numbered: Numbered): readonly Finding[] => {
   const { given, then } = numbered.example;
-  if ("blocked" in then && typeof then["blocked"] === "string") {
-    const codes = [...policy.blockers.map(({ code }) => code), "SHARED_ROW"];
-    const code = then["blocked"];
+  const code = expectedBlock(numbered.example);
+  if (code !== undefined) {
+    const codes = [...policy.blockers.map((blocker) => blocker.code), "SHARED_ROW"];
     if (codes.includes(code)) return [];
     const hint = meant(code, codes) ?? `use one of: ${codes.join(", ")}`;
     return [exampleFinding(policy, numbered, ["then", "blocked"], `no blocker has the code ${code}`, hint)];

@@ -1,9 +1,9 @@
 import { formatPlace } from "#lib/errors.ts";
 import type { Finding } from "#plan/finding.ts";
-import type { Example, Policy } from "#policy/policy.ts";
+import type { Policy } from "#policy/policy.ts";
 import type { Blocked } from "#scope/row-sets.ts";
 import type { Fate } from "#examples/fates.ts";
-import { exampleFinding, type Numbered } from "#examples/given.ts";
+import { exampleFinding, expectedBlock, type Numbered } from "#examples/given.ts";
 
 /** What came out when an example was run. */
 export type Outcome =
@@ -11,10 +11,6 @@ export type Outcome =
   /** The batch would have been undone. */
   | { readonly kind: "failed"; readonly why: string; readonly hint: string }
   | { readonly kind: "done"; readonly fates: ReadonlyMap<string, readonly Fate[]> };
-
-/** The code that an example expects to be blocked by. */
-export const expectedBlock = ({ then }: Pick<Example, "then">): string | undefined =>
-  "blocked" in then && typeof then["blocked"] === "string" ? then["blocked"] : undefined;
 
 /** Where what came out is not what the example expects, row by row. */
 export const verdictOn = (policy: Policy, numbered: Numbered, outcome: Outcome): readonly Finding[] => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { column, option, scalar, table, text, value } from "#policy/schema/names.ts";
+import { column, measure, option, scalar, table, text, value } from "#policy/schema/names.ts";
 
 const bound = z.union([z.number(), z.string()]);
 
@@ -103,10 +103,7 @@ export const figure = z
   .strictObject({
     figure: text.describe("The figure's name, as the business reports it."),
     table: table.describe("The table that is counted or summed, as a whole."),
-    measure: z
-      .string()
-      .regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`")
-      .describe("`count` or `sum(column)` over the whole table."),
+    measure: measure.describe("`count` or `sum(column)` over the whole table."),
     where: z
       .record(column, condition)
       .optional()

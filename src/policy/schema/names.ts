@@ -14,6 +14,8 @@ export const columnName = z
   .string()
   .regex(/^[^\s.]+(\.[^\s.]+){1,2}$/, "expected `table.column` or `schema.table.column`");
 
+export const measure = z.string().regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`");
+
 export const scalar = z.union([z.string(), z.number(), z.boolean()], {
   error: "expected text, a number, true or false",
 });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { now } from "#policy/schema/blockers.ts";
-import { column, text, value } from "#policy/schema/names.ts";
+import { column, measure, text, value } from "#policy/schema/names.ts";
 
 const changes = z.strictObject({
   set: value.optional().describe("The same value in every row; `null` empties the column."),
@@ -83,7 +83,7 @@ export const tableRule = z
         .describe("Columns that together might give somebody away: how many rows look alike in them is measured."),
       k: z.int().min(2).optional().describe("How many rows at least should look alike in `quasi`; 5 unless given."),
       conserve: z
-        .array(z.string().regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`"))
+        .array(measure)
         .optional()
         .describe(
           "Totals per period, `count` or `sum(column)`, that must be equal before and after, or the batch is undone.",
