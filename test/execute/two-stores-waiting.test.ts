@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import type { Context, Store } from "#context.ts";
 import { closePool, openPool } from "#db/pool.ts";
 import { planForApproval } from "#forecast.ts";
-import { approveAll } from "#intake/approve.ts";
+import { approveRequests } from "#intake/approve.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
@@ -103,14 +103,14 @@ test("a store that is down when the grace begins elsewhere has its own before an
 test("who is active again in one store and approved again is done again in the other, too", async () => {
   const kept = "{ treatment: keep, reason: soft, personal: [mail] }";
   const both = await open("{ mode: hard }", "{ mode: soft, set: { status: inactive } }", kept);
-  await both.ask(ann);
+  const refs = await both.ask(ann);
   await both.nightly();
   expect(await both.requests()).toMatchObject([{ state: "archived" }]);
   await crm.query("update contacts set status = 'active'");
   await night.store.query("insert into customers values (9, 'ann@shop.example')");
   await both.nightly();
   expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
-  await approveAll(both.context, { by: "dpo", planFor: planForApproval });
+  await approveRequests(both.context, refs, { by: "dpo", planFor: planForApproval });
   await both.nightly();
   expect(await both.requests()).toMatchObject([{ state: "archived" }]);
   expect(await left()).toMatchObject({ shop: [{ email: null }, { email: null }], crm: [{ status: "inactive" }] });
