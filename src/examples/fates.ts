@@ -3,7 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import type { Policy } from "#policy/policy.ts";
 import { erasableFrom } from "#policy/retention.ts";
 import { remediesOf, type Shape } from "#records/plan.ts";
-import { and, column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
+import { column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
 import { remedyTable } from "#scope/stopped.ts";
 import { rowNumber, type StandIn } from "#examples/tables.ts";
 
@@ -57,10 +57,9 @@ export const readBelonging = async (db: Kysely<unknown>, shape: Shape, given: Gi
   const remedied = remediesOf(shape).flatMap(({ code, table, remedy }, position) => {
     const name = byPlace.get(table);
     if (name === undefined) return [];
-    const same = and(remedy.key.map((key, index) => sql`${column("t", key)} = ${column("z", `k${index + 1}`)}`));
     return [
       sql`select ${name}::text, ${column("t", rowNumber)}, false, ${code}::text, ${remedy.kind}::text
-        from ${tableName(table)} t join ${remedyTable(position)} z on ${same}`,
+        from ${tableName(table)} t join ${remedyTable(position)} z on ${sameRow(remedy, "t", "z")}`,
     ];
   });
   const scope = new Map<string, boolean>();

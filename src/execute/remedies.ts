@@ -4,8 +4,8 @@ import { remediesOf, type PlannedRemedy, type Shape } from "#records/plan.ts";
 import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { transformSql } from "#execute/transforms.ts";
 import { readUnremedied } from "#scope/row-sets.ts";
-import { and, column, tableName } from "#scope/sql.ts";
-import { remedyKey, remedyTable } from "#scope/stopped.ts";
+import { keyNames, sameRow, tableName } from "#scope/sql.ts";
+import { remedyTable } from "#scope/stopped.ts";
 
 /**
  * Does what the policy declares about the rows that would stop the batch: one statement a remedy, for all subjects, recorded as it is
@@ -31,13 +31,14 @@ export const remedy = async (db: Kysely<unknown>, shape: Shape, facts: BatchFact
 /** A row that stops two subjects of one batch is changed once and counted for the first. */
 const changeSql = (
   table: string,
-  { kind, changes, key }: PlannedRemedy,
+  planned: PlannedRemedy,
   targets: RawBuilder<unknown>,
   facts: BatchFacts,
 ): RawBuilder<unknown> => {
-  const names = remedyKey(key).map((name) => sql.id(name));
+  const { kind, changes } = planned;
+  const names = keyNames(planned).map((name) => sql.id(name));
   const once = sql`select min(request) as request, ${sql.join(names)} from ${targets} group by ${sql.join(names)}`;
-  const same = and(key.map((name, index) => sql`${column("t", name)} = ${column("s", `k${index + 1}`)}`));
+  const same = sameRow(planned, "t", "s");
   if (kind === "remove")
     return sql`delete from ${tableName(table)} t using (${once}) s where ${same} returning s.request`;
   const input = { row: "t", subject: "s", table, key: sql`''`, seed: facts.seed, now: facts.at };

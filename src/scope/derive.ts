@@ -10,6 +10,7 @@ import {
   column,
   hasOneWay,
   inScope,
+  entriesOf,
   keyNames,
   refers,
   same,
@@ -243,17 +244,19 @@ const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
   const ways = scope.via.map((via) => {
     const parent = parentOf(via);
     const parentScope = scopeOf(shape, parent) as Scope;
-    const reference = via.direction === "refers" ? refers(via.edge, "t", "q") : refers(via.edge, "q", "t");
-    return sql`not exists (select from ${tableName(parent)} q join ${scopeTable(shape, parent)} p
-      on ${sameRow(parentScope, "q", "p")} and not p.spared where p.request = s.request and ${reference})`;
+    const entries =
+      via.direction === "refers"
+        ? entriesOf(shape, parentScope, via.edge, "t")
+        : sql`from ${tableName(parent)} q join ${scopeTable(shape, parent)} p on ${sameRow(parentScope, "q", "p")}
+            where ${refers(via.edge, "q", "t")}`;
+    return sql`not exists (select ${entries} and not p.spared and p.request = s.request)`;
   });
   const family =
     scope.self === undefined
       ? []
       : [
-          sql`not exists (select from ${tableName(scope.table)} q join ${scopeTable(shape, scope.table)} p
-      on ${sameRow(scope, "q", "p")} and not p.spared
-      where p.request = s.request and ${refers(scope.self, "t", "q")} and not (${sameRow(scope, "t", "p")}))`,
+          sql`not exists (select ${entriesOf(shape, scope, scope.self, "t")} and not p.spared and p.request = s.request
+            and not (${sameRow(scope, "t", "p")}))`,
         ];
   return sql`delete from ${scopeTable(shape, scope.table)} s using ${tableName(scope.table)} t
     where ${sameRow(scope, "t", "s")} and ${and([...ways, ...family])}`;

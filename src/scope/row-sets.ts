@@ -2,7 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { remediesOf } from "#records/plan.ts";
 import type { PlannedBlocker, RemedySet, RowSet, Shape } from "#records/plan.ts";
 import { keyNames, refersIntoScope, sameRow, scopeTable, tableName } from "#scope/sql.ts";
-import { remedyKey, remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
+import { remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
 
 /**
  * Which rows the scope tables hold, as counts and order-independent fingerprints: the part of a plan that says what the data was.
@@ -27,7 +27,7 @@ export const readRemedySets = async (
   secret: string,
 ): Promise<readonly RemedySet[]> => {
   const parts = remediesOf(shape).map(({ code, table, remedy }, position) => {
-    const names = sql.join(["request", ...remedyKey(remedy.key)].map((name) => sql.id(name)));
+    const names = sql.join(["request", ...keyNames(remedy)].map((name) => sql.id(name)));
     return sql`select ${code}::text as code, ${table}::text as "table", count(*) as rows,
       coalesce(bit_xor(hash_record_extended(row(${names}), ${secret}::bigint)), 0)::text as fingerprint from ${remedyTable(position)}`;
   });

@@ -26,12 +26,15 @@ export const scopeTable = (shape: Shape, table: string): RawBuilder<unknown> => 
 export const scopeOf = (shape: Shape, table: string): Scope | undefined =>
   shape.scopes.find((scope) => scope.table === table);
 
-/** `k1, k2, …`: the scope table's columns for the row key. */
-export const keyNames = (scope: Scope): readonly string[] => scope.key.map((_, index) => `k${index + 1}`);
+/** What identifies the rows that a temporary table of the batch holds entries of. */
+type Keyed = { readonly key: readonly string[] };
+
+/** `k1, k2, …`: such a table's columns for the row key. */
+export const keyNames = ({ key }: Keyed): readonly string[] => key.map((_, index) => `k${index + 1}`);
 
 /** `t.id = s.k1 and …` */
-export const sameRow = (scope: Scope, table: string, entry: string): RawBuilder<unknown> =>
-  and(scope.key.map((name, index) => sql`${column(table, name)} = ${column(entry, `k${index + 1}`)}`));
+export const sameRow = ({ key }: Keyed, table: string, entry: string): RawBuilder<unknown> =>
+  and(key.map((name, index) => sql`${column(table, name)} = ${column(entry, `k${index + 1}`)}`));
 
 /** `child.customer_id = parent.id` under the edge, and the link's own condition. */
 export const refers = (edge: Edge, child: string, parent: string): RawBuilder<unknown> =>
@@ -49,20 +52,32 @@ export const same = (edge: Edge, from: RawBuilder<unknown>, to: RawBuilder<unkno
 export const applies = (edge: Edge, child: string): RawBuilder<unknown>[] =>
   Object.entries(edge.where).map(([name, value]) => sql`${column(child, name)}::text = ${value}`);
 
-/** Rows of `edge.to.table` that are in scope for good, as a join partner for `child`: `exists (…)`. */
+/**
+ * `from … where …`: the entries `p` of the rows in scope to which the row `child` refers along the edge. What refers to the key under which
+ * a row is entered need not look at the row.
+ */
+export const entriesOf = (shape: Shape, { key }: Scope, edge: Edge, child: string): RawBuilder<unknown> => {
+  const entries = scopeTable(shape, edge.to.table);
+  const positions = edge.to.columns.map((name) => key.indexOf(name));
+  if (positions.includes(-1)) {
+    return sql`from ${tableName(edge.to.table)} q join ${entries} p on ${sameRow({ key }, "q", "p")} where ${refers(edge, child, "q")}`;
+  }
+  const columns = positions.map((position) => `k${position + 1}`);
+  return sql`from ${entries} p where ${refers({ ...edge, to: { ...edge.to, columns } }, child, "p")}`;
+};
+
+/** The row of `child` refers to a row that is in scope for good. */
 export const refersIntoScope = (shape: Shape, edge: Edge, child: string): RawBuilder<unknown> => {
   const scope = scopeOf(shape, edge.to.table);
-  if (scope === undefined) return sql`false`;
-  return sql`exists (select from ${tableName(edge.to.table)} q join ${scopeTable(shape, edge.to.table)} p
-    on ${sameRow(scope, "q", "p")} and not p.spared where ${refers(edge, child, "q")})`;
+  return scope === undefined
+    ? sql`false`
+    : sql`exists (select ${entriesOf(shape, scope, edge, child)} and not p.spared)`;
 };
 
 /** The row of `child` refers to a row of a subject that is spared. */
 export const refersToSpared = (shape: Shape, edge: Edge, child: string): RawBuilder<unknown> => {
   const scope = scopeOf(shape, edge.to.table);
-  if (scope === undefined) return sql`false`;
-  return sql`exists (select from ${tableName(edge.to.table)} q join ${scopeTable(shape, edge.to.table)} p
-    on ${sameRow(scope, "q", "p")} and p.spared where ${refers(edge, child, "q")})`;
+  return scope === undefined ? sql`false` : sql`exists (select ${entriesOf(shape, scope, edge, child)} and p.spared)`;
 };
 
 /**

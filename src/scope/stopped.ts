@@ -1,13 +1,10 @@
 import { sql, type RawBuilder } from "kysely";
 import { remediesOf, type Edge, type PlannedBlocker, type Shape } from "#records/plan.ts";
 import { conditionsSql } from "#scope/conditions.ts";
-import { and, column, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+import { and, column, keyNames, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /** The temporary table of the rows that a remedy changes: request, row key. */
 export const remedyTable = (position: number): RawBuilder<unknown> => sql.id("pg_temp", `lethe_remedy_${position}`);
-
-/** `k1, k2, …`: the remedy table's columns for the row key. */
-export const remedyKey = (key: readonly string[]): readonly string[] => key.map((_, index) => `k${index + 1}`);
 
 /**
  * The rows at which a blocker stops, for all subjects of the batch at once: `select request, columns of t …`. The ways go
@@ -61,18 +58,18 @@ const leadsElsewhere = ({ root }: Shape, way: readonly Edge[]): RawBuilder<unkno
 
 /** The row `alias` is none that a remedy removes, and none whose reference along `edge` a remedy empties: a condition for each remedy. */
 export const notRemediedAway = (shape: Shape, edge: Edge, alias: string): readonly RawBuilder<unknown>[] =>
-  remediesOf(shape).flatMap(({ table, remedy: { kind, changes, key } }, position) => {
+  remediesOf(shape).flatMap(({ table, remedy }, position) => {
+    const { kind, changes } = remedy;
     const away = kind === "remove" || (kind === "unlink" && changes.some(({ name }) => edge.columns.includes(name)));
     if (table !== edge.table || !away) return [];
-    const same = and(key.map((name, index) => sql`${column(alias, name)} = ${column("z", `k${index + 1}`)}`));
-    return [sql`not exists (select from ${remedyTable(position)} z where ${same})`];
+    return [sql`not exists (select from ${remedyTable(position)} z where ${sameRow(remedy, alias, "z")})`];
   });
 
 /** The entry `alias` of a table's scope is of a row that a remedy removes, whoever else it belongs to. */
 export const removed = (shape: Shape, table: string, alias: string): RawBuilder<unknown> => {
   const conditions = remediesOf(shape).flatMap((blocker, position) => {
     if (blocker.table !== table || blocker.remedy.kind !== "remove") return [];
-    const same = and(remedyKey(blocker.remedy.key).map((name) => sql`${column(alias, name)} = ${column("z", name)}`));
+    const same = and(keyNames(blocker.remedy).map((name) => sql`${column(alias, name)} = ${column("z", name)}`));
     return [sql`exists (select from ${remedyTable(position)} z where ${same})`];
   });
   return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` or `)})`;
