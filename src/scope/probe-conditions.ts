@@ -23,8 +23,6 @@ export const probeConditions = async (db: Kysely<unknown>, catalog: Catalog, pol
   ];
   for (const { table, when, path } of conditions) {
     for (const [column, condition] of Object.entries(when)) {
-      // The others read the value as text, or do not read it.
-      if (!("compare" in condition)) continue;
       try {
         await sql`select from ${tableName(table)} t where ${conditionsSql("t", { [column]: condition })} limit 0`.execute(
           db,
