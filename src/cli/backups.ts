@@ -29,9 +29,12 @@ export const register = (program: Command, shell: Shell): void => {
     .description("purge what is past its retention, as the job `backups` does")
     .action(async () => {
       const job = await findJob("backups");
-      const summary = await shell.withContext((context) => startJob(context, job));
+      const { summary, timeZone } = await shell.withContext(async (context) => ({
+        summary: await startJob(context, job),
+        timeZone: context.config.controller.timeZone,
+      }));
       const { summaryText } = await import("#report/summary-text.ts");
-      shell.answer(summary, () => summaryText(summary, { title: "backups" }));
+      shell.answer(summary, () => summaryText(summary, { title: "backups", timeZone }));
       if (summary.outcome === "attention") shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
     });

@@ -10,12 +10,15 @@ export const register = (program: Command, shell: Shell): void => {
     .argument("[job]", "which one", "nightly")
     .action(async (name: string) => {
       const job = await findJob(name);
-      const { summary, title } = await shell.withContext(async (context) => {
-        const { controller } = context.config;
-        return { summary: await startJob(context, job), title: `${controller.name} · ${job.name}` };
-      });
+      const { summary, controller } = await shell.withContext(async (context) => ({
+        summary: await startJob(context, job),
+        controller: context.config.controller,
+      }));
       const { summaryText } = await import("#report/summary-text.ts");
-      shell.answer(summary, () => summaryText(summary, { title, colour: process.stdout.hasColors?.() ?? false }));
+      const { name: company, timeZone } = controller;
+      const title = `${company} · ${job.name}`;
+      const colour = process.stdout.hasColors?.() ?? false;
+      shell.answer(summary, () => summaryText(summary, { title, timeZone, colour }));
       if (summary.outcome === "attention") shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
     });

@@ -5,6 +5,7 @@ import { comparison } from "#demo/before-after.ts";
 import { letterLines, remedyLines, softLines, stayLines } from "#demo/letters.ts";
 import type { SamplePolicy } from "#demo/policies.ts";
 import type { Told } from "#demo/story.ts";
+import { timeZone } from "#demo/workspace.ts";
 import { summaryText } from "#report/summary-text.ts";
 
 export type NightShown = Told & {
@@ -43,7 +44,7 @@ export const demoScreen = (night: NightShown, colour: boolean): string => {
     "",
     summaryText(
       { ...night.run, report: night.report },
-      { title: `Lethe · Lumen Streaming GmbH (sample)${policy}`, took: night.took, width, colour },
+      { title: `Lethe · Lumen Streaming GmbH (sample)${policy}`, took: night.took, timeZone, width, colour },
     ),
     ...section("The letter-box", letterLines(night)),
     ...section("Settled with the deletion", remedyLines(night)),

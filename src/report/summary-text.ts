@@ -1,10 +1,14 @@
 import { styleText } from "node:util";
+import { Temporal } from "temporal-polyfill";
+import { dayIn } from "#lib/clock.ts";
 import type { RunSummary } from "#records/run.ts";
 import { treatments, type Treatment } from "#records/treatment.ts";
 import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
 import { cut, figure, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
 
 export type SummaryExtra = {
+  /** The controller's: in which days are told. */
+  readonly timeZone: string;
   /** What the box is called, e.g. `Lethe · Shop GmbH`. */
   readonly title?: string;
   /** How long it took, e.g. `12.4 s`. */
@@ -30,7 +34,7 @@ const endings: Readonly<Record<RunSummary["outcome"], Piece>> = {
 };
 
 /** What a run did, as a box of at most 80 columns that a person likes to read and to show. */
-export const summaryText = (summary: RunSummary, extra: SummaryExtra = {}): string => {
+export const summaryText = (summary: RunSummary, extra: SummaryExtra): string => {
   const inner = Math.max(40, Math.min(80, extra.width ?? 80)) - 4;
   const sections = [
     header(summary, extra),
@@ -38,7 +42,7 @@ export const summaryText = (summary: RunSummary, extra: SummaryExtra = {}): stri
     outcomeLines(summary),
     stepLines(summary, inner),
     figureLines(summary, inner),
-    closing(summary),
+    closing(summary, extra),
   ];
   const colour = (piece: Piece): string =>
     extra.colour === true && piece.colour !== undefined
@@ -110,8 +114,11 @@ const stepLines = ({ steps }: RunSummary, inner: number): Line[] => {
   return [[{ text: title, colour: "bold" }], ...lines];
 };
 
-const closing = ({ backups, residuals, tasks }: RunSummary): Line[] => {
-  const oldest = backups.oldest === null ? "" : `, the oldest of ${backups.oldest.slice(0, 10)}`;
+const closing = ({ backups, residuals, tasks }: RunSummary, { timeZone }: SummaryExtra): Line[] => {
+  const oldest =
+    backups.oldest === null
+      ? ""
+      : `, the oldest of ${dayIn(Temporal.Instant.from(backups.oldest), timeZone).toString()}`;
   return [
     [
       { text: "Backups       ", colour: "bold" },

@@ -5,6 +5,8 @@ import type { RunSummary } from "#records/run.ts";
 import { outcomes, treatments } from "#records/treatment.ts";
 import { summaryText } from "#report/summary-text.ts";
 
+const timeZone = "Europe/Berlin";
+
 const count = fc.nat({ max: 2 ** 31 });
 const amount = fc.oneof(
   fc.bigInt().map(String),
@@ -66,7 +68,7 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
 test("the box is rectangular and no wider than 80 columns or the terminal, whatever it holds", () => {
   fc.assert(
     fc.property(summaries, fc.integer({ min: 40, max: 200 }), fc.boolean(), (summary, width, colour) => {
-      const lines = stripVTControlCharacters(summaryText(summary, { width, colour })).split("\n");
+      const lines = stripVTControlCharacters(summaryText(summary, { timeZone, width, colour })).split("\n");
       for (const line of lines) expect([...line]).toHaveLength(Math.min(80, width));
     }),
   );
@@ -94,51 +96,63 @@ const summary: RunSummary = {
 };
 
 test("it says the same without colour, and no control character gets through", () => {
-  const plain = summaryText(summary);
+  const plain = summaryText(summary, { timeZone });
   expect(plain).toBe(stripVTControlCharacters(plain));
-  expect(stripVTControlCharacters(summaryText(summary, { colour: true }))).toBe(plain);
-  expect(summaryText(summary, { colour: true })).not.toBe(plain);
+  expect(stripVTControlCharacters(summaryText(summary, { timeZone, colour: true }))).toBe(plain);
+  expect(summaryText(summary, { timeZone, colour: true })).not.toBe(plain);
 });
 
 test("erased tables stand before retained ones, numbers have separators, and the path of the report is whole", () => {
-  const text = summaryText(summary, { notes: ["Next: sleep."] });
+  const text = summaryText(summary, { timeZone, notes: ["Next: sleep."] });
   expect(text.indexOf("sessions")).toBeLessThan(text.indexOf("invoices"));
   expect(text).toContain("4,120  3 spared");
   expect(text).toContain("of which 4 blocked, 1 overdue");
   expect(text.split("\n").slice(-2)).toEqual([`Signed report: ${summary.report}`, "Next: sleep."]);
 });
 
+test("the oldest backup is of the day that it was where the controller is", () => {
+  const late = { ...summary, backups: { ...summary.backups, oldest: "2026-10-02T23:30:00.000Z" } };
+  expect(summaryText(late, { timeZone })).toContain("the oldest of 2026-10-03");
+  expect(summaryText(late, { timeZone: "UTC" })).toContain("the oldest of 2026-10-02");
+});
+
 test("outcomes stand by kind, and a policy that leaves personal data says so plainly", () => {
-  const text = summaryText({
-    ...summary,
-    outcomes: { ...quiet.outcomes, retained: 1200, archived_with_pii: 14 },
-    stays: { columns: 57, tables: 12 },
-  });
+  const text = summaryText(
+    {
+      ...summary,
+      outcomes: { ...quiet.outcomes, retained: 1200, archived_with_pii: 14 },
+      stays: { columns: 57, tables: 12 },
+    },
+    { timeZone },
+  );
   expect(text).toMatch(/│ {3}retained +1,200 {2}█+ +│/);
   expect(text).toContain("! 14 requests left personal data: archived_with_pii");
   expect(text).toContain("Personal data stays in 57 columns of 12 tables");
   expect(text).not.toContain("anonymised  ");
-  expect(summaryText(summary)).not.toContain("Outcomes");
+  expect(summaryText(summary, { timeZone })).not.toContain("Outcomes");
 });
 
 test("figures stand side by side with what the run changed, to the last digit", () => {
   const figure = { store: "shop", figure: "Revenue", before: "1048211.5025", after: "-47.20", change: "-1048258.7025" };
-  const text = summaryText({
-    ...summary,
-    figures: [
-      { ...figure, equal: false },
-      { ...figure, figure: "Signups", before: "4120", after: "4122", change: "0", equal: true },
-      { ...figure, figure: "Refunds", before: "0", after: "3", change: "3", equal: false },
-    ],
-  });
+  const text = summaryText(
+    {
+      ...summary,
+      figures: [
+        { ...figure, equal: false },
+        { ...figure, figure: "Signups", before: "4120", after: "4122", change: "0", equal: true },
+        { ...figure, figure: "Refunds", before: "0", after: "3", change: "3", equal: false },
+      ],
+    },
+    { timeZone },
+  );
   expect(text).toContain("Revenue  1,048,211.5025 →         -47.20  -1,048,258.7025");
   expect(text).toMatch(/Signups +4,120 → +4,122 {2}equal/);
   expect(text).toMatch(/Refunds +0 → +3 {2}\+3/);
-  expect(summaryText(summary)).not.toContain("Figures");
+  expect(summaryText(summary, { timeZone })).not.toContain("Figures");
 });
 
 test("what recipients have to do is counted, and what they did not do", () => {
-  const text = summaryText({ ...summary, tasks: { open: 1, done: 41, failed: 2 } });
+  const text = summaryText({ ...summary, tasks: { open: 1, done: 41, failed: 2 } }, { timeZone });
   expect(text).toContain("Recipients    1 task open, 41 done, 2 failed");
-  expect(summaryText(summary)).not.toContain("Recipients");
+  expect(summaryText(summary, { timeZone })).not.toContain("Recipients");
 });
