@@ -1,8 +1,7 @@
 import type { Step } from "#demo/effects.ts";
 import type { Peek } from "#demo/peek.ts";
 import type { NightShown } from "#demo/screen.ts";
-
-const whole = new Intl.NumberFormat("en-GB");
+import { figure, grouped } from "#report/summary-words.ts";
 
 type Line = readonly [what: string, before: string, after: string, remark: string];
 
@@ -10,20 +9,20 @@ type Line = readonly [what: string, before: string, after: string, remark: strin
 export const comparison = ({ before, after, effects, soft }: NightShown): string[] => {
   const count = (what: string, key: CountKey, table: string): Line => [
     what,
-    whole.format(before[key]),
-    whole.format(after[key]),
+    figure(before[key]),
+    figure(after[key]),
     remark(effects.steps.filter((step) => step.table === table)),
   ];
   const sum = (what: string, key: SumKey): Line => [
     what,
-    euros(before[key]),
-    euros(after[key]),
+    grouped(before[key]),
+    grouped(after[key]),
     before[key] === after[key] ? "equal to the cent" : "less what was erased",
   ];
   const lines: Line[] = [
     soft === undefined
       ? count("customers", "customers", "customers")
-      : ["customers", whole.format(before.customers), whole.format(after.customers), `${soft.marked} only marked`],
+      : ["customers", figure(before.customers), figure(after.customers), `${soft.marked} only marked`],
     count("invoices", "invoices", "invoices"),
     sum("  invoiced, EUR", "invoiced"),
     sum("  paid, EUR", "paid"),
@@ -42,13 +41,10 @@ const words = { erase: "erased", anonymise: "anonymised", retain: "retained", ke
 const remark = (steps: readonly Step[]): string =>
   steps
     .flatMap(({ treatment, rows, spared }) => [
-      ...(rows === 0 ? [] : [`${whole.format(rows)} ${words[treatment]}`]),
-      ...(spared === 0 ? [] : [`${whole.format(spared)} spared`]),
+      ...(rows === 0 ? [] : [`${figure(rows)} ${words[treatment]}`]),
+      ...(spared === 0 ? [] : [`${figure(spared)} spared`]),
     ])
     .join(", ");
 
 type CountKey = { [K in keyof Peek]: Peek[K] extends number ? K : never }[keyof Peek];
 type SumKey = Exclude<keyof Peek, CountKey>;
-
-/** Decimal text with groups of three; never through a number, which could round. */
-const euros = (amount: string): string => amount.replace(/\B(?=(\d{3})+(?=\.))/g, ",");

@@ -1,6 +1,5 @@
 import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import type { Place } from "#lib/errors.ts";
-import { staysOnPurpose } from "#explain/stays.ts";
 import { changesWords, transformWords, type Becoming } from "#explain/words.ts";
 import type { Policy, TableRule, Transform } from "#policy/policy.ts";
 import { remediesOf, type Shape } from "#records/plan.ts";
@@ -99,12 +98,8 @@ const untreated = ({ kind }: CatalogTable, rule: TableRule | undefined, column: 
   if (kind === "view") return { becomes: "what its tables say", means: "a view holds nothing of its own" };
   if (kind === "materialised-view")
     return { becomes: "what its tables say", means: "it is refreshed when they have changed" };
-  const reason = staysOnPurpose(rule, column);
-  if (reason !== undefined) {
-    return {
-      becomes: "stays as it is",
-      means: `personal data that stays on purpose, listed for every request: ${reason}`,
-    };
+  if (rule?.treatment === "keep" && rule.personal.includes(column)) {
+    return transformWords({ kind: "stays", why: rule.reason });
   }
   return {
     becomes: "stays as it is",

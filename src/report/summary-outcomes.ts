@@ -1,6 +1,6 @@
 import type { RunSummary } from "#records/run.ts";
 import { outcomes, type Outcome } from "#records/treatment.ts";
-import { cut, figure, plural, type Colour, type Line } from "#report/summary-words.ts";
+import { cut, figure, grouped, plural, type Colour, type Line } from "#report/summary-words.ts";
 
 const colours: Readonly<Record<Outcome, Colour>> = {
   erased: "green",
@@ -56,9 +56,6 @@ export const figureLines = ({ figures }: RunSummary, inner: number): Line[] => {
     ...(more === 0 ? [] : [[{ text: `  … and ${more} more`, colour: "dim" as const }]]),
   ];
 };
-
-/** Decimal text with groups of three; never through a number, which could round. */
-const grouped = (amount: string): string => amount.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",");
 
 const signed = (change: string): string => (change.startsWith("-") ? grouped(change) : `+${grouped(change)}`);
 
