@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readCatalog } from "#catalog/read.ts";
 import { withClient } from "#db/pool.ts";
 import { afterLoadSql, partitionsSql, schemaSql } from "#demo/schema.ts";
@@ -10,10 +10,8 @@ import { resolveName } from "#explain/name.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import { shapeOf } from "#plan/shape.ts";
 import { parsePolicy } from "#policy/parse.ts";
-import { policyText } from "#test/execute/night.ts";
-import { lethe, repository } from "#test/support/cli.ts";
+import { repository } from "#test/support/cli.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
-import { createProject, type Project } from "#test/support/project.ts";
 
 let database: TestDatabase;
 let catalog: Catalog;
@@ -267,45 +265,5 @@ describe("a column", () => {
       "The rule is carried out 30 days after the subject was marked; until then it can be reactivated.",
     ]);
     expect(columns[0]?.becomes).toBe("'inactive' at once, then: stays as it is");
-  });
-});
-
-describe("lethe policy explain", () => {
-  let project: Project;
-  afterEach(() => project.dispose());
-
-  test("names tables of other schemas, says with one clear error what is not there, and prints JSON", async () => {
-    project = await createProject({
-      schema: `create schema crm; create table customers (id int primary key, email text);
-        create table crm.notes (id int primary key, customer_id int references customers on delete cascade, "the.body" text)`,
-      policy: policyText({ tables: "customers: { treatment: erase }\ncrm.notes: { treatment: erase }" }),
-    });
-    const config = join(project.directory, "lethe.yaml");
-    const written = readFileSync(config, "utf8").replace("    policy:", "    schemas: [public, crm]\n    policy:");
-    writeFileSync(config, written, { mode: 0o600 });
-    const run = (...args: string[]) => lethe(["policy", "explain", ...args], { cwd: project.directory });
-    const shown = await run("crm.notes.the.body");
-    expect([shown.code, shown.stderr]).toEqual([0, ""]);
-    expect(shown.stdout).toContain("crm.notes.the.body  (store shop; policy shop version 1)\n  erase  ");
-    expect(shown.stdout).toContain("  becomes: gone\n  that is: goes with the row\n");
-    expect(shown.stdout).toContain(
-      "a row goes when the row of customers goes to which customer_id refers (ON DELETE CASCADE)",
-    );
-    const json = await run("customers", "--json");
-    expect(JSON.parse(json.stdout)).toMatchObject([
-      { store: "shop", table: "customers", column: null, rule: { treatment: "erase", place: { line: 10 } } },
-    ]);
-    for (const [name, message, hint] of [
-      ["custmers", "no store has a table custmers", "did you mean `customers`?"],
-      ["customers.emial", "table customers has no column emial", "did you mean `customers.email`?"],
-      ["zzz", "no store has a table zzz", "name a table, or a column as table.column"],
-    ] as const) {
-      const failed = await run(name);
-      expect([failed.code, failed.stdout, failed.stderr]).toEqual([
-        2,
-        "",
-        `error USAGE: ${message}\n  hint: ${hint}\n`,
-      ]);
-    }
   });
 });
