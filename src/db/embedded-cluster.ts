@@ -78,10 +78,10 @@ export const initialise = async (cluster: Cluster): Promise<void> => {
     const access = [`--username=${superuser}`, "--auth=scram-sha-256", `--pwfile=${passwordFile(cluster.directory)}`];
     const sync = cluster.fsync ? [] : ["--no-sync"];
     await runAs(cluster.account, cluster.binaries.initdb, ["-D", temporary, ...locale, ...access, ...sync]);
-    await rename(temporary, cluster.data).catch((error: unknown) => {
-      // Another process was first: its data directory is as good as ours.
-      if (!isCode(error, "ENOTEMPTY", "EEXIST")) throw error;
-    });
+    await rename(temporary, cluster.data);
+  } catch (error) {
+    // Another process was first: its data directory is as good as ours, which its sweep may have taken away under us.
+    if (!(await isInitialised(cluster.data))) throw error;
   } finally {
     await rm(temporary, { recursive: true, force: true });
   }

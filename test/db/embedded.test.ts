@@ -2,8 +2,12 @@ import { spawn } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { chooseAccount } from "#db/embedded-account.ts";
+import { findBinaries } from "#db/embedded-binaries.ts";
+import { initialise, sweep } from "#db/embedded-cluster.ts";
 import { type EmbeddedServer, startEmbedded } from "#db/embedded.ts";
 import { repository } from "#test/support/cli.ts";
 
@@ -106,6 +110,21 @@ test("two at once share one server, and it goes on until the second has finished
   expect(await ask(two.url("postgres"), "select 1")).toBe(1);
   await two.stop();
   await expect(ask(two.url("postgres"), "select 1")).rejects.toMatchObject({ code: "ECONNREFUSED" });
+});
+
+test("a data directory in the making is given up without an error when another's is finished and sweeps it away", async () => {
+  await (await start()).stop();
+  const data = join(directory, "postgres");
+  const binaries = await findBinaries();
+  const account = await chooseAccount(directory, data, binaries.postgres);
+  const cluster = { directory, data, log: join(directory, "postgres.log"), binaries, account, fsync: false };
+  const making = initialise(cluster);
+  const begun = async (): Promise<boolean> =>
+    (await readdir(directory)).some((name) => name.startsWith("postgres.init-"));
+  while (!(await begun())) await sleep(1);
+  await sweep(directory);
+  await expect(making).resolves.toBeUndefined();
+  await start();
 });
 
 test("leaves the server running while somebody's own client is connected", async () => {

@@ -1,7 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
-import { approveAll } from "#intake/approve.ts";
+import { approveAll, approveRequests } from "#intake/approve.ts";
 import { importFile } from "#intake/import-file.ts";
 import { planForApproval } from "#forecast.ts";
 import { nightly } from "#jobs/nightly.ts";
@@ -44,9 +44,18 @@ const runWhenFree = async (context: Context): Promise<RunSummary> => {
 export const enterRequests = (order: NightOrder): Promise<void> =>
   inContext(order, (context) => enter(context, order.requests));
 
+/** What a person does about those who came back: decides about each by reference, as `approve --all` leaves them. */
+export const approveReactivated = (order: NightOrder): Promise<void> =>
+  inContext(order, async (context) => {
+    const { reactivated } = await approveAll(context, approval);
+    await approveRequests(context, reactivated, approval);
+  });
+
+const approval = { by: "dpo@shop.example", planFor: planForApproval };
+
 const enter = async (context: Context, requests: string): Promise<void> => {
   await importFile(context, requests);
-  await approveAll(context, { by: "dpo@shop.example", planFor: planForApproval });
+  await approveAll(context, approval);
 };
 
 const inContext = async <T>(

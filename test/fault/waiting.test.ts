@@ -6,7 +6,7 @@ import { stringify } from "yaml";
 import type { FaultPoint } from "#lib/fault.ts";
 import { generateKeys } from "#lib/keys.ts";
 import { Children } from "#test/fault/children.ts";
-import { wholeNight, type NightOrder } from "#test/fault/night.ts";
+import { approveReactivated, wholeNight, type NightOrder } from "#test/fault/night.ts";
 import { stateDatabase } from "#test/support/context.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
@@ -129,7 +129,7 @@ test("killed between noticing that accounts are active again and reopening their
     { state: "completed", code: null, n: 7 },
     { state: "verified", code: "REACTIVATED", n: 3 },
   ]);
-  // The night that follows approves what waits, as these nights do, and marks the three anew.
+  await approveReactivated({ ...order, now: "2026-11-02T05:15:00Z" });
   await wholeNight({ ...order, now: "2026-11-02T05:20:00Z" });
   await wholeNight({ ...order, now: "2026-11-02T06:30:00Z" });
   expect(await counts()).toEqual(erased);
