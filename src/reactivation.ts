@@ -5,42 +5,43 @@ import { copyInto, type CopyValue } from "#db/copy.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
 import { assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { forgetSubjects } from "#intake/forget.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
-import { and, column, tableName } from "#scope/sql.ts";
+import { bearsMark, column, tableName } from "#scope/sql.ts";
 
-type Marked = { readonly request: number; readonly ref: string; readonly key: string };
+type Marked = { readonly request: number; readonly ref: string; readonly key: string; readonly archived: boolean };
 type Active = Pick<Marked, "request" | "ref">;
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
  * approval. One statement for all of them. What the store's journal knew of them goes first, so that a death in between is found again.
+ * An archived subject whose row is no longer there can never be active again: it is forgotten.
  */
 export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
   const { mode, mark } = shape.deletion;
   if (mode !== "soft" && mode !== "soft-then-hard") return;
-  const active = await inTransaction(session, "read-write", async () => {
-    await sql`create temporary table lethe_marked (request bigint, ref text, key text) on commit drop`.execute(
-      session.db,
-    );
-    await copyInto(session.client, "pg_temp.lethe_marked (request, ref, key)", markedIn(ctx, session.store.name));
-    const holds = mark.map(({ name, type, transform }) =>
-      transform.kind === "constant"
-        ? sql`${column("t", name)} is not distinct from cast(${String(transform.value)}::text as ${sql.raw(type)})`
-        : sql`${column("t", name)} is null`,
-    );
+  const { active, gone } = await inTransaction(session, "read-write", async () => {
+    await sql`create temporary table lethe_marked (request bigint, ref text, key text, archived boolean)
+      on commit drop`.execute(session.db);
+    const marked = markedIn(ctx, session.store.name);
+    await copyInto(session.client, "pg_temp.lethe_marked (request, ref, key, archived)", marked);
     const { root } = shape;
-    const found = await sql<Active>`select m.request, m.ref from pg_temp.lethe_marked m
-      join ${tableName(root.table)} t on ${column("t", root.key)} = m.key::${sql.raw(root.keyType)}
-      where not (${and(holds)})`.execute(session.db);
-    const refs = found.rows.map(({ ref }) => ref);
+    const key = column("t", root.key);
+    const found = await sql<Active & { gone: boolean }>`
+      select m.request, m.ref, ${key} is null as gone from pg_temp.lethe_marked m
+      left join ${tableName(root.table)} t on ${key} = m.key::${sql.raw(root.keyType)}
+      where case when ${key} is null then m.archived else not (${bearsMark(mark, "t")}) end`.execute(session.db);
+    const [there, missing] = [found.rows.filter((row) => !row.gone), found.rows.filter((row) => row.gone)];
+    const refs = there.map(({ ref }) => ref);
     if (refs.length > 0) await unjournal(session, refs);
-    return found.rows;
+    return { active: there, gone: missing.map(({ request }) => request) };
   });
   faultPoint("after-reactivated-found");
+  await forgetGone(ctx, session.store.name, gone);
   await unjournalElsewhere(ctx, session.store, active);
   await reopen(ctx, run, session.store.name, active);
 };
@@ -66,14 +67,32 @@ const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'appro
 
 /** Subjects of requests that ended with a mark, or wait with one: also such as were blocked or released from a hold meanwhile. */
 async function* markedIn(ctx: Context, store: string): AsyncGenerator<CopyValue[]> {
-  const query = sql<Marked>`select r.id as request, r.ref, s.key from lethe.subject s
+  const query = sql<Marked>`select r.id as request, r.ref, s.key, r.state = 'archived' as archived from lethe.subject s
     join lethe.request r on r.id = s.request_id
     where s.store = ${store} and s.key is not null and ${reopenable} and (r.state = 'archived'
       or exists (select from lethe.grace g where g.request_id = r.id and g.store = s.store and g.marked))`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) {
-    for (const { request, ref, key } of rows) yield [request, ref, key];
+    for (const { request, ref, key, archived } of rows) yield [request, ref, key, archived];
   }
 }
+
+/** I8: what is known of an archived subject goes with the subject's row, and who was asked for with the last row in any store. */
+const forgetGone = async (ctx: Context, store: string, requests: readonly number[]): Promise<void> => {
+  if (requests.length === 0) return;
+  await ctx.state.db.transaction().execute(async (tx) => {
+    const archived = sql`(select id from lethe.request where state = 'archived' and id = any (${requests}::bigint[]) for update)`;
+    const gone = sql`store = ${store} and request_id in ${archived}`;
+    await sql`delete from lethe.subject_identifier where ${gone}`.execute(tx);
+    await sql`update lethe.subject set key = null where ${gone}`.execute(tx);
+    const nowhere = await sql<{ id: number }>`select id from lethe.request r where id in ${archived}
+      and not exists (select from lethe.subject s where s.request_id = r.id and s.key is not null)`.execute(tx);
+    await forgetSubjects(
+      tx,
+      nowhere.rows.map(({ id }) => id),
+    );
+  });
+  await removeDeadRows(ctx);
+};
 
 const reopen = async (ctx: Context, run: Run, store: string, active: readonly Active[]): Promise<void> => {
   if (active.length === 0) return;

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { sql, type RawBuilder } from "kysely";
 import type { Edge, Shape } from "#records/plan.ts";
 import type { StoreSession } from "#execute/store-session.ts";
-import { and, column, refers, tableName } from "#scope/sql.ts";
+import { and, bearsMark, column, refers, tableName } from "#scope/sql.ts";
 
 const trigger = "lethe_refuse";
 
@@ -14,12 +15,8 @@ const trigger = "lethe_refuse";
 export const assureGuards = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
   const wanted = Map.groupBy(shape.deletion.refuse, ({ table }) => table);
-  const armed = await sql<{ call: string }>`
-    select format('%I.%I', n.nspname, p.proname) as call
-    from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
-    where t.tgname = ${trigger} and t.tgparentid = 0`.execute(db);
-  const calls = new Set(armed.rows.map(({ call }) => call));
-  for (const { call } of armed.rows) {
+  const armed = await armedGuards(session);
+  for (const { call } of armed) {
     if ([...wanted.keys()].some((table) => call === `lethe.${functionName(table)}`)) continue;
     await sql`create or replace function ${sql.raw(call)}() returns trigger language plpgsql as 'begin return new; end'`.execute(
       db,
@@ -28,11 +25,38 @@ export const assureGuards = async (session: StoreSession, shape: Shape): Promise
   for (const [table, edges] of wanted) {
     const name = functionName(table);
     await functionSql(session, shape, table, edges).execute(db);
-    if (calls.has(`lethe.${name}`)) continue;
-    const columns = sql.join([...new Set(edges.flatMap(watched))].map((each) => sql.id(each)));
-    await sql`create trigger ${sql.id(trigger)} before insert or update of ${columns} on ${tableName(table)}
-      for each row execute function ${sql.id("lethe", name)}()`.execute(db);
+    const columns = [...new Set(edges.flatMap(watched))].toSorted();
+    const stands = armed.some(
+      (guard) =>
+        guard.call === `lethe.${name}` &&
+        guard.fires &&
+        isDeepStrictEqual(guard.columns, columns) &&
+        guard.on === table,
+    );
+    if (stands) continue;
+    // Somebody has switched it off, renamed its table, or the policy looks at other columns than it did.
+    await sql`create or replace trigger ${sql.id(trigger)} before insert or update of ${sql.join(columns.map((each) => sql.id(each)))}
+      on ${tableName(table)} for each row execute function ${sql.id("lethe", name)}()`.execute(db);
   }
+};
+
+type Guard = {
+  readonly call: string;
+  readonly on: string;
+  readonly fires: boolean;
+  readonly columns: readonly string[];
+};
+
+const armedGuards = async ({ db }: StoreSession): Promise<readonly Guard[]> => {
+  const { rows } = await sql<Guard>`
+    select format('%I.%I', n.nspname, p.proname) as call, t.tgenabled in ('O', 'A') as fires,
+      case cn.nspname when 'public' then '' else cn.nspname || '.' end || c.relname as "on",
+      array(select a.attname::text from pg_attribute a
+        where a.attrelid = t.tgrelid and a.attnum = any (t.tgattr::int2[]) order by a.attname::text collate "C") as columns
+    from pg_trigger t join pg_proc p on p.oid = t.tgfoid join pg_namespace n on n.oid = p.pronamespace
+      join pg_class c on c.oid = t.tgrelid join pg_namespace cn on cn.oid = c.relnamespace
+    where t.tgname = ${trigger} and t.tgparentid = 0`.execute(db);
+  return rows;
 };
 
 const functionName = (table: string): string =>
@@ -48,14 +72,7 @@ const functionSql = (
   table: string,
   edges: readonly Edge[],
 ): RawBuilder<unknown> => {
-  const marked = and(
-    deletion.mark.map(({ name, transform }) =>
-      transform.kind === "constant"
-        ? // Takes the column's type: the function's search path does not know types of the application by their names.
-          sql`${column("s", name)} = ${sql.lit(String(transform.value))}`
-        : sql`${column("s", name)} is null`,
-    ),
-  );
+  const marked = bearsMark(deletion.mark, "s");
   const checks = edges.map((edge) => {
     // A function's body takes no parameters.
     const applies = Object.entries(edge.where).map(

@@ -44,7 +44,7 @@ export const orderTables = (tables: readonly string[], precedences: readonly Pre
 };
 
 /** Only a check can be deferred; RESTRICT and the other actions happen at once, whatever the constraint says. */
-const waits = (edge: Edge): boolean => edge.deferrable && edge.onDelete === "no action";
+export const waits = (edge: Edge): boolean => edge.deferrable && edge.onDelete === "no action";
 
 const inCycle = ({ before, after }: Precedence, all: readonly Precedence[]): boolean => {
   const seen = new Set<string>();

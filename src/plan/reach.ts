@@ -149,3 +149,7 @@ export const mayChange = (policy: Policy, name: string): boolean =>
 
 export const isRemedied = ({ blockers }: Policy, name: string): boolean =>
   blockers.some(({ table, remedy }) => table === name && remedy !== undefined);
+
+/** Rows of the table may go before any step, by a remedy. */
+export const isRemoved = ({ blockers }: Policy, name: string): boolean =>
+  blockers.some(({ table, remedy }) => table === name && remedy?.kind === "remove");

@@ -6,7 +6,8 @@ import { deletionOf } from "#plan/deletion.ts";
 import { edgesOf } from "#plan/edges.ts";
 import { refuse } from "#plan/finding.ts";
 import { findingsOf } from "#plan/findings.ts";
-import { isRemedied, reach } from "#plan/reach.ts";
+import { waits } from "#plan/order.ts";
+import { isRemedied, isRemoved, reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { scopesOf } from "#plan/scopes.ts";
 import { stepsOf } from "#plan/steps.ts";
@@ -26,10 +27,16 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
   const { table, key } = policy.subject;
   const reached = [...found.levels.keys()].flatMap((name) => catalog.tables.get(name) ?? []);
   const treated = new Set(steps.filter((step) => step.kind !== "cut").map((step) => step.table));
+  const blockers = blockersOf(policy, catalog, edges);
+  const looked = blockers.flatMap(({ whose = [], other = [], ...blocker }) => [
+    blocker.table,
+    ...[...whose, ...other].map((edge) => edge.table),
+  ]);
+  const seen = [...new Set([...found.levels.keys(), ...looked])].flatMap((name) => catalog.tables.get(name) ?? []);
   return {
     store: catalog.store,
     policy: { name: policy.name, version: policy.version, digest: policy.digest },
-    catalog: digestOf(reached.map(({ estimatedRows: _, analysable: _may, triggerable: _also, ...schema }) => schema)),
+    catalog: digestOf(seen.map(({ estimatedRows: _, analysable: _may, triggerable: _also, ...schema }) => schema)),
     root: {
       table,
       key,
@@ -43,10 +50,10 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
     }),
     stage: "whole",
     deletion: deletionOf(policy, catalog, edges),
-    blockers: blockersOf(policy, catalog, edges),
+    blockers,
     recipients: policy.recipients.map(({ index: _, ...recipient }) => recipient),
     figures: policy.figures,
-    deferred: order.deferred.length > 0,
+    deferred: order.deferred.length > 0 || edges.some((edge) => waits(edge) && isRemoved(policy, edge.to.table)),
     refresh: refreshesOf(policy, catalog),
     effects: effectsOf(policy, edges, reached, treated),
   };

@@ -142,7 +142,7 @@ export type Shape = {
   readonly blockers: readonly PlannedBlocker[];
   readonly recipients: readonly Recipient[];
   readonly figures: readonly Figure[];
-  /** Deferrable constraints are deferred: some cycle of references cannot be put in order. */
+  /** Deferrable constraints are deferred: some cycle of references cannot be put in order, or a remedy removes rows before those that refer to them go. */
   readonly deferred: boolean;
   /** Materialised views to refresh after the changes. */
   readonly refresh: readonly string[];

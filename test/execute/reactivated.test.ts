@@ -74,6 +74,27 @@ test("who is gone when the grace is over, by somebody else's hand, is not waited
   expect(await night.requests(ref)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
 });
 
+test("an archived subject whose row somebody else removes is forgotten by the next night, and stays archived", async () => {
+  night = await openNight({
+    ...softThenHard,
+    sections: "deletion: { mode: soft, set: { status: inactive } }",
+    tables:
+      "customers: { treatment: keep, reason: soft, personal: [email, ext] }\norders: { treatment: keep, reason: books }",
+  });
+  const [first = "", second = ""] = await night.ask(ann, { email: "bob@shop.example" });
+  await night.nightly();
+  const known = () =>
+    night.state
+      .query(`select r.ref from lethe.request r where exists (select from lethe.request_identifier i where i.request_id = r.id)
+      or exists (select from lethe.subject_identifier i where i.request_id = r.id)
+      or exists (select from lethe.subject s where s.request_id = r.id) order by r.id`);
+  expect(await known()).toEqual([{ ref: first }, { ref: second }]);
+  await night.store.query("delete from orders where customer_id = 1; delete from customers where id = 1");
+  await night.nightly();
+  expect(await known()).toEqual([{ ref: second }]);
+  expect(await night.requests(first)).toMatchObject([{ state: "archived" }]);
+});
+
 test("when the grace is over it is about the same person, whoever has the address by then", async () => {
   night = await openNight({ ...softThenHard, sections: "deletion: { mode: scheduled, grace: P30D }" });
   const [ref = ""] = await night.ask(ann);
@@ -106,6 +127,45 @@ test("an order that is there can be saved as a whole, but not be moved to who is
   await expect(night.store.query("update orders set customer_id = 1 where id = 21")).rejects.toMatchObject({
     code: "23000",
   });
+});
+
+test("a guard that somebody switched off, or whose columns are no longer those of the policy, is armed again by the next night", async () => {
+  night = await openNight(softThenHard);
+  await night.ask(ann);
+  await night.nightly();
+  await night.store.query("alter table orders disable trigger lethe_refuse");
+  await night.store.query("insert into orders values (12, 1, 1)");
+  await night.nightly();
+  const refused = { code: "23000" };
+  await expect(night.store.query("insert into orders values (13, 1, 1)")).rejects.toMatchObject(refused);
+  const [guard] = await night.store.query<{ call: string }>(
+    "select tgfoid::regproc::text as call from pg_trigger where tgname = 'lethe_refuse'",
+  );
+  await night.store.query(`create or replace trigger lethe_refuse before insert or update of total on orders
+    for each row execute function ${guard?.call}()`);
+  await night.nightly();
+  const move = "update orders set customer_id = 1 where id = 21";
+  await expect(night.store.query(move)).rejects.toMatchObject(refused);
+});
+
+test("a guard stands on a partitioned table, and one more partition is guarded as well", async () => {
+  night = await openNight({
+    ...softThenHard,
+    schema: `create table customers (id int primary key, email text, ext text, status text not null default 'active');
+      create table orders (id int, customer_id int not null references customers, total int, primary key (id)) partition by range (id);
+      create table orders_1 partition of orders for values from (0) to (100);
+      insert into customers values (1, 'ann@shop.example', 'X-1'), (2, 'bob@shop.example', 'X-2');
+      insert into orders values (11, 1, 5), (21, 2, 7)`,
+  });
+  await night.ask(ann);
+  await night.nightly();
+  await night.store.query("alter table orders disable trigger lethe_refuse");
+  await night.nightly();
+  await night.store.query("create table orders_2 partition of orders for values from (100) to (200)");
+  for (const id of [12, 112]) {
+    const insert = `insert into orders values (${id}, 1, 1)`;
+    await expect(night.store.query(insert)).rejects.toMatchObject({ code: "23000" });
+  }
 });
 
 test("a guard on a link looks at the rows that the link speaks of", async () => {

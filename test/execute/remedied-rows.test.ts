@@ -11,34 +11,40 @@ const customers = `create table customers (id int primary key, email text);
 const forgotten = "customers: { treatment: anonymise, columns: { email: { set: null } } }";
 const ann = { email: "ann@shop.example" };
 
-test("what hangs on a row that a remedy removes goes with it, also where another row is shared", async () => {
-  night = await openNight({
-    schema: `${customers}
+test.each([
+  ["a link", "int", "links: [lines.order_id -> orders.id]"],
+  ["a foreign key whose check can wait", "int references orders deferrable", ""],
+])(
+  "what hangs by %s on a row that a remedy removes goes with it, also where another row is shared",
+  async (_, reference, sections) => {
+    night = await openNight({
+      schema: `${customers}
       create table addresses (id int primary key, street text);
       create table orders (id int primary key, customer_id int references customers, address_id int references addresses, status text);
-      create table lines (id int primary key, order_id int, note text);
+      create table lines (id int primary key, order_id ${reference}, note text);
       insert into addresses values (1, 'Shared Street'), (2, 'Own Street');
       insert into orders values (1, 1, 2, 'draft'), (2, 1, 1, 'done'), (3, 2, 1, 'done');
       insert into lines values (1, 1, 'x'), (2, 2, 'x'), (3, 3, 'x')`,
-    sections: "links: [lines.order_id -> orders.id]",
-    tables: `${forgotten}\norders: { treatment: erase }\nlines: { treatment: erase }\naddresses: { treatment: erase }`,
-    blockers: "- { code: DRAFT, when: { table: orders, status: draft }, then: { remove: rows } }",
-  });
-  const [ref = ""] = await night.ask(ann);
-  expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
-  expect(await night.store.query("select id from lines")).toEqual([{ id: 3 }]);
-  expect(await night.store.query("select id from addresses")).toEqual([{ id: 1 }]);
-  // The order that the remedy removed is the remedy's to count.
-  expect(await night.dispositions(ref)).toEqual([
-    "erase addresses 1 1",
-    "anonymise customers 1 0",
-    "erase lines 2 0",
-    "erase orders 1 0",
-  ]);
-  expect(await night.state.query("select code, action, rows from lethe.remedy")).toEqual([
-    { code: "DRAFT", action: "remove", rows: 1 },
-  ]);
-});
+      sections,
+      tables: `${forgotten}\norders: { treatment: erase }\nlines: { treatment: erase }\naddresses: { treatment: erase }`,
+      blockers: "- { code: DRAFT, when: { table: orders, status: draft }, then: { remove: rows } }",
+    });
+    const [ref = ""] = await night.ask(ann);
+    expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+    expect(await night.store.query("select id from lines")).toEqual([{ id: 3 }]);
+    expect(await night.store.query("select id from addresses")).toEqual([{ id: 1 }]);
+    // The order that the remedy removed is the remedy's to count.
+    expect(await night.dispositions(ref)).toEqual([
+      "erase addresses 1 1",
+      "anonymise customers 1 0",
+      "erase lines 2 0",
+      "erase orders 1 0",
+    ]);
+    expect(await night.state.query("select code, action, rows from lethe.remedy")).toEqual([
+      { code: "DRAFT", action: "remove", rows: 1 },
+    ]);
+  },
+);
 
 test("a row that a remedy removes is exported before, and its recipient is told of it", async () => {
   const dpo = await makePerson();
