@@ -60,7 +60,10 @@ const unjournalElsewhere = async (ctx: Context, here: Store, active: readonly Ac
   }
 };
 
-/** What may have become of a request whose subject is marked, as long as nothing of it is gone for good. */
+/**
+ * What may have become of a request whose subject is marked, as long as nothing of it is gone for good. Once one store has erased, the
+ * others go on: half a person is what neither the person nor the approval asked for.
+ */
 const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'approved', 'blocked', 'erasing', 'failed') and r.scheduled_for is not null
     and not exists (select from lethe.subject d left join lethe.batch b on b.id = d.batch_id
       where d.request_id = r.id and (d.state = 'executed' or b.state = 'frozen'))))`;

@@ -1,8 +1,7 @@
+import { figure } from "#lib/figure.ts";
 import { table } from "#cli/table.ts";
 import type { Forecast } from "#forecast.ts";
 import type { ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
-
-const number = new Intl.NumberFormat("en");
 
 /** A plan for people: who, what becomes of which rows, by which path, on which legal basis, and what the database does by itself. */
 export const planText = (forecasts: readonly Forecast[], requests: number): string => {
@@ -20,8 +19,8 @@ const storeText = (forecast: Forecast, requests: number): string => {
       return [
         step.table,
         step.kind,
-        number.format((set?.rows ?? 0) - (set?.spared ?? 0)),
-        number.format(set?.spared ?? 0),
+        figure((set?.rows ?? 0) - (set?.spared ?? 0)),
+        figure(set?.spared ?? 0),
         pathTo(shape, step.table),
         whatOf(step),
       ];
@@ -43,7 +42,7 @@ const storeText = (forecast: Forecast, requests: number): string => {
     ...section(
       "Remedied first",
       plan.remedies.flatMap(({ code, table: name, rows: count }) =>
-        count === 0 ? [] : [`${code}: ${number.format(count)} in ${name}, ${remedyText(shape, code)}`],
+        count === 0 ? [] : [`${code}: ${figure(count)} in ${name}, ${remedyText(shape, code)}`],
       ),
     ),
     ...section(

@@ -1,3 +1,4 @@
+import { figure } from "#lib/figure.ts";
 import type { Progress } from "#lib/progress.ts";
 
 export type ProgressStream = Pick<NodeJS.WriteStream, "write"> & {
@@ -15,7 +16,6 @@ export type TerminalProgress = Progress & {
 type Stage = { readonly label: string; readonly since: number; detail: string };
 
 const clearLine = "\r\u001B[2K";
-const count = new Intl.NumberFormat("en-GB");
 
 /**
  * Progress for people. On a terminal one moving line, which becomes `✓ label  result  1.2 s` when its stage ends; on
@@ -60,7 +60,7 @@ export const terminalProgress = (
     },
     advance: (done, total, unit) => {
       if (stage === undefined) return;
-      stage.detail = `${count.format(done)}${total === undefined ? "" : ` of ${count.format(total)}`} ${plain(unit)}`;
+      stage.detail = `${figure(done)}${total === undefined ? "" : ` of ${figure(total)}`} ${plain(unit)}`;
       if (milliseconds() - drawn >= pause) draw();
     },
     end: (result) => finish("✓", plain(result)),

@@ -1,7 +1,7 @@
 import type { Step } from "#demo/effects.ts";
 import type { Peek } from "#demo/peek.ts";
 import type { NightShown } from "#demo/screen.ts";
-import { figure, grouped } from "#report/summary-words.ts";
+import { figure, grouped } from "#lib/figure.ts";
 
 type Line = readonly [what: string, before: string, after: string, remark: string];
 

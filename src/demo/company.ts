@@ -1,3 +1,4 @@
+import { figure } from "#lib/figure.ts";
 import { calendar, type Calendar } from "#demo/calendar.ts";
 import type { Context, Store } from "#context.ts";
 import { generateCompany } from "#demo/generate.ts";
@@ -10,8 +11,6 @@ export type Size = { readonly customers: number; readonly seed: number };
 /** The sample company as it was before anybody was forgotten, and what people wrote to it. */
 export type Sample = { readonly days: Calendar; readonly letters: LetterBox };
 
-const count = new Intl.NumberFormat("en-GB");
-
 /** Makes the company in the store's database, which is empty. */
 export const foundCompany = async (context: Context, { customers, seed }: Size): Promise<Sample> => {
   const { clock, progress } = context;
@@ -19,7 +18,7 @@ export const foundCompany = async (context: Context, { customers, seed }: Size):
   progress.stage("Found a company");
   const company = generateCompany({ seed, customers, days });
   const loaded = await loadCompany(onlyStore(context).pool, company, days);
-  progress.end(`${count.format(customers)} customers, ${count.format(loaded.rows)} rows in ${loaded.tables} tables`);
+  progress.end(`${figure(customers)} customers, ${figure(loaded.rows)} rows in ${loaded.tables} tables`);
   return { days, letters: writeLetters(seed, company, days) };
 };
 

@@ -1,14 +1,14 @@
+import { figure } from "#lib/figure.ts";
 import type { NightShown } from "#demo/screen.ts";
 import type { ImportResult } from "#intake/import-result.ts";
 import { durationText } from "#lib/duration-text.ts";
 import type { Outcome } from "#records/treatment.ts";
 
-const whole = new Intl.NumberFormat("en-GB");
 const width = 78;
 const indent = " ".repeat(10);
 
 const fact = (count: number | string, text: string): string =>
-  `${(typeof count === "number" ? whole.format(count) : count).padStart(8)}  ${text}`;
+  `${(typeof count === "number" ? figure(count) : count).padStart(8)}  ${text}`;
 
 export const letterLines = ({ imported, run, waited, stopped, effects }: NightShown): string[] => [
   fact(imported.rows, "letters in the file"),

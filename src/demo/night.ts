@@ -1,3 +1,4 @@
+import { figure } from "#lib/figure.ts";
 import { readFile, writeFile } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { Temporal } from "temporal-polyfill";
@@ -29,7 +30,6 @@ export type Night = {
 };
 
 const nights = 45;
-const count = new Intl.NumberFormat("en-GB");
 
 /** Everything from the letter-box to the verified report, under one policy, at a company that has been founded. */
 export const demonstrate = async (
@@ -79,7 +79,7 @@ const before = ({ clock }: Context, grace: string): Temporal.Instant =>
 const furnishOffice = async (context: Context, workspace: Workspace, { days, letters }: Sample): Promise<void> => {
   context.progress.stage("Write its backups");
   const { bytes } = await writeBackups(onlyStore(context).pool, workspace.backups, nights, days);
-  context.progress.end(`${nights} nights, ${count.format(Math.round(bytes / 1e6))} MB`);
+  context.progress.end(`${nights} nights, ${figure(Math.round(bytes / 1e6))} MB`);
   await writeFile(workspace.requests, letters.csv);
 };
 

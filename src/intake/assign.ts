@@ -91,7 +91,7 @@ export const assign = (
 const nameOf = (purpose: string, { kind, value }: { kind: string; value: string }): string =>
   `${purpose} ${kind}:${value}`;
 
-const existing = ({ id, ref, state }: OpenRequest, rank: number): Target => ({
+const existing = ({ id, ref, state, purpose }: OpenRequest, rank: number): Target => ({
   id,
   ref,
   rank,
@@ -102,7 +102,7 @@ const existing = ({ id, ref, state }: OpenRequest, rank: number): Target => ({
   dueOn: "9999-12-31",
   basis: "",
   ground: undefined,
-  purpose: "",
+  purpose,
 });
 
 const fresh = (entrant: Entrant, rank: number, random: Random): Target => ({

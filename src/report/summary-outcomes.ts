@@ -1,6 +1,7 @@
 import type { RunSummary } from "#records/run.ts";
+import { figure, grouped } from "#lib/figure.ts";
 import { outcomes, type Outcome } from "#records/treatment.ts";
-import { cut, figure, grouped, plural, type Colour, type Line } from "#report/summary-words.ts";
+import { cut, plural, type Colour, type Line } from "#report/summary-words.ts";
 
 const colours: Readonly<Record<Outcome, Colour>> = {
   erased: "green",

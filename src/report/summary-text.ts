@@ -1,10 +1,11 @@
+import { figure } from "#lib/figure.ts";
 import { styleText } from "node:util";
 import { Temporal } from "temporal-polyfill";
 import { dayIn } from "#lib/clock.ts";
 import type { RunSummary } from "#records/run.ts";
 import { treatments, type Treatment } from "#records/treatment.ts";
 import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
-import { cut, figure, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
+import { cut, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
 
 export type SummaryExtra = {
   /** The controller's: in which days are told. */

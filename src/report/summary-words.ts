@@ -1,15 +1,10 @@
 import type { styleText } from "node:util";
+import { figure } from "#lib/figure.ts";
 
 export type Colour = Parameters<typeof styleText>[0];
 /** Text with its colour: lengths are counted before colours are put in. */
 export type Piece = { readonly text: string; readonly colour?: Colour };
 export type Line = readonly Piece[];
-
-const figures = new Intl.NumberFormat("en-GB");
-export const figure = (value: number): string => figures.format(value);
-
-/** Decimal text with groups of three; never through a number, which could round. */
-export const grouped = (amount: string): string => amount.replace(/\B(?<!\.\d*)(?=(\d{3})+(?!\d))/g, ",");
 
 export const plural = (value: number, one: string, many = `${one}s`): string =>
   `${figure(value)} ${value === 1 ? one : many}`;

@@ -19,6 +19,7 @@ type Verified = {
   /** In some store the subject's own row stays, marked: the row of two requests is on record for one of them only. */
   readonly marked: boolean;
 };
+type Finished = Pick<Verified, "id" | "ref"> & { readonly done: Done };
 
 /**
  * Declares done what was searched for and not found, but for what the policy leaves on purpose, in chunks of one transaction each. With
@@ -48,28 +49,29 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
       (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name, 'column', y.column_name, 'rows', y.rows,
         'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays,
       exists (select from lethe.subject s
-        where s.request_id = r.id and s.state = 'executed' and s.store = any (${markedIn(ctx)}::text[])) as marked
+        where s.request_id = r.id and s.state = 'executed' and s.store = any (${whereMarked(ctx)}::text[])) as marked
     from lethe.request r
     where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
     order by r.id limit ${limit} for update of r`.execute(tx);
   if (clean.rows.length === 0) return 0;
-  const archived = clean.rows.filter(({ marked }) => marked);
-  const erased = clean.rows.filter(({ marked }) => !marked);
-  await recordOutcomes(tx, run, clean.rows);
+  const rows = clean.rows.map((row) => ({ id: row.id, ref: row.ref, marked: row.marked, done: doneOf(row) }));
+  const archived = rows.filter(({ marked }) => marked);
+  const erased = rows.filter(({ marked }) => !marked);
+  await recordOutcomes(tx, run, rows);
   const events = [...(await erase(ctx, run, tx, erased)), ...(await archive(ctx, run, tx, archived))];
   await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
   return clean.rows.length;
 };
 
 /** Stores whose policy leaves the subject's own row, marked. */
-const markedIn = ({ stores }: Context): readonly string[] =>
+const whereMarked = ({ stores }: Context): readonly string[] =>
   stores.filter(({ policy }) => policy.tables[policy.subject.table]?.treatment === "keep").map(({ name }) => name);
 
 const erase = async (
   ctx: Context,
   run: Run,
   tx: Kysely<StateDb>,
-  rows: readonly Verified[],
+  rows: readonly Finished[],
 ): Promise<readonly LedgerEvent[]> => {
   if (rows.length === 0) return [];
   const at = ctx.clock.now();
@@ -83,20 +85,20 @@ const erase = async (
   for (const table of ["subject_identifier", "subject", "grace", "request_identifier"]) {
     await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
   }
-  return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...doneOf(row) }));
+  return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...row.done }));
 };
 
 const archive = async (
   ctx: Context,
   run: Run,
   tx: Kysely<StateDb>,
-  rows: readonly Verified[],
+  rows: readonly Finished[],
 ): Promise<readonly LedgerEvent[]> => {
   if (rows.length === 0) return [];
   const at = ctx.clock.now().toString();
   await sql`update lethe.request set state = 'archived', changed_at = ${at}, code = null, code_since = null, detail = null,
     run_id = ${run.id} where id = any (${rows.map(({ id }) => id)}::bigint[])`.execute(tx);
-  return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...doneOf(row) }));
+  return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...row.done }));
 };
 
 const doneOf = ({ dispositions, remedied, stays }: Verified): Done => ({
@@ -115,9 +117,9 @@ const outcomesOf = (dispositions: readonly Disposition[], stays: readonly Stayin
   );
 };
 
-const recordOutcomes = async (tx: Kysely<StateDb>, run: Run, rows: readonly Verified[]): Promise<void> => {
-  const outcomes = rows.flatMap((row) =>
-    Object.entries(doneOf(row).outcomes).map(([store, outcome]) => ({ request: row.id, store, outcome })),
+const recordOutcomes = async (tx: Kysely<StateDb>, run: Run, rows: readonly Finished[]): Promise<void> => {
+  const outcomes = rows.flatMap(({ id, done }) =>
+    Object.entries(done.outcomes).map(([store, outcome]) => ({ request: id, store, outcome })),
   );
   await sql`insert into lethe.outcome (request_id, store, outcome, run_id) select request, store, outcome, ${run.id}
     from jsonb_to_recordset(${JSON.stringify(outcomes)}::jsonb) as x (request bigint, store text, outcome text)`.execute(

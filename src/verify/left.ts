@@ -45,15 +45,14 @@ export const beyondStays = async (
   return rows;
 };
 
-const stays = (policy: Policy, table: string, column: string): boolean => {
-  const rule = policy.tables[table];
-  if (rule === undefined || rule.treatment === "erase") return false;
-  return rule.treatment === "keep" ? rule.personal.includes(column) : rule.columns[column]?.kind === "stays";
-};
+const stays = (policy: Policy, table: string, column: string): boolean => staying(policy, table).includes(column);
 
-const leavesAny = (policy: Policy, table: string): boolean => {
+const leavesAny = (policy: Policy, table: string): boolean => staying(policy, table).length > 0;
+
+/** The columns of a table whose personal data the policy leaves. */
+const staying = (policy: Policy, table: string): readonly string[] => {
   const rule = policy.tables[table];
-  if (rule === undefined || rule.treatment === "erase") return false;
-  if (rule.treatment === "keep") return rule.personal.length > 0;
-  return Object.values(rule.columns).some(({ kind }) => kind === "stays");
+  if (rule === undefined || rule.treatment === "erase") return [];
+  if (rule.treatment === "keep") return rule.personal;
+  return Object.keys(rule.columns).filter((column) => rule.columns[column]?.kind === "stays");
 };
