@@ -11,9 +11,10 @@ import { tableName } from "#scope/sql.ts";
 /** Refreshes the materialised views over treated tables. Idempotent; after the batches and before verification, which searches them. */
 export const refreshViews = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
+  const byOwner = await hasFunction(session, "refresh_view");
   for (const view of shape.refresh) {
     const name = tableName(view);
-    const refresh = (await byFunction(session, "refresh_view"))
+    const refresh = byOwner
       ? sql`select lethe.refresh_view(${regclass(name, db)}::regclass)`
       : sql`refresh materialized view ${name}`;
     await inTransaction(session, "read-write", () => refresh.execute(db));
@@ -24,26 +25,28 @@ export const refreshViews = async (session: StoreSession, shape: Shape): Promise
 /** Analyses treated tables: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
 export const renewStatistics = async (session: StoreSession, shape: Shape): Promise<void> => {
   const { db } = session;
-  const treated = new Set(shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table));
-  for (const table of [...treated, ...shape.refresh]) {
-    const name = tableName(table);
-    // Never analysed: there is nothing to forget, and analysing would first write values down.
-    if (!(await hasStatistics(session, name))) continue;
-    await ((await byFunction(session, "analyze_table"))
-      ? sql`select lethe.analyze_table(${regclass(name, db)}::regclass)`.execute(db)
-      : sql`analyze ${name}`.execute(db));
+  const treated = shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table);
+  const byOwner = await hasFunction(session, "analyze_table");
+  for (const name of await withStatistics(session, [...new Set([...treated, ...shape.refresh])])) {
+    await (byOwner ? sql`select lethe.analyze_table(${name}::regclass)` : sql`analyze ${sql.raw(name)}`).execute(db);
   }
 };
 
-const hasStatistics = async ({ db }: StoreSession, name: RawBuilder<unknown>): Promise<boolean> => {
-  const found = await sql<{ present: boolean }>`select exists (
-    select from pg_stats s join pg_class c on c.oid = ${regclass(name, db)}::regclass and c.relname = s.tablename
-      and c.relnamespace = s.schemaname::regnamespace) as present`.execute(db);
-  return found.rows[0]?.present === true;
+/** Quoted names of those that were analysed before: elsewhere is nothing to forget, and analysing would first write values down. */
+const withStatistics = async ({ db }: StoreSession, tables: readonly string[]): Promise<readonly string[]> => {
+  const names = tables.map((table) => regclass(tableName(table), db));
+  const found = await sql<{
+    name: string;
+  }>`select t.name from unnest(${names}::text[]) with ordinality t (name, position)
+    join pg_class c on c.oid = t.name::regclass join pg_namespace n on n.oid = c.relnamespace
+    where exists (select from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname) order by t.position`.execute(
+    db,
+  );
+  return found.rows.map(({ name }) => name);
 };
 
 /** The function is there only where the owner's privileges are needed; who has them does without. */
-const byFunction = async ({ db }: StoreSession, name: "refresh_view" | "analyze_table"): Promise<boolean> => {
+const hasFunction = async ({ db }: StoreSession, name: "refresh_view" | "analyze_table"): Promise<boolean> => {
   const found = await sql<{ present: boolean }>`select
     to_regprocedure(${`lethe.${name}(regclass)`}) is not null as present`.execute(db);
   return found.rows[0]?.present === true;

@@ -8,7 +8,7 @@ export type TestDatabase = {
   readonly name: string;
   readonly url: string;
   readonly pool: Pool;
-  /** Closes the pool and removes the database, throwing out whoever is still connected. */
+  /** Closes the pool and gives up the database, which is removed with others a little later, throwing out whoever is still connected. */
   readonly drop: () => Promise<void>;
   /** Runs SQL and returns the rows. */
   readonly query: <Row = Record<string, unknown>>(text: string, values?: readonly unknown[]) => Promise<Row[]>;
@@ -36,8 +36,9 @@ export const createDatabase = async (sqlText = "", options: DatabaseOptions = {}
   const name = `test_${randomBytes(8).toString("hex")}`;
   const template =
     options.template === undefined ? undefined : await templateFor(options.template, sqlText, options.build);
+  // Copying files takes half as long as writing every page to the log as well.
   await onServer((client) =>
-    client.query(`create database ${name}${template === undefined ? "" : ` template ${template}`}`),
+    client.query(`create database ${name}${template === undefined ? "" : ` template ${template}`} strategy file_copy`),
   );
   const url = urlOf(name);
   if (template === undefined) await fill(url, sqlText, options.build);
@@ -48,11 +49,23 @@ export const createDatabase = async (sqlText = "", options: DatabaseOptions = {}
     pool,
     drop: async () => {
       await closePool(pool);
-      await onServer((client) => client.query(`drop database if exists ${name} with (force)`));
+      await giveUp(name);
     },
     query: async <Row>(text: string, values: readonly unknown[] = []) =>
       (await pool.raw.query(text, [...values])).rows as Row[],
   };
+};
+
+const givenUp: string[] = [];
+
+/** To drop a database, the server first writes down every other: once for many is a tenth of the time of a test less. */
+const giveUp = async (name: string): Promise<void> => {
+  givenUp.push(name);
+  if (givenUp.length < 24) return;
+  const names = givenUp.splice(0);
+  await onServer(async (client) => {
+    for (const each of names) await client.query(`drop database if exists ${each} with (force)`);
+  });
 };
 
 const templateFor = async (key: string, sqlText: string, build: DatabaseOptions["build"]): Promise<string> => {
