@@ -11,6 +11,7 @@ import { collectBatch } from "#execute/collect.ts";
 import { assureGuards } from "#execute/guards.ts";
 import { releaseClaims, returnForApproval, stopRequests } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
+import * as locations from "#execute/locations.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { clearPartialExports } from "#export/directory.ts";
 import { currentShape } from "#forecast.ts";
@@ -48,11 +49,15 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
   // What a store would forbid must not be half done in the others by the time it can be asked.
   if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
   await settleNotFound(ctx, run);
-  for (const store of ctx.stores) {
+  // Where it could not be asked, a store may know more by now than what was found in an earlier night.
+  const asked = ctx.stores.filter((store) => !unasked.includes(store));
+  for (const store of asked) {
     // Who has to wait in one store must not be erased in the others meanwhile.
     if (!(await failures.collect(() => schedule(ctx, run, store)))) failures.rethrow();
   }
-  for (const store of ctx.stores) await failures.collect(() => execute(ctx, run, store));
+  // Somebody may be active again where it could not be seen.
+  if (unasked.some(({ policy }) => policy.deletion.mark !== undefined)) failures.rethrow();
+  for (const store of asked) await failures.collect(() => execute(ctx, run, store));
   failures.rethrow();
 };
 
@@ -101,16 +106,16 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await assureGuards(session, shape);
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await reopenReactivated(ctx, run, session, shape);
-    await claims.forgetLocations(ctx, store.name);
-    const several = await lookUp(ctx, run, session, claims.wantedIn(ctx, store.name));
+    await locations.forgetLocations(ctx, store.name);
+    const several = await lookUp(ctx, run, session, locations.wantedIn(ctx, store.name));
     ambiguous.push(...several);
     // Once more: of those who were stopped where they were to be erased it was not known where they are.
     await reopenReactivated(ctx, run, session, shape);
     faultPoint("after-subjects-located");
-    await claims.saveAbsences(ctx, store.name, several);
+    await locations.saveAbsences(ctx, store.name, several);
     await analyseState(ctx.state);
     const count = await claims.countClaims(ctx, store.name);
-    ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous`);
+    ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous or held`);
   });
 
 /** Nobody else works on the store meanwhile. */
@@ -119,19 +124,26 @@ const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) 
   return withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
 };
 
-const lookUp = (
+/** Returns the requests that cannot go on: of two people, or of one whom another request holds. */
+const lookUp = async (
   ctx: Context,
   run: Run,
   session: StoreSession,
   wanted: AsyncIterable<Wanted>,
-): Promise<readonly number[]> =>
-  inTransaction(session, "read-write", () => {
-    const { name, policy } = session.store;
-    const found = locate(session.client, session.db, policy.subject, wanted);
-    return claims.saveLocated(ctx, run, name, found, (kind, value) =>
+): Promise<readonly number[]> => {
+  const { name, policy } = session.store;
+  const search = (whom: AsyncIterable<Wanted>) => locate(session.client, session.db, policy.subject, whom);
+  const ambiguous = await inTransaction(session, "read-write", () =>
+    locations.saveLocated(ctx, run, name, search(wanted), (kind, value) =>
       normaliseFound(kind, value, ctx.config.controller.country),
-    );
-  });
+    ),
+  );
+  if (!(await locations.anyHeld(ctx))) return ambiguous;
+  const held = await inTransaction(session, "read-write", () =>
+    locations.stopHeld(ctx, run, name, search(locations.heldIn(ctx, name))),
+  );
+  return [...ambiguous, ...held];
+};
 
 /**
  * What only several stores together can tell: a store may know a subject by what another one found, and a request that one of them
@@ -151,9 +163,9 @@ const acrossStores = async (
     before = now;
     now = 0;
     for (const store of ctx.stores) {
-      if (await claims.anyWantedAgain(ctx, store.name)) {
+      if (await locations.anyWantedAgain(ctx, store.name)) {
         await ask(store, async (session) => {
-          ambiguous.push(...(await lookUp(ctx, run, session, claims.wantedAgain(ctx, store.name))));
+          ambiguous.push(...(await lookUp(ctx, run, session, locations.wantedAgain(ctx, store.name))));
         });
       }
       now += await claims.countClaims(ctx, store.name);
@@ -180,7 +192,7 @@ const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
 };
 
 const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
-  const missing = await claims.requestsNotFound(
+  const missing = await locations.requestsNotFound(
     ctx.state.db,
     ctx.stores.map(({ name }) => name),
   );

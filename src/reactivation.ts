@@ -86,6 +86,7 @@ const forgetGone = async (ctx: Context, store: string, requests: readonly number
     const archived = sql`(select id from lethe.request where state = 'archived' and id = any (${requests}::bigint[]) for update)`;
     const gone = sql`store = ${store} and request_id in ${archived}`;
     await sql`delete from lethe.subject_identifier where ${gone}`.execute(tx);
+    await sql`delete from lethe.identity where ${gone}`.execute(tx);
     await sql`update lethe.subject set key = null where ${gone}`.execute(tx);
     const nowhere = await sql<{ id: number }>`select id from lethe.request r where id in ${archived}
       and not exists (select from lethe.subject s where s.request_id = r.id and s.key is not null)`.execute(tx);
@@ -111,7 +112,16 @@ const reopen = async (ctx: Context, run: Run, store: string, active: readonly Ac
     );
     const ids = reopened.rows.map(({ id }) => id);
     // What was recorded of the first time is in the ledger; the next time is recorded anew.
-    for (const table of ["disposition", "remedy", "stay", "outcome", "grace", "subject_identifier", "subject"]) {
+    for (const table of [
+      "disposition",
+      "remedy",
+      "stay",
+      "outcome",
+      "grace",
+      "subject_identifier",
+      "identity",
+      "subject",
+    ]) {
       await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
     }
     // Who is there again must not be deleted elsewhere.

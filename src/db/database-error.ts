@@ -38,10 +38,13 @@ export const remedyFor = (sqlstate: string): Remedy => {
     case "55006": // object_in_use
       return "split";
     default:
-      // 22 data exception, 23 constraint, 27 triggered change, 44 check option, P0 raised by a trigger
-      return /^(22|23|27|44|P0)/.test(sqlstate) ? "split" : "store";
+      // Data, constraints, triggered changes; and whatever a trigger raises with a code of the application's own.
+      return ofTheStore.test(sqlstate) ? "store" : "split";
   }
 };
+
+/** Classes of PostgreSQL (appendix A of its manual) that speak of the connection, of what the role may, of what exists, or of the server. */
+const ofTheStore = /^(0[0-9A-Z]|10|2[01456]|28|2[BDF]|34|3[BDF]|40|42|5[34578]|72|F0|HV|XX)/;
 
 const networkCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ETIMEDOUT", "EAI_AGAIN", "ENOENT"]);
 const lostMessages = /Connection terminated|connection error|not queryable|ECONNRESET|EPIPE|timeout exceeded/i;

@@ -8,7 +8,7 @@ import { kyselyOn, withClient } from "#db/pool.ts";
  */
 export const removeDeadRows = ({ state }: Pick<Context, "state">): Promise<unknown> =>
   withClient(state.pool, (client) =>
-    sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject, lethe.grace, lethe.task`.execute(
+    sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject, lethe.identity, lethe.grace, lethe.task`.execute(
       kyselyOn(client),
     ),
   );

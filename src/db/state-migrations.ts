@@ -52,6 +52,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.subject_identifier (
       request_id bigint not null references lethe.request, store text not null, kind text not null,
       value text not null, primary key (request_id, store, kind, value))`,
+    // Whom a request means in a store: the root row that its identifiers named first.
+    sql`create table lethe.identity (
+      request_id bigint not null references lethe.request, store text not null, key text not null, primary key (request_id, store))`,
+    sql`alter table lethe.identity alter column key set statistics 0`,
     // An ANALYZE must not copy identifiers into pg_statistic, where deleting the row would leave them.
     sql`alter table lethe.request_identifier alter column value set statistics 0`,
     sql`alter table lethe.subject_identifier alter column value set statistics 0`,

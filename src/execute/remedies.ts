@@ -3,13 +3,13 @@ import { LetheError } from "#lib/errors.ts";
 import { remediesOf, type PlannedRemedy, type Shape } from "#records/plan.ts";
 import { journalTable, type BatchFacts } from "#execute/statements.ts";
 import { transformSql } from "#execute/transforms.ts";
-import { readUnremedied } from "#scope/row-sets.ts";
+import { readBlocked, readUnremedied } from "#scope/row-sets.ts";
 import { keyNames, sameRow, tableName } from "#scope/sql.ts";
 import { remedyTable } from "#scope/stopped.ts";
 
 /**
  * Does what the policy declares about the rows that would stop the batch: one statement a remedy, for all subjects, recorded as it is
- * done. Then the conditions are read again: none of them may still hold.
+ * done. Then all conditions are read again: none may still hold, nor one that blocks hold by now.
  */
 export const remedy = async (db: Kysely<unknown>, shape: Shape, facts: BatchFacts): Promise<void> => {
   const remedies = remediesOf(shape);
@@ -22,10 +22,20 @@ export const remedy = async (db: Kysely<unknown>, shape: Shape, facts: BatchFact
     );
   }
   const left = await readUnremedied(db, shape);
-  if (left === undefined) return;
-  throw new LetheError("REMEDY_INCOMPLETE", `the remedy of ${left.code} left ${left.rows} rows as they were`, {
-    hint: "a trigger or a rule of the database undoes it: settle the rows by hand, or let the blocker block",
-  });
+  if (left !== undefined) {
+    throw new LetheError("REMEDY_INCOMPLETE", `the remedy of ${left.code} left ${left.rows} rows as they were`, {
+      hint: "a trigger or a rule of the database undoes it: settle the rows by hand, or let the blocker block",
+    });
+  }
+  const [made] = remedies.length === 0 ? [] : await readBlocked(db, shape);
+  if (made === undefined) return;
+  throw new LetheError(
+    "REMEDY_INCOMPLETE",
+    `the remedies made ${made.rows} rows of ${made.table} such that ${made.code} stops`,
+    {
+      hint: "a trigger of the database does it: settle the rows by hand, or let the blockers with remedies block",
+    },
+  );
 };
 
 /** A row that stops two subjects of one batch is changed once and counted for the first. */

@@ -4,12 +4,12 @@ import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Shape } from "#records/plan.ts";
-import type { RequestDetail } from "#records/request.ts";
+import { passingCodes, type RequestDetail } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { Blocked } from "#scope/row-sets.ts";
 
-/** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
-export const passing = sql.join(["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"].map((code) => sql.lit(code)));
+/** `passingCodes` for a statement. */
+export const passing = sql.join(passingCodes.map((code) => sql.lit(code)));
 
 export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
 
@@ -20,7 +20,10 @@ export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly numb
   );
 };
 
-/** Moves requests to `blocked` or `failed` with code and place; an unchanged reason is not written again, so `code_since` says since when. */
+/**
+ * Moves requests to `blocked` or `failed` with code and place. A reason that is still the same is no event, and `code_since` says since when;
+ * how many rows it is about, and what else applies by now, is said anew.
+ */
 export const stopRequests = async (
   ctx: Context,
   run: Run,
@@ -37,6 +40,11 @@ export const stopRequests = async (
       where r.id = x.request and (r.state, r.code) is distinct from (${state}, x.code)
         and r.state in ('approved', 'scheduled', 'erasing', 'blocked', 'failed')
       returning r.ref, x.code, x.detail`.execute(tx);
+    await sql`update lethe.request r set detail = x.detail
+      from jsonb_to_recordset(${JSON.stringify(stops)}::jsonb) as x (request bigint, code text, detail jsonb)
+      where r.id = x.request and (r.state, r.code) = (${state}, x.code) and r.detail is distinct from x.detail`.execute(
+      tx,
+    );
     const events = changed.rows.map(({ ref, code, detail }): LedgerEvent => ({
       kind: state === "blocked" ? "request.blocked" : "request.failed",
       request: ref,

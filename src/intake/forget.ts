@@ -9,6 +9,7 @@ export const forgetSubjects = async (db: Kysely<StateDb>, requestIds: readonly n
   const ids = sql`any(${requestIds}::bigint[])`;
   await sql`delete from lethe.request_identifier where request_id = ${ids}`.execute(db);
   await sql`delete from lethe.subject_identifier where request_id = ${ids}`.execute(db);
+  await sql`delete from lethe.identity where request_id = ${ids}`.execute(db);
   await sql`delete from lethe.grace where request_id = ${ids}`.execute(db);
   await sql`delete from lethe.subject where request_id = ${ids}`.execute(db);
 };

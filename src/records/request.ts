@@ -42,9 +42,9 @@ export const transitions: Readonly<Record<RequestState, readonly RequestState[]>
   // Who is active again has not been erased.
   archived: ["verified"],
   completed: [],
-  blocked: ["approved", "verified", "refused", "withdrawn", "held"],
+  blocked: ["approved", "verified", "erased", "archived", "refused", "withdrawn", "held"],
   held: ["received", "verified", "approved", "blocked", "refused", "withdrawn"],
-  failed: ["approved", "verified", "erasing", "erased", "refused", "withdrawn", "held"],
+  failed: ["approved", "verified", "erasing", "erased", "archived", "refused", "withdrawn", "held"],
   refused: [],
   withdrawn: [],
 };
@@ -108,6 +108,7 @@ export type RequestDetail = {
 export const requestCodes = [
   "SUBJECT_NOT_FOUND",
   "SUBJECT_AMBIGUOUS",
+  "SUBJECT_HELD",
   "PLAN_CHANGED",
   "PLAN_MOVED",
   "CONSTRAINT_VIOLATED",
@@ -118,6 +119,9 @@ export const requestCodes = [
   "LEGAL_HOLD",
   "TOTALS_CHANGED",
 ] as const;
+
+/** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
+export const passingCodes = ["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"] as const;
 
 /** The counts of the register, as `lethe run --json` prints them; `blocked` and `overdue` are part of `pending`. */
 export type RequestCounts = {

@@ -4,6 +4,7 @@ import { requestCodes, type RequestDetail } from "#records/request.ts";
 const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   SUBJECT_NOT_FOUND: "Check the identifiers with the person; refuse the request if nothing is held about them.",
   SUBJECT_AMBIGUOUS: "Several people match. Add an identifier that names only one of them.",
+  SUBJECT_HELD: "Another request for the same person is held. This one goes on by itself when that is released.",
   PLAN_CHANGED: "The plan is no longer the one that was approved. Look at the new plan and approve again.",
   PLAN_MOVED: "The data moved past the plan. The next night plans again; look at it if this repeats.",
   CONSTRAINT_VIOLATED: "The database forbids the change. Correct the policy or the row, then approve again.",

@@ -22,7 +22,7 @@ import {
   tableName,
   type Carried,
 } from "#scope/sql.ts";
-import { notRemediedAway, remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
+import { givenAway, notRemediedAway, remedyTable, stoppedRows } from "#scope/stopped.ts";
 
 /** A subject of the batch: its root row by key, and what to redact inside its own rows (a POSIX pattern, or null). */
 export type ScopeSubject = {
@@ -74,7 +74,26 @@ export const deriveScopes = async (
     if (scope.self !== undefined) await fillChildren(shape, scope).execute(db);
   }
   await selectRemedied(db, shape);
-  await spare(db, shape);
+  do await spare(db, shape);
+  while (await leaveShared(db, shape));
+};
+
+/**
+ * Rows that somebody else shares, or that only such rows lead to, are no remedy's to change, unless the policy says `whose` they are. Returns
+ * whether there were any: what a remedy leaves may be what uses another row.
+ */
+const leaveShared = async (db: Kysely<unknown>, shape: Shape): Promise<boolean> => {
+  let any = false;
+  for (const [position, { table, whose, remedy }] of remediesOf(shape).entries()) {
+    if (whose !== undefined) continue;
+    const sameKey = and(keyNames(remedy).map((name) => sql`${column("s", name)} = ${column("z", name)}`));
+    const left = await sql`delete from ${remedyTable(position)} z where not exists (
+      select from ${scopeTable(shape, table)} s where s.request = z.request and ${sameKey} and not s.spared)`.execute(
+      db,
+    );
+    if ((left.numAffectedRows ?? 0n) > 0n) any = true;
+  }
+  return any;
 };
 
 /**
@@ -226,18 +245,18 @@ const markSpared = (shape: Shape, scope: Scope): RawBuilder<unknown> => {
     ...owners.map(
       ({ edge }) => sql`select ${keys} from ${rows} where not s.spared
         and exists (select from ${tableName(edge.to.table)} o where ${refers(edge, "t", "o")})
-        and not ${refersIntoScope(shape, edge, "t")} and ${and(notRemediedAway(shape, edge, "t"))}`,
+        and not ${refersIntoScope(shape, edge, "t")} and ${and(notRemediedAway(shape, edge, "t", "shared"))}`,
     ),
     ...scope.uses.map(
       (
         edge,
       ) => sql`select ${keys} from ${rows} join ${tableName(edge.table)} u on ${refers(edge, "u", "t")} where not s.spared
-        and not ${inScope(shape, edge.table, "u")} and ${and(notRemediedAway(shape, edge, "u"))}`,
+        and not ${inScope(shape, edge.table, "u")} and ${and(notRemediedAway(shape, edge, "u", "others"))}`,
     ),
   ];
   const sameKey = and(keyNames(scope).map((name) => sql`${column("s", name)} = ${column("x", name)}`));
   return sql`update ${table} s set spared = true from (${sql.join(others, sql` union `)}) x
-    where not s.spared and ${sameKey} and not ${removed(shape, scope.table, "s")}`;
+    where not s.spared and ${sameKey} and not ${givenAway(shape, scope.table, "s")}`;
 };
 
 const dropOrphans = (shape: Shape, scope: Scope): RawBuilder<unknown> => {

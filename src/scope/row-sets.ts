@@ -1,8 +1,8 @@
-import { sql, type Kysely } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { remediesOf } from "#records/plan.ts";
 import type { PlannedBlocker, RemedySet, RowSet, Shape } from "#records/plan.ts";
 import { keyNames, refersIntoScope, sameRow, scopeTable, tableName } from "#scope/sql.ts";
-import { remedyTable, removed, stoppedRows } from "#scope/stopped.ts";
+import { remedyTable, removed, sharedRows, stoppedRows } from "#scope/stopped.ts";
 
 /**
  * Which rows the scope tables hold, as counts and order-independent fingerprints: the part of a plan that says what the data was.
@@ -48,13 +48,19 @@ export type Blocked = {
 
 /**
  * Evaluates every blocker that has no remedy over the whole batch, a statement each; the first one of the policy that applies names the
- * request, and the others are listed. A shared row whose reference to an erased row cannot be set to NULL blocks too: it could be neither
+ * request, and the others are listed. So does a remedy's row that somebody else shares. A shared row whose reference to an erased row cannot be set to NULL blocks too: it could be neither
  * erased nor cut loose.
  */
 export const readBlocked = async (db: Kysely<unknown>, shape: Shape): Promise<readonly Blocked[]> => {
   const blocked = new Map<number, Blocked>();
   const blocking = shape.blockers.filter(({ remedy }) => remedy === undefined);
-  for (const query of [...blocking.map((blocker) => blockerQuery(shape, blocker)), ...sharedQueries(shape)]) {
+  const shared = remediesOf(shape).filter(({ whose }) => whose === undefined);
+  const queries = [
+    ...blocking.map((blocker) => blockerQuery(blocker, stoppedRows(shape, blocker, []))),
+    ...shared.map((blocker) => blockerQuery(blocker, sharedRows(shape, blocker))),
+    ...sharedQueries(shape),
+  ];
+  for (const query of queries) {
     for (const row of (await query.execute(db)).rows) {
       const first = blocked.get(row.request);
       if (first === undefined) blocked.set(row.request, { ...row, also: [] });
@@ -81,11 +87,10 @@ export const readUnremedied = async (
   return undefined;
 };
 
-const blockerQuery = (shape: Shape, blocker: PlannedBlocker) =>
+const blockerQuery = ({ code, table }: PlannedBlocker, rows: RawBuilder<unknown>) =>
   sql<
     Omit<Blocked, "also">
-  >`select request, ${blocker.code}::text as code, ${blocker.table}::text as "table", count(*) as rows
-    from (${stoppedRows(shape, blocker, [])}) stopped group by request`;
+  >`select request, ${code}::text as code, ${table}::text as "table", count(*) as rows from (${rows}) stopped group by request`;
 
 const sharedQueries = (shape: Shape) => {
   const erased = new Set(shape.steps.filter((step) => step.kind === "erase").map((step) => step.table));

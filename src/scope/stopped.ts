@@ -56,21 +56,49 @@ const leadsElsewhere = ({ root }: Shape, way: readonly Edge[]): RawBuilder<unkno
     where ${refers(first, "t", "o0")} and ${column(`o${rest.length}`, root.key)} <> ${column("r", root.key)})`;
 };
 
-/** The row `alias` is none that a remedy removes, and none whose reference along `edge` a remedy empties: a condition for each remedy. */
-export const notRemediedAway = (shape: Shape, edge: Edge, alias: string): readonly RawBuilder<unknown>[] =>
-  remediesOf(shape).flatMap(({ table, remedy }, position) => {
+/**
+ * The row `alias` is none that a remedy removes, and none whose reference along `edge` a remedy empties: a condition for each remedy. Of rows
+ * that may be somebody else's as well, only those count of which the policy says `whose` they are.
+ */
+export const notRemediedAway = (
+  shape: Shape,
+  edge: Edge,
+  alias: string,
+  rows: "others" | "shared",
+): readonly RawBuilder<unknown>[] =>
+  remediesOf(shape).flatMap(({ table, whose, remedy }, position) => {
     const { kind, changes } = remedy;
     const away = kind === "remove" || (kind === "unlink" && changes.some(({ name }) => edge.columns.includes(name)));
-    if (table !== edge.table || !away) return [];
+    if (table !== edge.table || !away || (rows === "shared" && whose === undefined)) return [];
     return [sql`not exists (select from ${remedyTable(position)} z where ${sameRow(remedy, alias, "z")})`];
   });
 
-/** The entry `alias` of a table's scope is of a row that a remedy removes, whoever else it belongs to. */
-export const removed = (shape: Shape, table: string, alias: string): RawBuilder<unknown> => {
+/** The entry `alias` of a table's scope is of a row that a remedy removes. */
+export const removed = (shape: Shape, table: string, alias: string): RawBuilder<unknown> =>
+  removedBy(shape, table, alias, () => true);
+
+/** Likewise, and the policy says whose such rows are: whoever else they belong to. */
+export const givenAway = (shape: Shape, table: string, alias: string): RawBuilder<unknown> =>
+  removedBy(shape, table, alias, ({ whose }) => whose !== undefined);
+
+const removedBy = (
+  shape: Shape,
+  table: string,
+  alias: string,
+  which: (blocker: PlannedBlocker) => boolean,
+): RawBuilder<unknown> => {
   const conditions = remediesOf(shape).flatMap((blocker, position) => {
-    if (blocker.table !== table || blocker.remedy.kind !== "remove") return [];
+    if (blocker.table !== table || blocker.remedy.kind !== "remove" || !which(blocker)) return [];
     const same = and(keyNames(blocker.remedy).map((name) => sql`${column(alias, name)} = ${column("z", name)}`));
     return [sql`exists (select from ${remedyTable(position)} z where ${same})`];
   });
   return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` or `)})`;
+};
+
+/** Rows that a remedy would settle, were they not somebody else's as well: `select request …`. */
+export const sharedRows = (shape: Shape, { table, when }: PlannedBlocker): RawBuilder<unknown> => {
+  const scope = scopeOf(shape, table);
+  if (scope === undefined) throw new TypeError(`a blocker on ${table}, which has no scope`);
+  return sql`select s.request from ${scopeTable(shape, table)} s
+    join ${tableName(table)} t on ${sameRow(scope, "t", "s")} where s.spared and ${conditionsSql("t", when)}`;
 };

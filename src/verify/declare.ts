@@ -82,7 +82,7 @@ const erase = async (
   await suppress(ctx, tx, ids, at.toString(), clear);
   await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
     code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
-  for (const table of ["subject_identifier", "subject", "grace", "request_identifier"]) {
+  for (const table of ["subject_identifier", "subject", "identity", "grace", "request_identifier"]) {
     await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
   }
   return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...row.done }));

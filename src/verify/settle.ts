@@ -4,14 +4,18 @@ import { streamRows } from "#db/chunks.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import { passingCodes } from "#records/request.ts";
 import type { Residual } from "#records/treatment.ts";
 import type { Run } from "#records/run.ts";
 import type { Hit } from "#verify/search.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
 
-/** Executed in some store and waiting in none, or searched before and found wanting. Approving the latter again asks for another search. */
+/**
+ * Executed in some store and waiting in none, or searched before and found wanting. Approving the latter again asks for another search. What
+ * kept it from one store may have gone together with the person's row there.
+ */
 const executed = sql`
-  (r.state in ('erasing', 'approved') or (r.state = 'failed' and r.code = 'RESIDUAL'))
+  (r.state in ('erasing', 'approved', 'blocked') or (r.state = 'failed' and r.code in (${sql.join(["RESIDUAL", ...passingCodes].map((code) => sql.lit(code)))})))
   and exists (select from lethe.subject s where s.request_id = r.id and s.state = 'executed')
   and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located')`;
 

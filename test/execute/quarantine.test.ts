@@ -45,6 +45,24 @@ test("of a thousand subjects the one that violates a constraint stays whole, and
   expect(await night.store.query("select count(*) from lethe.journal_request")).toEqual([{ count: 999 }]);
 });
 
+test("what a trigger raises with a code of the application's own is its subject's failure, and stops nobody else", async () => {
+  night = await openNight({
+    schema: `${customers(3)}
+      create function refuse() returns trigger language plpgsql as $$ begin
+        if old.id = 2 then raise exception 'not now' using errcode = 'SHP01'; end if; return old; end $$;
+      create trigger refuse before delete on orders for each row execute function refuse()`,
+    tables: `${anonymised}\norders: { treatment: erase }`,
+  });
+  await night.ask(...people(3));
+  await night.nightly();
+  expect(await night.requests()).toMatchObject([
+    { state: "completed" },
+    { state: "failed", code: "CONSTRAINT_VIOLATED", detail: { sqlstate: "SHP01" } },
+    { state: "completed" },
+  ]);
+  expect(await night.store.query("select id from orders")).toEqual([{ id: 2 }]);
+});
+
 test("a locked row makes its own request wait for the next night and no other", async () => {
   night = await openNight({
     schema: customers(5),

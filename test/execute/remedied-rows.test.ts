@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { makePerson, readExport } from "#test/export/read-export.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
@@ -111,4 +111,70 @@ test("what a trigger copies when a remedy removes a row is found by the row that
   await night.ask(ann);
   expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
   expect(await night.store.query("select * from history")).toEqual([]);
+});
+
+describe("a remedy leaves alone what a living person shares", () => {
+  const shared = {
+    schema: `${customers}
+      create table accounts (id int primary key, owner_id int references customers, co_owner_id int references customers);
+      create table subs (id int primary key, account_id int references accounts, status text);
+      insert into accounts values (1, 1, 2), (2, 1, null);
+      insert into subs values (1, 1, 'active'), (2, 2, 'active')`,
+    tables: `${forgotten}\naccounts: { treatment: erase }\nsubs: { treatment: erase }`,
+  };
+
+  test.each(["{ set: { status: cancelled } }", "{ remove: rows }"])(
+    "also where only that leads to the row: %s",
+    async (then) => {
+      night = await openNight({
+        ...shared,
+        blockers: `- { code: ACTIVE, when: { table: subs, status: active }, then: ${then} }`,
+      });
+      const [ref = ""] = await night.ask(ann);
+      await night.nightly();
+      expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
+      expect(await night.store.query("select id, status from subs")).toEqual([{ id: 1, status: "active" }]);
+      expect(await night.store.query("select id from accounts")).toEqual([{ id: 1 }]);
+      expect(await night.state.query("select code, rows from lethe.remedy")).toEqual([{ code: "ACTIVE", rows: 1 }]);
+    },
+  );
+
+  test.each(["{ set: { status: void } }", "{ remove: rows }"])(
+    "and blocks where the row itself is shared: %s",
+    async (then) => {
+      night = await openNight({
+        schema: `${customers}
+          create table cards (id int primary key, owner_id int references customers, co_owner_id int references customers, status text);
+          insert into cards values (1, 1, 2, 'active'), (2, 1, null, 'active')`,
+        tables: `${forgotten}\ncards: { treatment: erase }`,
+        blockers: `- { code: CARD, when: { table: cards, status: active }, then: ${then} }`,
+      });
+      const [ref = ""] = await night.ask(ann);
+      await night.nightly();
+      expect(await night.requests(ref)).toMatchObject([
+        { state: "blocked", code: "CARD", detail: { table: "cards", rows: 1 } },
+      ]);
+      expect(await night.store.query("select from cards where status = 'active'")).toHaveLength(2);
+    },
+  );
+});
+
+test("a remedy whose trigger makes rows at which another line stops is undone, and the request fails", async () => {
+  night = await openNight({
+    schema: `${customers}
+      create table subs (id int primary key, customer_id int references customers, status text);
+      create table orders (id int primary key, customer_id int references customers, due int);
+      insert into subs values (1, 1, 'active');
+      insert into orders values (1, 1, 0);
+      create function charge() returns trigger language plpgsql as $$ begin
+        update orders set due = 5 where customer_id = new.customer_id; return new; end $$;
+      create trigger charge after update on subs for each row execute function charge()`,
+    tables: `${forgotten}\nsubs: { treatment: erase }\norders: { treatment: erase }`,
+    blockers: `- { code: ACTIVE, when: { table: subs, status: active }, then: { set: { status: cancelled } } }
+- { code: DUE, when: { table: orders, due: { gt: 0 } }, then: block }`,
+  });
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  expect(await night.requests(ref)).toMatchObject([{ state: "failed", code: "REMEDY_INCOMPLETE" }]);
+  expect(await night.store.query("select status, due from subs, orders")).toEqual([{ status: "active", due: 0 }]);
 });

@@ -115,3 +115,46 @@ test("who is active again in one store and approved again is done again in the o
   expect(await both.requests()).toMatchObject([{ state: "archived" }]);
   expect(await left()).toMatchObject({ shop: [{ email: null }, { email: null }], crm: [{ status: "inactive" }] });
 });
+
+test("while it waits in one store, somebody else may take over the address in the other and is not erased", async () => {
+  const both = await open("{ mode: scheduled, grace: P30D }", "{ mode: hard }");
+  await both.ask(ann);
+  await both.nightly();
+  await crm.query("update contacts set mail = 'ann@new.example'; insert into contacts values (8, 'ann@shop.example')");
+  await both.nightly(both.at("2026-12-03T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "erased" }]);
+  expect(await crm.query("select id, mail from contacts")).toEqual([{ id: 8, mail: "ann@shop.example" }]);
+});
+
+test("who is active again is not erased in a night in which that could not be seen", async () => {
+  const soft = "{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }";
+  const both = await open(soft, soft);
+  await both.ask(ann);
+  await both.nightly();
+  await night.store.query("update customers set status = 'active'");
+  const later = both.at("2026-12-03T02:00:00Z");
+  const stage = (name: string): void => {
+    if (name === "Find subjects in shop") throw new Error("the store does not answer now");
+  };
+  await expect(both.nightly({ ...later, progress: { ...later.progress, stage } })).rejects.toThrow(
+    "does not answer now",
+  );
+  expect(await left()).toMatchObject({ shop: [{ email: ann.email }], crm: [{ mail: ann.email }] });
+  await both.nightly(later);
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  expect(await left()).toMatchObject({ shop: [{ email: ann.email }], crm: [{ mail: ann.email }] });
+});
+
+test("what failed in one store and has gone there by another hand meanwhile keeps no request open", async () => {
+  const both = await open("{ mode: hard }", "{ mode: hard }");
+  const [ref = ""] = await both.ask(ann);
+  const locked = await crm.pool.raw.connect();
+  await locked.query("begin; select from contacts for update");
+  await both.nightly();
+  expect(await both.requests(ref)).toMatchObject([{ state: "failed", code: "ROW_LOCKED" }]);
+  await locked.query("delete from contacts; commit");
+  locked.release();
+  await both.nightly();
+  expect(await both.requests(ref)).toMatchObject([{ state: "completed" }]);
+  expect(await both.state.query("select from lethe.request_identifier")).toEqual([]);
+});
