@@ -1,3 +1,4 @@
+import pg from "pg";
 import { LetheError } from "#lib/errors.ts";
 import type { ErrorCode } from "#lib/error-codes.ts";
 
@@ -14,10 +15,10 @@ export type SqlFailure = {
 
 export const sqlFailureOf = (error: unknown): SqlFailure | undefined => {
   const source = error instanceof LetheError ? error.cause : error;
-  if (!(source instanceof Error) || !("code" in source) || typeof source.code !== "string") return undefined;
-  if (!/^[0-9A-Z]{5}$/.test(source.code)) return undefined;
-  const { table, column, constraint } = source as { table?: string; column?: string; constraint?: string };
-  return { sqlstate: source.code, table, column, constraint };
+  // Of the server's own: `EROFS` is five capitals, too.
+  if (!(source instanceof pg.DatabaseError) || source.code === undefined) return undefined;
+  const { code, table, column, constraint } = source;
+  return { sqlstate: code, table, column, constraint };
 };
 
 /**
