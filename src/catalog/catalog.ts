@@ -59,7 +59,11 @@ export type ForeignKey = {
   readonly name: string;
   readonly columns: readonly string[];
   readonly references: { readonly table: string; readonly columns: readonly string[] };
+  /** `full`: its columns are all empty or none of them; `simple`: one empty column makes it refer to nothing. */
+  readonly match: "simple" | "full";
   readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default";
+  /** What ON DELETE SET NULL empties: the columns that it lists, or all. */
+  readonly setsNull: readonly string[];
   readonly deferrable: boolean;
 };
 

@@ -86,7 +86,9 @@ export type ConstraintRow = {
   columns: string[];
   references_oid: number | null;
   references_columns: string[] | null;
+  match: string;
   on_delete: string;
+  sets_null: string[] | null;
   deferrable: boolean;
   expression: string | null;
 };
@@ -102,12 +104,15 @@ export const constraints = `
   select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
     ${names("o.conrelid", "o.conkey")} as columns,
     nullif(o.confrelid, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
-    o.confdeltype::text as on_delete, o.condeferrable as deferrable,
+    o.confmatchtype::text as match, o.confdeltype::text as on_delete,
+    -- a column of the catalogue from PostgreSQL 15 on
+    case when o.contype = 'f' then ${names("o.conrelid", "coalesce((select array_agg(n::int2) from jsonb_array_elements_text(nullif(to_jsonb(o)->'confdelsetcols', 'null')) n), o.conkey)")} end as sets_null,
+    o.condeferrable as deferrable,
     case when o.contype = 'c' then pg_get_expr(o.conbin, o.conrelid) end as expression
   from scope s join pg_constraint o on o.conrelid = s.oid
   where o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
   union all
-  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', false, null
+  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', '', null, false, null
   from scope s join pg_index i on i.indrelid = s.oid join pg_class c on c.oid = i.indexrelid
   where i.indisunique and i.indpred is null and i.indexprs is null
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))

@@ -105,7 +105,9 @@ const foreignKeyFrom = (row: queries.ConstraintRow, names: ReadonlyMap<number, s
       name: row.name,
       columns: row.columns,
       references: { table, columns: row.references_columns ?? [] },
+      match: row.match === "f" ? "full" : "simple",
       onDelete: actions[row.on_delete] ?? "no action",
+      setsNull: row.on_delete === "n" ? (row.sets_null ?? []) : [],
       deferrable: row.deferrable,
     },
   ];

@@ -71,7 +71,7 @@ const section = (title: string, lines: readonly string[]): string[] =>
   lines.length === 0 ? [] : ["", title, ...lines.map((line) => `  ${line}`)];
 
 const cutText = ({ table: name, edge, why }: Extract<Step, { kind: "cut" }>): string =>
-  `${name}.${edge.columns.join(",")} → null, ${why === "mention" ? "where it names an erased subject" : why === "spared" ? "in rows that a live subject also uses" : "to break a cycle of references"}`;
+  `${name}.${edge.emptied.join(",")} → null, ${why === "mention" ? "where it names an erased subject" : why === "spared" ? "in rows that a live subject also uses" : "to break a cycle of references"}`;
 
 const deletionText = ({ deletion: { mode, grace, mark } }: Shape): string =>
   [

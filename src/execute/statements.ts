@@ -191,7 +191,7 @@ const conserving = (
 
 const cut = (shape: Shape, step: Extract<Step, { kind: "cut" }>): RawBuilder<unknown> => {
   const { edge } = step;
-  const nulls = sql.join(edge.columns.map((name) => sql`${sql.id(name)} = null`));
+  const nulls = sql.join(edge.emptied.map((name) => sql`${sql.id(name)} = null`));
   const t = tableName(step.table);
   const self = scopeOf(shape, step.table);
   switch (step.why) {

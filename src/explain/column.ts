@@ -148,7 +148,7 @@ const cutReasons = {
 /** What happens to it besides its rule. */
 const changes = (shape: Shape, table: string, column: string): readonly string[] => [
   ...shape.steps.flatMap((step) =>
-    step.kind === "cut" && step.table === table && step.edge.columns.includes(column)
+    step.kind === "cut" && step.table === table && step.edge.emptied.includes(column)
       ? [`emptied ${cutReasons[step.why]}`]
       : [],
   ),

@@ -1,6 +1,7 @@
 import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
+import { isEmptiedInVain } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
 import { nulls, owns, type Reach } from "#plan/reach.ts";
 
@@ -23,7 +24,7 @@ export const contradictions = (
       return [{ code: "POLICY_CONTRADICTION" as const, message: `${name}.${column}: ${message}`, place, hint }];
     });
   }),
-  ...edges.flatMap((edge) => referenceProblem(policy, edge, found)),
+  ...edges.flatMap((edge) => referenceProblem(policy, catalog, edge, found)),
 ];
 
 const maximumLength = (type: string): number =>
@@ -103,7 +104,7 @@ const generaliseProblem = (
 };
 
 /** A row that stays must not be left referring to a row that goes, nor go with it silently (I6). */
-const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] => {
+const referenceProblem = (policy: Policy, catalog: Catalog, edge: Edge, found: Reach): Finding[] => {
   const target = policy.tables[edge.to.table];
   if (edge.declared === "link") return [];
   if (edge.table === edge.to.table) return hierarchyProblem(policy, edge);
@@ -121,7 +122,7 @@ const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] =
   if (isRoot && !owned && edge.nullable) return [];
 
   const place = policy.placeOf(["tables", belongs ? edge.table : edge.to.table]);
-  const name = `${edge.table}.${edge.columns.join(",")}`;
+  const name = `${edge.table}.${(edge.emptied.length > 0 ? edge.emptied : edge.columns).join(",")}`;
   if (edge.onDelete === "cascade") {
     return [
       {
@@ -132,7 +133,7 @@ const referenceProblem = (policy: Policy, edge: Edge, found: Reach): Finding[] =
       },
     ];
   }
-  if (edge.onDelete === "set null" && edge.nullable) return [];
+  if (edge.onDelete === "set null" && !isEmptiedInVain(catalog, edge)) return [];
   return [
     {
       code: "POLICY_CONTRADICTION",

@@ -1,13 +1,12 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { ColumnName, Policy } from "#policy/policy.ts";
+import { emptying } from "#plan/emptying.ts";
+import { columnOf } from "#plan/missing.ts";
 import type { Edge } from "#records/plan.ts";
 
 /** Every reference between tables of the store: declared foreign keys first, then the policy's links. */
 export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
-  const nullable = (table: string, columns: readonly string[]): boolean => {
-    const byName = new Map(catalog.tables.get(table)?.columns.map((column) => [column.name, column]));
-    return columns.every((column) => byName.get(column)?.nullable === true);
-  };
+  const linked = new Set(policy.links.map(({ from }) => `${from.table}.${from.column}`));
   const keys = [...catalog.tables.values()].flatMap((table) =>
     table.foreignKeys.map((key): Edge => ({
       name: key.name,
@@ -19,7 +18,7 @@ export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
       where: {},
       onDelete: key.onDelete,
       deferrable: key.deferrable,
-      nullable: nullable(table.name, key.columns),
+      ...emptying(table, key, (column) => linked.has(`${table.name}.${column}`)),
     })),
   );
   const links = policy.links.map((link): Edge => ({
@@ -32,16 +31,19 @@ export const edgesOf = (catalog: Catalog, policy: Policy): readonly Edge[] => {
     where: link.where,
     onDelete: "nothing",
     deferrable: false,
-    nullable: nullable(link.from.table, [link.from.column]),
+    ...emptyingLink(catalog, link.from),
   }));
   return [...keys, ...links];
 };
 
+const emptyingLink = (catalog: Catalog, { table, column }: ColumnName): Pick<Edge, "nullable" | "emptied"> => {
+  const nullable = columnOf(catalog.tables.get(table), column)?.nullable === true;
+  return { nullable, emptied: nullable ? [column] : [] };
+};
+
 /** Casting the referred side to text leaves an index on the referring text column usable. */
 const comparison = (catalog: Catalog, from: ColumnName, to: ColumnName): Edge["asText"] => {
-  const columnOf = ({ table, column }: ColumnName) =>
-    catalog.tables.get(table)?.columns.find((candidate) => candidate.name === column);
-  const [a, b] = [columnOf(from), columnOf(to)];
+  const [a, b] = [from, to].map(({ table, column }) => columnOf(catalog.tables.get(table), column));
   if (a === undefined || b === undefined || a.type === b.type) return undefined;
   return a.type === "text" || a.type.startsWith("character") ? "to" : "both";
 };

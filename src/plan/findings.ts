@@ -4,6 +4,7 @@ import { contradictions } from "#plan/contradictions.ts";
 import { coverageFindings } from "#plan/coverage.ts";
 import { deletionFindings } from "#plan/deletion.ts";
 import { edgesOf } from "#plan/edges.ts";
+import { unclearFinding } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
@@ -26,10 +27,12 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
   ];
   if (contradicting.length > 0) return contradicting;
   const scopes = scopesOf(policy, catalog, edges, found);
-  const { stuck } = stepsOf(policy, catalog, edges, found, scopes).order;
+  const { order, unclear } = stepsOf(policy, catalog, edges, found, scopes);
+  const { stuck } = order;
   const unrefreshable = refreshesOf(policy, catalog).filter((view) => catalog.tables.get(view)?.refreshable !== true);
   const unanalysable = analysesOf(policy, catalog).filter((table) => !table.analysable);
   return [
+    ...unclear.map((edge) => unclearFinding(policy, edge)),
     ...unanalysable.map(({ name }): Finding => ({
       code: "DATABASE_PRIVILEGE",
       message: `our role may not analyse ${name}: PostgreSQL's statistics would keep values of rows that are gone`,

@@ -35,6 +35,7 @@ export const orderTables = (tables: readonly string[], precedences: readonly Pre
     const cyclic = open.filter((precedence) => inCycle(precedence, open));
     const weakest =
       cyclic.find(({ edge }) => edge !== undefined && waits(edge)) ??
+      cyclic.find(({ edge }) => edge !== undefined && edge.emptied.length > 0) ??
       cyclic.find(({ edge }) => edge?.nullable === true);
     if (weakest?.edge === undefined) return { tables: ordered, deferred, cut, stuck: [...remaining].toSorted() };
     (waits(weakest.edge) ? deferred : cut).push(weakest.edge);

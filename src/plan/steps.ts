@@ -7,7 +7,8 @@ import { isLeftAlone, nulls, owns, type Reach } from "#plan/reach.ts";
 
 /**
  * The statements of a batch in the order in which they run: references are cut first, then rows that refer go before rows they
- * refer to, and tables that a trigger copies into come after the tables it watches.
+ * refer to, and tables that a trigger copies into come after the tables it watches. `unclear` are references to be cut of which the
+ * schema does not say how.
  */
 export const stepsOf = (
   policy: Policy,
@@ -15,7 +16,7 @@ export const stepsOf = (
   edges: readonly Edge[],
   found: Reach,
   scopes: readonly Scope[],
-): { readonly steps: readonly Step[]; readonly order: Order } => {
+): { readonly steps: readonly Step[]; readonly order: Order; readonly unclear: readonly Edge[] } => {
   const treated = [...found.levels.keys()]
     .toReversed()
     .filter((name) => policy.tables[name] !== undefined && !isLeftAlone(policy.tables[name]));
@@ -72,11 +73,13 @@ export const stepsOf = (
     (why: "mention" | "spared" | "cycle") =>
     (edge: Edge): Step => ({ kind: "cut", table: edge.table, edge, why });
 
+  const spared = [...shared].filter((edge) => edge.nullable && leaves(edge.to));
   return {
     order,
+    unclear: [...new Set([...mentions, ...spared, ...order.cut])].filter((edge) => edge.emptied.length === 0),
     steps: [
       ...mentions.filter((edge) => !keyless.has(edge.table)).map(cut("mention")),
-      ...[...shared].filter((edge) => edge.nullable && leaves(edge.to)).map(cut("spared")),
+      ...spared.map(cut("spared")),
       ...order.cut.map(cut("cycle")),
       ...order.tables.flatMap((table) => [
         ...mentions.filter((edge) => keyless.has(edge.table) && edge.to.table === table).map(cut("mention")),

@@ -14,8 +14,10 @@ export type Edge = {
   readonly where: Readonly<Record<string, string>>;
   readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default" | "nothing";
   readonly deferrable: boolean;
-  /** Every column of the reference may be set to NULL. */
+  /** The reference may be NULL: by one of its columns, or by all of them where the key is MATCH FULL. */
   readonly nullable: boolean;
+  /** What is set to NULL to make a row refer to nothing; none where it cannot be, or where the schema leaves open which columns those are. */
+  readonly emptied: readonly string[];
 };
 
 /** How rows come into a subject's scope: they refer to rows in it, or rows in it refer to them. */

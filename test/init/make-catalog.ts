@@ -41,7 +41,9 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
       name: `${name}_${column}_fkey`,
       columns: [column],
       references: { table, columns: [key] },
+      match: "simple",
       onDelete: "no action",
+      setsNull: [],
       deferrable: false,
     };
   }),

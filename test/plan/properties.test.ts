@@ -24,6 +24,7 @@ const edge = fc
     declared: link ? "link" : "foreign-key",
     table: from,
     columns: [`${to}_id`],
+    emptied: rest.nullable ? [`${to}_id`] : [],
     to: { table: to, columns: ["id"] },
     asText: undefined,
     where: {},
