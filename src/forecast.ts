@@ -8,6 +8,7 @@ import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { probeConditions } from "#scope/probe-conditions.ts";
+import { probeReadings } from "#scope/probe-readings.ts";
 import { locate, type Located, type Wanted } from "#scope/locate.ts";
 import { unnamed } from "#scope/subjects.ts";
 import { probeChecks } from "#catalog/probe.ts";
@@ -41,6 +42,7 @@ export const currentShape = async (
     const shape = shapeOf(session.store.policy, catalog);
     await probeChecks(session.db, catalog, shape, session.store.policy);
     await probeConditions(session.db, catalog, session.store.policy);
+    await probeReadings(session.db, catalog, shape, session.store.policy);
     return { shape, catalog };
   });
 

@@ -14,6 +14,7 @@ import { loadPolicy } from "#policy/load.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import type { Policy } from "#policy/policy.ts";
 import { probeConditions } from "#scope/probe-conditions.ts";
+import { probeReadings } from "#scope/probe-readings.ts";
 import { policyText, type PolicyParts } from "#test/execute/night.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
@@ -51,8 +52,10 @@ const findingsIn = async (
   if (found.length > 0) return found;
   const db = kyselyOn(client);
   try {
-    await probeChecks(db, catalog, shapeOf(policy, catalog), policy);
+    const shape = shapeOf(policy, catalog);
+    await probeChecks(db, catalog, shape, policy);
     await probeConditions(db, catalog, policy);
+    await probeReadings(db, catalog, shape, policy);
     return [];
   } catch (error) {
     if (!isLetheError(error)) throw error;

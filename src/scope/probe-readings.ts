@@ -1,0 +1,54 @@
+import { sql, type Kysely } from "kysely";
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Policy } from "#policy/policy.ts";
+import type { Shape } from "#records/plan.ts";
+import { probeAll, type Probe } from "#scope/probe.ts";
+import { bearsMark, column, shareOf, tableName } from "#scope/sql.ts";
+
+/**
+ * Asks the database whether it can tell who bears the mark of the deleted, find them in the views that must not show them, and add up what
+ * is summed: of a column of another type it cannot, and the whole night would fail. Throws POLICY_CONTRADICTION.
+ */
+export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shape, policy: Policy): Promise<void> => {
+  const typeOf = (table: string, name: string): string =>
+    catalog.tables.get(table)?.columns.find((candidate) => candidate.name === name)?.type ?? "unknown";
+  const { root, deletion } = shape;
+  const marks = deletion.mark.map((change): Probe => ({
+    query: sql`select from ${tableName(root.table)} t where ${bearsMark([change], "t")} limit 0`,
+    message: `${root.table}.${change.name} is ${change.type}, which cannot be compared: nobody could tell who is marked as deleted`,
+    place: policy.placeOf(["deletion", "set", change.name]),
+    hint: "mark a column of text, numbers, dates or true and false",
+  }));
+  const views = deletion.hiddenFrom.map((view, index): Probe => ({
+    query: sql`select from ${tableName(view)} v join ${tableName(root.table)} t on ${column("v", root.key)} = ${column("t", root.key)} limit 0`,
+    message: `${view}.${root.key} is ${typeOf(view, root.key)} and ${root.table}.${root.key} is ${root.keyType}: nobody could tell whom the view shows`,
+    place: policy.placeOf(["deletion", "hidden_from", index]),
+    hint: `let the view show ${root.key} as it stands in ${root.table}`,
+  }));
+  const figures = policy.figures.flatMap(({ figure, table, measure }, index): Probe[] => {
+    if (measure.measure === "count") return [];
+    return [
+      {
+        query: sql`select sum(${shareOf(measure, "t")}) from ${tableName(table)} t limit 0`,
+        message: `figure ${figure}: ${table}.${measure.column} is ${typeOf(table, measure.column)}, of which there is no sum`,
+        place: policy.placeOf(["figures", index, "measure"]),
+        hint: "name a column of numbers, or count",
+      },
+    ];
+  });
+  const totals = shape.steps.flatMap((step) =>
+    step.kind === "anonymise" ? (step.analysis?.conserve ?? []).map((total) => ({ table: step.table, total })) : [],
+  );
+  const conserved = totals.flatMap(({ table, total }): Probe[] => {
+    if (total.measure === "count") return [];
+    return [
+      {
+        query: sql`select ${shareOf(total, "t")} from ${tableName(table)} t limit 0`,
+        message: `${table}.${total.column} is ${typeOf(table, total.column)}: there is no sum of it to conserve`,
+        place: policy.placeOf(["tables", table, "conserve"]),
+        hint: "name a column of numbers, or leave the sum out",
+      },
+    ];
+  });
+  return probeAll(db, catalog.store, [...marks, ...views, ...figures, ...conserved]);
+};
