@@ -22,7 +22,7 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
   const contradicting = [
     ...contradictions(policy, catalog, edges, found),
     ...deletionFindings(policy, catalog, edges),
-    ...remedyFindings(policy, catalog, edges),
+    ...remedyFindings(policy, catalog, edges, found),
     ...statutoryFindings(policy),
   ];
   if (contradicting.length > 0) return contradicting;

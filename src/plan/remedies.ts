@@ -4,15 +4,20 @@ import { transformProblem } from "#plan/contradictions.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn } from "#plan/missing.ts";
 import { assignedBy, circleFindings } from "#plan/remedy-circles.ts";
-import { waits } from "#plan/order.ts";
-import { isLeftAlone } from "#plan/reach.ts";
+import { isLeftAlone, type Reach } from "#plan/reach.ts";
+import { restrictFindings } from "#plan/removals.ts";
 import { keyOf } from "#plan/scopes.ts";
 import type { Edge } from "#records/plan.ts";
 
 type Remedied = Blocker & { readonly remedy: Remedy };
 
 /** What the remedies of a policy would run into: retained rows, the schema, each other. */
-export const remedyFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[]): readonly Finding[] => {
+export const remedyFindings = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  found: Reach,
+): readonly Finding[] => {
   const single = policy.blockers.flatMap((blocker, index) => {
     const { remedy } = blocker;
     const table = catalog.tables.get(blocker.table);
@@ -26,7 +31,7 @@ export const remedyFindings = (policy: Policy, catalog: Catalog, edges: readonly
     return remedy.kind === "remove"
       ? [
           ...cascadeFindings(policy, edges, remedied, index),
-          ...restrictFindings(policy, edges, remedied, index),
+          ...restrictFindings({ policy, catalog, edges, found }, remedied, index),
           ...lostFindings(policy, catalog, edges, remedied, index),
         ]
       : settingFindings(policy, table, remedied, index);
@@ -95,31 +100,6 @@ const cascadeFindings = (
       place: policy.placeOf(["blockers", index, "then"]),
       hint: "set or unlink instead of removing, or declare a remedy for those rows",
     }));
-
-/** Remedies come before every step: what still refers to a row then keeps it, unless the check can wait or a remedy before has seen to it. */
-const restrictFindings = (
-  policy: Policy,
-  edges: readonly Edge[],
-  { code, table }: Remedied,
-  index: number,
-): readonly Finding[] =>
-  edges
-    .filter((edge) => edge.to.table === table && edge.table !== table && !waits(edge))
-    .filter(({ onDelete }) => onDelete === "no action" || onDelete === "restrict")
-    .filter(
-      (edge) => !policy.blockers.slice(0, index).some(({ remedy, ...before }) => loosens(before.table, remedy, edge)),
-    )
-    .map((edge) => ({
-      code: "POLICY_CONTRADICTION",
-      message: `the remedy of ${code} would remove rows of ${table} to which rows of ${edge.table} may still refer (${edge.name}): the database would refuse it`,
-      place: policy.placeOf(["blockers", index, "then"]),
-      hint: `declare before it a remedy that removes rows of ${edge.table} or unlinks ${edge.columns.join(",")}, or set rows of ${table} instead of removing them`,
-    }));
-
-const loosens = (table: string, remedy: Remedy | undefined, edge: Edge): boolean =>
-  table === edge.table &&
-  remedy !== undefined &&
-  (remedy.kind === "remove" || edge.columns.some((column) => Object.hasOwn(assignedBy(remedy), column)));
 
 /** A row without a key is found again by its place, which it leaves when the database empties its reference. */
 const lostFindings = (

@@ -46,6 +46,33 @@ test.each([
   },
 );
 
+test("rows that stay let go of a row that a remedy removes: by their own rule where the check can wait, else by a remedy before", async () => {
+  for (const [option, before] of [
+    ["deferrable", ""],
+    ["", "- { code: LINES, when: { table: lines, order_id: { is_null: false } }, then: { unlink: order_id } }\n"],
+  ]) {
+    night = await openNight({
+      schema: `${customers}
+        create table orders (id int primary key, customer_id int references customers, status text);
+        create table lines (id int primary key, order_id int references orders ${option}, note text);
+        insert into orders values (1, 1, 'draft'), (2, 1, 'done'), (3, 2, 'draft');
+        insert into lines values (1, 1, 'x'), (2, 2, 'x'), (3, 3, 'x')`,
+      tables: `${forgotten}\norders: { treatment: anonymise, columns: { customer_id: keep, status: keep } }
+lines: { treatment: anonymise, columns: { order_id: { set: null }, note: keep } }`,
+      blockers: `${before}- { code: DRAFT, when: { table: orders, status: draft }, then: { remove: rows } }`,
+    });
+    await night.ask(ann);
+    expect(await night.nightly()).toMatchObject({ outcome: "done", requests: { done: 1 } });
+    expect(await night.store.query("select id from orders order by 1")).toEqual([{ id: 2 }, { id: 3 }]);
+    expect(await night.store.query("select id, order_id from lines order by 1")).toMatchObject([
+      { id: 1, order_id: null },
+      { id: 2 },
+      { id: 3, order_id: 3 },
+    ]);
+    if (option !== "") await night.dispose();
+  }
+});
+
 test("a row that a remedy removes is exported before, and its recipient is told of it", async () => {
   const dpo = await makePerson();
   night = await openNight({

@@ -130,38 +130,6 @@ describe("a remedy", () => {
     ]);
   });
 
-  test("that removes rows to which others refer is refused, unless the check waits or a remedy before it has seen to them", async () => {
-    const strict = schema.replaceAll(
-      /order_id int references orders on delete (?:cascade|set null)/g,
-      "order_id int references orders",
-    );
-    const invoices = "{ treatment: erase, decided: { by: dpo, on: 2026-01-01, why: copies } }";
-    const parts = { tables: tables({ invoices }) };
-    const remove = "- { code: OPEN, when: { table: orders, status: open }, then: { remove: rows } }";
-    const lines = "- { code: LINES, when: { table: lines, n: { gt: 0 } }, then: { remove: rows } }";
-    const unlink =
-      "- { code: BILLED, when: { table: invoices, order_id: { is_null: false } }, then: { unlink: order_id } }";
-    const found = (text: string, blockers: readonly string[]) =>
-      placedFindings(text, { ...parts, blockers: blockers.join("\n") });
-    const problems = await found(strict, [remove]);
-    expect(problems.map(({ code, message, hint }) => [code, message, hint])).toEqual([
-      [
-        "POLICY_CONTRADICTION",
-        "the remedy of OPEN would remove rows of orders to which rows of invoices may still refer (invoices_order_id_fkey): the database would refuse it",
-        "declare before it a remedy that removes rows of invoices or unlinks order_id, or set rows of orders instead of removing them",
-      ],
-      [
-        "POLICY_CONTRADICTION",
-        "the remedy of OPEN would remove rows of orders to which rows of lines may still refer (lines_order_id_fkey): the database would refuse it",
-        "declare before it a remedy that removes rows of lines or unlinks order_id, or set rows of orders instead of removing them",
-      ],
-    ]);
-    expect(await found(strict, [lines, unlink, remove])).toEqual([]);
-    expect(await found(strict, [remove, lines, unlink])).toHaveLength(2);
-    const waiting = strict.replaceAll("int references orders", "int references orders deferrable");
-    expect(await found(waiting, [remove])).toEqual([]);
-  });
-
   test("that leaves its rows as they are found would be needed for ever", async () => {
     for (const then of ["{ set: { placed: 2026-01-01 } }", "{ set: { status: open } }", "{ set: { total: 7 } }"]) {
       const line = `when: { table: orders, status: [open, paused], total: { gt: 5 } }, then: ${then}`;

@@ -45,3 +45,23 @@ test("a reference that can be emptied only as a whole, and not as a whole, is on
   const [found] = await check("tenant int not null", "match full on delete cascade");
   expect(found?.code).toBe("POLICY_CASCADE");
 });
+
+test("ON DELETE SET NULL does not help rows that stay where one of the columns is NOT NULL, unless it lists the others", async () => {
+  const found = (action: string) =>
+    placedFindings(
+      `create table customers (id int primary key, family int not null, email text, unique (family, id));
+       create table orders (id int primary key, tenant int not null, customer int, foreign key (tenant, customer) references customers (family, id) ${action})`,
+      {
+        tables:
+          "customers: { treatment: erase }\norders: { treatment: anonymise, columns: { tenant: keep, customer: keep } }",
+      },
+    );
+  expect(await found("on delete set null")).toMatchObject([
+    {
+      at: "orders: { treatment: anonymise, columns: { tenant: keep, customer: keep } }",
+      code: "POLICY_CONTRADICTION",
+      hint: "set orders.customer to null in the rule of orders, or anonymise customers",
+    },
+  ]);
+  expect(await found("on delete set null (customer)")).toEqual([]);
+});
