@@ -21,7 +21,8 @@ export const assureGuards = async (session: StoreSession, shape: Shape): Promise
   }
   for (const [table, edges] of wanted) {
     const name = guardFunctionName(table);
-    await guardFunction(session, shape, table, edges).execute(db);
+    const definition = await guardFunction(session, shape, table, edges);
+    await definition.execute(db);
     if (armed.some((guard) => guard.call === `lethe.${name}` && guard.on === table && guard.fires)) continue;
     // After the row is stored: triggers that come before may still say whose it is, also where the statement does not name that column.
     await sql`create or replace trigger ${sql.id(refusal)} after insert or update

@@ -140,6 +140,49 @@ links: [{ from: comments.on_id, to: customers.id, where: { on_kind: customer } }
   }
 });
 
+describe("a reference that is compared by a type's own operator", () => {
+  const byAddress = (type: string, key: string) => ({
+    schema: `create schema types; create extension citext schema types; create domain address as types.citext;
+      create table customers (id int primary key, email ${type} unique, status text not null default 'active');
+      create table orders (id int primary key, customer_email ${type} ${key}, total int);
+      insert into customers values (1, 'ann@shop.example'), (2, 'bob@shop.example');
+      insert into orders values (11, 'ann@shop.example', 5), (21, 'bob@shop.example', 7)`,
+    subject: "{ table: customers, key: id, identifiers: { email: email } }",
+    sections: `deletion: { mode: soft, set: { status: inactive }, refuse: [orders] }${
+      key === "" ? "\nlinks: [orders.customer_email -> customers.email]" : ""
+    }`,
+    tables: `customers: { treatment: keep, reason: can be reactivated, personal: [email] }
+orders: { treatment: keep, reason: books, personal: [customer_email] }`,
+  });
+
+  test.each([
+    ["types.citext", "references customers (email)"],
+    ["types.citext", ""],
+    ["address", ""],
+  ])("%s %s: an order under another spelling of the address is refused, and so is a move to it", async (type, key) => {
+    await openMarked(byAddress(type, key));
+    await expect(night.store.query("insert into orders values (12, 'Ann@Shop.example', 1)")).rejects.toMatchObject(
+      refused,
+    );
+    const move = "update orders set customer_email = 'ANN@shop.example' where id = 21";
+    await expect(night.store.query(move)).rejects.toMatchObject(refused);
+    await night.store.query("insert into orders values (22, 'Bob@Shop.example', 1), (23, null, 1)");
+  });
+
+  test("whoever may create operators cannot have theirs run with our rights", async () => {
+    night = await openNight({ ...softThenHard, ...byAddress("types.citext", "") });
+    await night.store.query(`create function taken(types.citext, types.citext) returns boolean language plpgsql as
+        $$ begin raise exception 'taken over'; end $$;
+      create schema elsewhere; create operator elsewhere.= (leftarg = types.citext, rightarg = types.citext, function = taken)`);
+    await night.ask(ann);
+    await night.nightly();
+    await night.store.query("insert into orders values (22, 'Bob@Shop.example', 1)");
+    await expect(night.store.query("insert into orders values (12, 'Ann@Shop.example', 1)")).rejects.toMatchObject(
+      refused,
+    );
+  });
+});
+
 test.each([
   ["switched off", "alter table orders disable trigger lethe_refuse"],
   [
