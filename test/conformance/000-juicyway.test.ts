@@ -3,9 +3,10 @@ import { createHmac } from "node:crypto";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { closePool, openPool } from "#db/pool.ts";
+import { withdrawRequest } from "#intake/decide.ts";
 import { addRequest } from "#intake/requests.ts";
 import { writeNights } from "#test/backups/repository-files.ts";
-import { formerCustomer, julia, openCompany, type Company } from "#test/conformance/company.ts";
+import { formerCustomer, julia, openCompany, stepsOfNights, type Company } from "#test/conformance/company.ts";
 import { decrypt, makePerson } from "#test/export/read-export.ts";
 
 describe("000 Juicyway, a former customer who asked on a night with backups", () => {
@@ -13,6 +14,17 @@ describe("000 Juicyway, a former customer who asked on a night with backups", ()
   let id: number;
   let ref: string;
   let before: unknown;
+  const erased = [
+    "addresses",
+    "address_history",
+    "payment_methods",
+    "subscriptions",
+    "benefit_grants",
+    "sessions",
+    "workflows",
+  ];
+  const counts = () => Promise.all(erased.map((table) => company.rows(table)));
+  let had: readonly number[];
   const amounts = () =>
     company.store.query(`select 'invoices' as t, count(*) as n, sum(total) as sum from invoices
       union all select 'payments', count(*), sum(amount) from payments
@@ -29,6 +41,7 @@ describe("000 Juicyway, a former customer who asked on a night with backups", ()
     const living = await company.add("customers", { email: "living@example.org" });
     for (let count = 0; count < 6; count += 1) await company.add("analytics_events", { customer_id: living });
     before = await amounts();
+    had = await counts();
     [ref = ""] = await company.ask(julia);
     await company.nightly();
   });
@@ -53,9 +66,15 @@ describe("000 Juicyway, a former customer who asked on a night with backups", ()
     expect(await amounts()).toEqual(before);
   });
 
-  test("000: customer data is immediately removed from active systems", async () => {
+  test("000: customer data is immediately removed from active systems: after this one night the rows are gone", async () => {
+    expect(await company.state.query("select job, outcome from lethe.run")).toEqual([
+      { job: "nightly", outcome: "done" },
+    ]);
     const [request] = await company.requests(ref);
     expect(request).toMatchObject({ state: "erased", code: null });
+    expect(had).toEqual(erased.map(() => 1));
+    expect(await counts()).toEqual(erased.map(() => 0));
+    expect(await company.rows("customers", `email = '${julia.email}' or last_name = 'Canary'`)).toBe(0);
   });
 
   test("000: backups are retained for 30 days, and until the last of them is gone an erased person can be recognised in a restore", async () => {
@@ -137,7 +156,7 @@ describe("000 Juicyway, case by case", () => {
     expect(await company.rows("payment_methods")).toBe(1);
   });
 
-  test("000: what we may not delete (403) stops before anything changes, is a matter of configuration and not tried blindly", async () => {
+  test("000: what we may not delete (403) stops before anything changes, is a matter of configuration, and nothing is tried blindly, tonight or the night after", async () => {
     company = await openCompany("juicyway");
     await formerCustomer(company);
     const [ref = ""] = await company.ask(julia);
@@ -150,11 +169,15 @@ describe("000 Juicyway, case by case", () => {
     const pool = openPool({ url: url.href, applicationName: "lethe", label: "shop" });
     try {
       const stores = company.context.stores.map((store) => ({ ...store, pool }));
-      await expect(company.nightly({ ...company.context, stores })).rejects.toMatchObject({
-        code: "DATABASE_PRIVILEGE",
-      });
-      expect(await company.rows("payment_methods")).toBe(1);
-      expect(await company.requests(ref)).toMatchObject([{ state: "approved" }]);
+      for (const now of ["2026-11-02T02:00:00Z", "2026-11-03T02:00:00Z"]) {
+        await expect(company.nightly({ ...company.at(now), stores })).rejects.toMatchObject({
+          code: "DATABASE_PRIVILEGE",
+        });
+        expect(await stepsOfNights(company)).toEqual(["run.finished", "run.started"]);
+        expect(await company.state.query("select from lethe.batch")).toEqual([]);
+        expect(await company.rows("payment_methods")).toBe(1);
+        expect(await company.requests(ref)).toMatchObject([{ state: "approved", code: null }]);
+      }
     } finally {
       await closePool(pool);
       await company.store.query(`drop owned by ${role}; drop role ${role}`);
@@ -224,13 +247,41 @@ describe("000 Juicyway, case by case", () => {
     ]);
   });
 
-  test("000: consider soft deletion for recoverable data: the same store under a policy that only marks", async () => {
+  test("000: consider soft deletion for recoverable data: marked only, a person who stays after all has everything back and is left alone", async () => {
     company = await openCompany("flexportal");
-    await formerCustomer(company);
+    const id = await formerCustomer(company);
+    await company.store.query(`update customers set status = 'active' where id = ${id}`);
+    const tables = [
+      "customers",
+      "addresses",
+      "payment_methods",
+      "subscriptions",
+      "benefit_grants",
+      "orders",
+      "devices",
+      "invoices",
+      "payments",
+      "sessions",
+      "support_tickets",
+      "ticket_messages",
+    ];
+    const everything = () => Promise.all(tables.map((table) => company.store.query(`select * from ${table}`)));
+    const before = await everything();
     const [ref = ""] = await company.ask(julia);
     await company.nightly();
     expect(await company.requests(ref)).toMatchObject([{ state: "archived" }]);
-    expect(await company.rows("payment_methods")).toBe(1);
+    expect(await company.rows("active_customers", `id = ${id}`)).toBe(0);
+    await expect(company.add("orders", { customer_id: id })).rejects.toMatchObject({ constraint: "lethe_refuse" });
+    await company.store.query(`update customers set status = 'active' where id = ${id}`);
+    expect(await everything()).toEqual(before);
+    expect(await company.rows("active_customers", `id = ${id} and email = '${julia.email}'`)).toBe(1);
+    const order = await company.add("orders", { customer_id: id });
+    await company.nightly();
+    expect(await company.requests(ref)).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+    await withdrawRequest(company.context, ref, { by: "dpo" });
+    await company.nightly();
+    await company.store.query(`delete from orders where id = ${order}`);
+    expect(await everything()).toEqual(before);
   });
 
   test("000: cascade deletion effects are handled: shared rows stay, dependants go once", async () => {

@@ -47,14 +47,16 @@ test("001: the customer record is permanently removed: with the person's data ov
   expect(await company.holds("canary")).toEqual([]);
 });
 
-test("001: the operation cannot be undone: nothing reopens what is archived for good", async () => {
-  company = await openCompany("flexprice");
-  await company.add("customers", julia);
+test("001: the operation cannot be undone: nothing reopens what is archived for good, even where the person could still be found", async () => {
+  company = await openCompany("flexprice", { edit: withoutOverwriting });
+  const id = await company.add("customers", julia);
   const [ref = ""] = await company.ask(julia);
   await company.nightly();
   await company.store.query("update customers set status = 'active'");
-  await company.nightly();
-  expect(await company.requests(ref)).toMatchObject([{ state: "completed" }]);
+  await company.nightly(company.at("2026-11-03T02:00:00Z"));
+  expect(await company.requests(ref)).toMatchObject([{ state: "archived", code: null }]);
+  expect(await stateValue("select count(*) from lethe.ledger_entry where kind = 'request.reopened'")).toBe(0);
+  expect(await company.value(`select email from customers where id = ${id}`)).toBe(julia.email);
 });
 
 test("001: alternative: archiving. Reading it back shows what it left: archived_with_pii, never erased", async () => {

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from "vitest";
 import { approveAll } from "#intake/approve.ts";
 import { addRequest } from "#intake/requests.ts";
 import { planForApproval } from "#forecast.ts";
-import { formerCustomer, julia, openCompany, type Company } from "#test/conformance/company.ts";
+import { formerCustomer, julia, openCompany, stepsOfNights, type Company } from "#test/conformance/company.ts";
 
 let company: Company;
 afterEach(() => company.dispose());
@@ -103,7 +103,7 @@ test("003: the customer's information will be retained for historic orders and s
   });
 });
 
-test("003: a missing scope (customers:write) is an error of configuration: it is said at once, changes nothing and is not tried again", async () => {
+test("003: a missing scope (customers:write) is an error of configuration: it is said at once, changes nothing, and nothing is tried again the night after", async () => {
   company = await openCompany("polar");
   await formerCustomer(company);
   const [ref = ""] = await company.ask(julia);
@@ -118,12 +118,16 @@ test("003: a missing scope (customers:write) is an error of configuration: it is
   const pool = openPool({ url: url.href, applicationName: "lethe", label: "shop" });
   try {
     const context = { ...company.context, stores: [{ ...shop, pool }] };
-    await expect(company.nightly(context)).rejects.toMatchObject({
-      code: "DATABASE_PRIVILEGE",
-      hint: expect.stringMatching(/grant/i),
-    });
-    expect(await company.requests(ref)).toMatchObject([{ state: "approved", code: null }]);
-    expect(await company.rows("customers", `email = '${julia.email}'`)).toBe(1);
+    for (const now of ["2026-11-02T02:00:00Z", "2026-11-03T02:00:00Z"]) {
+      await expect(company.nightly({ ...context, clock: company.at(now).clock })).rejects.toMatchObject({
+        code: "DATABASE_PRIVILEGE",
+        hint: expect.stringMatching(/grant/i),
+      });
+      expect(await stepsOfNights(company)).toEqual(["run.finished", "run.started"]);
+      expect(await company.state.query("select from lethe.batch")).toEqual([]);
+      expect(await company.requests(ref)).toMatchObject([{ state: "approved", code: null }]);
+      expect(await company.rows("customers", `email = '${julia.email}'`)).toBe(1);
+    }
   } finally {
     await closePool(pool);
     await company.store.query(`drop owned by ${role}; drop role ${role}`);

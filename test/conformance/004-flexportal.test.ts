@@ -134,11 +134,13 @@ test("004: all devices returned: a rented device blocks", async () => {
   expect(await company.requests(ref)).toMatchObject([{ state: "blocked", code: "DEVICES_NOT_RETURNED" }]);
 });
 
-test("004: NOT_FOUND: a customer that does not exist gets that code", async () => {
+test("004: NOT_FOUND: a customer that does not exist is said to be not found, in our own words SUBJECT_NOT_FOUND, and nobody else is touched", async () => {
   company = await openCompany("flexportal");
+  const id = await company.add("customers", julia);
   const [ref = ""] = await company.ask({ email: "nobody@example.org" });
   await company.nightly();
   expect(await company.requests(ref)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
+  expect(await company.value(`select status from customers where id = ${id}`)).toBe("active");
 });
 
 test("004: reactivating a customer is possible until erased, lets orders in again, and reopens the request", async () => {

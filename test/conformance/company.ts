@@ -148,6 +148,14 @@ const placesOf = async (query: Company["store"]["query"], text: string): Promise
   return found.toSorted();
 };
 
+/** What the nights so far have written into the ledger, each kind of entry once: a night that tries nothing starts and ends. */
+export const stepsOfNights = async ({ state }: Company): Promise<readonly string[]> =>
+  (
+    await state.query<{ kind: string }>(
+      'select distinct kind collate "C" as kind from lethe.ledger_entry where run_id is not null order by 1',
+    )
+  ).map(({ kind }) => kind);
+
 /** A customer who left, with something in every table. */
 export const formerCustomer = async (company: Company): Promise<number> => {
   const { add } = company;
