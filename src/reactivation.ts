@@ -1,10 +1,10 @@
 import { sql } from "kysely";
-import type { Context, Store } from "#context.ts";
+import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { copyInto, type CopyValue } from "#db/copy.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
-import { assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { forgetSubjects } from "#intake/forget.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -18,10 +18,15 @@ type Active = Pick<Marked, "request" | "ref">;
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
- * approval. One statement for all of them. What the store's journal knew of them goes first, so that a death in between is found again.
- * An archived subject whose row is no longer there can never be active again: it is forgotten.
+ * approval. One statement for all of them. An archived subject whose row is no longer there can never be active again: it is forgotten.
  */
 export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
+  await reopenActive(ctx, run, session, shape);
+  faultPoint("after-reactivated-reopened");
+  await unjournalReopened(ctx, session);
+};
+
+const reopenActive = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
   const { mode, mark } = shape.deletion;
   if (mode !== "soft" && mode !== "soft-then-hard") return;
   const { active, gone } = await inTransaction(session, "read-write", async () => {
@@ -36,28 +41,27 @@ export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSe
       left join ${tableName(root.table)} t on ${key} = m.key::${sql.raw(root.keyType)}
       where case when ${key} is null then m.archived else not (${bearsMark(mark, "t")}) end`.execute(session.db);
     const [there, missing] = [found.rows.filter((row) => !row.gone), found.rows.filter((row) => row.gone)];
-    const refs = there.map(({ ref }) => ref);
-    if (refs.length > 0) await unjournal(session, refs);
     return { active: there, gone: missing.map(({ request }) => request) };
   });
   faultPoint("after-reactivated-found");
   await forgetGone(ctx, session.store.name, gone);
-  await unjournalElsewhere(ctx, session.store, active);
   await reopen(ctx, run, session.store.name, active);
 };
 
-/** What other stores did of the request begins anew as well, or they would take what they did then for what they are to do. */
-const unjournalElsewhere = async (ctx: Context, here: Store, active: readonly Active[]): Promise<void> => {
-  if (active.length === 0) return;
-  for (const store of ctx.stores.filter(({ name }) => name !== here.name)) {
-    await assureJournal(store);
-    await withStoreSession(store, (session) =>
-      unjournal(
-        session,
-        active.map(({ ref }) => ref),
-      ),
-    );
-  }
+/**
+ * What the store did of requests that have been reopened since begins anew, or it would take what it did then for what it is to do. Each
+ * store forgets when it is asked, and before it looks anybody up again: a store that is down keeps no request closed.
+ */
+const unjournalReopened = async (ctx: Context, session: StoreSession): Promise<void> => {
+  const { name } = session.store;
+  const reopened = await sql<{ id: number; ref: string }>`select r.id, r.ref from lethe.reopened o
+    join lethe.request r on r.id = o.request_id where o.store = ${name}`.execute(ctx.state.db);
+  if (reopened.rows.length === 0) return;
+  const refs = reopened.rows.map(({ ref }) => ref);
+  await inTransaction(session, "read-write", () => unjournal(session, refs));
+  faultPoint("after-reopened-unjournalled");
+  await sql`delete from lethe.reopened where store = ${name}
+    and request_id = any (${reopened.rows.map(({ id }) => id)}::bigint[])`.execute(ctx.state.db);
 };
 
 /**
@@ -124,6 +128,9 @@ const reopen = async (ctx: Context, run: Run, store: string, active: readonly Ac
     ]) {
       await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
     }
+    const stores = ctx.stores.map(({ name }) => name);
+    await sql`insert into lethe.reopened (request_id, store) select request, store from unnest(${ids}::bigint[]) request
+      cross join unnest(${stores}::text[]) store on conflict do nothing`.execute(tx);
     // Who is there again must not be deleted elsewhere.
     await sql`delete from lethe.task where state = 'open' and request_id = any (${ids}::bigint[])`.execute(tx);
     const events = reopened.rows.map(({ ref }): LedgerEvent => ({

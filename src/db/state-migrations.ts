@@ -74,6 +74,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       request_id bigint not null references lethe.request, store text not null, key text not null, marked boolean not null,
       primary key (request_id, store))`,
     sql`alter table lethe.grace alter column key set statistics 0`,
+    sql`create table lethe.reopened (
+      request_id bigint not null references lethe.request, store text not null, primary key (request_id, store))`,
     sql`create table lethe.remedy (
       request_id bigint not null references lethe.request, store text not null, code text not null, table_name text not null,
       action text not null, rows bigint not null, run_id text not null references lethe.run, batch_id uuid not null)`,

@@ -21,6 +21,7 @@ export type StateDb = {
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
   "lethe.grace": GraceTable;
+  "lethe.reopened": ReopenedTable;
   "lethe.remedy": RemedyTable;
   "lethe.stay": StayTable;
   "lethe.outcome": OutcomeTable;
@@ -165,6 +166,9 @@ export type DispositionTable = {
  * request says. `marked`: that row says that its subject is deleted. Deleted with the request's identifiers.
  */
 export type GraceTable = { request_id: number; store: string; key: string; marked: boolean };
+
+/** A store whose journal still knows what it did of a request before that was reopened. */
+export type ReopenedTable = { request_id: number; store: string };
 
 export type RemedyTable = {
   request_id: number;

@@ -26,7 +26,11 @@ export const faultPoints = [
 ] as const;
 
 /** The same, in nights with stores that let requests wait. */
-export const waitingPoints = ["after-reactivated-found"] as const;
+export const waitingPoints = [
+  "after-reactivated-found",
+  "after-reactivated-reopened",
+  "after-reopened-unjournalled",
+] as const;
 
 export type FaultPoint = (typeof faultPoints)[number] | (typeof waitingPoints)[number];
 

@@ -16,12 +16,19 @@ afterEach(async () => {
 });
 
 /** The shop and a second store, each with its own meaning of deletion. */
-const open = async (shopDeletion: string, crmDeletion: string, contacts = "{ treatment: erase }"): Promise<Night> => {
+const open = async (
+  shopDeletion: string,
+  crmDeletion: string,
+  {
+    customers = "{ treatment: anonymise, columns: { email: { set: null }, status: keep } }",
+    contacts = "{ treatment: erase }",
+  } = {},
+): Promise<Night> => {
   night = await openNight({
     schema: `create table customers (id int primary key, email text, status text not null default 'active');
       insert into customers values (1, 'ann@shop.example')`,
     sections: `deletion: ${shopDeletion}`,
-    tables: "customers: { treatment: anonymise, columns: { email: { set: null }, status: keep } }",
+    tables: `customers: ${customers}`,
     now: "2026-11-02T02:00:00Z",
   });
   crm =
@@ -47,6 +54,15 @@ const left = async () => ({
   shop: await night.store.query("select email, status from customers order by id"),
   crm: await crm.query("select mail, status from contacts order by id"),
 });
+const whileCrmIsDown = async (context: Context, job: (context: Context) => Promise<unknown>): Promise<void> => {
+  const [shop] = context.stores as [Store];
+  const url = "postgres://127.0.0.1:1/none";
+  const pool = openPool({ url, applicationName: "test", label: "crm", connectTimeoutMs: 500 });
+  await expect(job({ ...context, stores: [shop, { ...other, pool }] })).rejects.toMatchObject({
+    code: "DATABASE_REFUSED",
+  });
+  await closePool(pool);
+};
 const ann = { email: "ann@shop.example" };
 
 test("where two stores let a request wait, it waits until the last of them is ready, whichever comes first", async () => {
@@ -80,15 +96,7 @@ test("a store that is down when the grace begins elsewhere has its own before an
   const soft = "{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }";
   const both = await open(soft, soft);
   await both.ask(ann);
-  const [shop] = both.context.stores as [Store];
-  const pool = openPool({
-    url: "postgres://127.0.0.1:1/none",
-    applicationName: "test",
-    label: "crm",
-    connectTimeoutMs: 500,
-  });
-  await both.erase({ ...both.context, stores: [shop, { ...other, pool }] }).catch(() => undefined);
-  await closePool(pool);
+  await whileCrmIsDown(both.context, (context) => both.erase(context));
   expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
   await both.nightly(both.at("2026-12-03T02:00:00Z"));
   expect(await both.requests()).toMatchObject([{ state: "scheduled" }]);
@@ -101,8 +109,8 @@ test("a store that is down when the grace begins elsewhere has its own before an
 });
 
 test("who is active again in one store and approved again is done again in the other, too", async () => {
-  const kept = "{ treatment: keep, reason: soft, personal: [mail] }";
-  const both = await open("{ mode: hard }", "{ mode: soft, set: { status: inactive } }", kept);
+  const contacts = "{ treatment: keep, reason: soft, personal: [mail] }";
+  const both = await open("{ mode: hard }", "{ mode: soft, set: { status: inactive } }", { contacts });
   const refs = await both.ask(ann);
   await both.nightly();
   expect(await both.requests()).toMatchObject([{ state: "archived" }]);
@@ -157,4 +165,30 @@ test("what failed in one store and has gone there by another hand meanwhile keep
   await both.nightly();
   expect(await both.requests(ref)).toMatchObject([{ state: "completed" }]);
   expect(await both.state.query("select from lethe.request_identifier")).toEqual([]);
+});
+
+test("who is active again has an open request also when another store is down, and is done again in both", async () => {
+  const customers = "{ treatment: keep, reason: soft, personal: [email] }";
+  const both = await open("{ mode: soft, set: { status: inactive } }", "{ mode: hard }", { customers });
+  const [ref = ""] = await both.ask(ann);
+  await both.nightly();
+  await night.store.query("update customers set status = 'active'");
+  await crm.query("insert into contacts values (8, 'ann@shop.example')");
+  await whileCrmIsDown(both.context, both.nightly);
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  await approveRequests(both.context, [ref], { by: "dpo", planFor: planForApproval });
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  expect(await left()).toEqual({ shop: [{ email: ann.email, status: "inactive" }], crm: [] });
+  expect(await night.state.query("select from lethe.reopened")).toEqual([]);
+});
+
+test("who is active again keeps everything when the grace is over while another store is down", async () => {
+  const both = await open("{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }", "{ mode: hard }");
+  await both.ask(ann);
+  await both.nightly();
+  await night.store.query("update customers set status = 'active'");
+  await whileCrmIsDown(both.at("2026-12-03T02:00:00Z"), both.nightly);
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  expect(await left()).toMatchObject({ shop: [{ email: ann.email, status: "active" }], crm: [{ mail: ann.email }] });
 });

@@ -118,19 +118,23 @@ test.each(faults)(
   60_000,
 );
 
-test("killed between noticing that accounts are active again and reopening their requests: the next night reopens them", async () => {
-  const at = await open();
-  await wholeNight(at("2026-11-02T03:00:00Z"));
-  await shop.query("update customers set status = 'active' where id < 4");
-  const order = at("2026-11-02T05:00:00Z");
-  expect(await children.night(order, { fault: "after-reactivated-found" })).toMatchObject({ signal: "SIGKILL" });
-  await wholeNight({ ...order, now: "2026-11-02T05:10:00Z" });
-  expect(await state.query("select state, code, count(*) as n from lethe.request group by 1, 2 order by 1")).toEqual([
-    { state: "completed", code: null, n: 7 },
-    { state: "verified", code: "REACTIVATED", n: 3 },
-  ]);
-  await approveReactivated({ ...order, now: "2026-11-02T05:15:00Z" });
-  await wholeNight({ ...order, now: "2026-11-02T05:20:00Z" });
-  await wholeNight({ ...order, now: "2026-11-02T06:30:00Z" });
-  expect(await counts()).toEqual(erased);
-}, 60_000);
+test.each<FaultPoint>(["after-reactivated-found", "after-reactivated-reopened", "after-reopened-unjournalled"])(
+  "killed %s: requests of those who are active again are open, and done anew once they are approved",
+  async (fault) => {
+    const at = await open();
+    await wholeNight(at("2026-11-02T03:00:00Z"));
+    await shop.query("update customers set status = 'active' where id < 4");
+    const order = at("2026-11-02T05:00:00Z");
+    expect(await children.night(order, { fault })).toMatchObject({ signal: "SIGKILL" });
+    await wholeNight({ ...order, now: "2026-11-02T05:10:00Z" });
+    expect(await state.query("select state, code, count(*) as n from lethe.request group by 1, 2 order by 1")).toEqual([
+      { state: "completed", code: null, n: 7 },
+      { state: "verified", code: "REACTIVATED", n: 3 },
+    ]);
+    await approveReactivated({ ...order, now: "2026-11-02T05:15:00Z" });
+    await wholeNight({ ...order, now: "2026-11-02T05:20:00Z" });
+    await wholeNight({ ...order, now: "2026-11-02T06:30:00Z" });
+    expect(await counts()).toEqual(erased);
+  },
+  60_000,
+);
