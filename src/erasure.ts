@@ -3,6 +3,7 @@ import type { Context } from "#context.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
+import { activeInBatch, reopen } from "#reactivation.ts";
 import { abandonBatch, freezeBatch } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { journalled } from "#execute/journal.ts";
@@ -10,6 +11,7 @@ import { dayIn } from "#lib/clock.ts";
 import { readBatch } from "#batch-plan.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
+import type { Marked } from "#execute/marks.ts";
 import { failureOf, type Failure } from "#execute/failure.ts";
 import { stopBlocked, stopRequests } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
@@ -108,7 +110,9 @@ export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[], 
     case "committed":
       return work.records.add(outcome.batch);
     case "stopped": {
-      await stopBlocked(work.ctx, work.run, work.session.store.name, work.shape, outcome.blocked);
+      const store = work.session.store.name;
+      await stopBlocked(work.ctx, work.run, store, work.shape, outcome.blocked);
+      await reopen(work.ctx, work.run, store, outcome.active);
       const others = subjects.filter(({ request }) => !outcome.requests.has(request));
       return eraseBatch(work, others, attempt);
     }
@@ -123,9 +127,27 @@ export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[], 
 
 type Attempt =
   | { readonly kind: "committed"; readonly batch: string }
-  /** Nothing was frozen: blockers forbid some of its requests, or somebody has decided otherwise about them. */
-  | { readonly kind: "stopped"; readonly requests: ReadonlySet<number>; readonly blocked: readonly Blocked[] }
+  | Stopped
   | { readonly kind: "failed"; readonly failure: Failure };
+
+/** Nothing was frozen: blockers forbid some of its requests, somebody is active again, or somebody has decided otherwise about them. */
+type Stopped = {
+  readonly kind: "stopped";
+  readonly requests: ReadonlySet<number>;
+  readonly blocked: readonly Blocked[];
+  readonly active: readonly Marked[];
+};
+
+const stopped = (requests: readonly number[], why: Partial<Pick<Stopped, "blocked" | "active">> = {}): Stopped => ({
+  kind: "stopped",
+  requests: new Set(requests),
+  blocked: [],
+  active: [],
+  ...why,
+});
+
+const requestsOf = (stops: readonly { readonly request: number }[]): readonly number[] =>
+  stops.map(({ request }) => request);
 
 /**
  * One transaction in the store, on one snapshot: the rows are read, the plan of exactly these rows is saved in Lethe's own database, and they are changed.
@@ -136,13 +158,14 @@ const attemptBatch = async (
   subjects: readonly ScopeSubject[],
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
-  const requests = subjects.map(({ request }) => request);
+  const requests = requestsOf(subjects);
   let phase = "reading" as "reading" | "freezing" | "changing";
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
+      const active = shape.stage === "soft" ? [] : await activeInBatch(ctx, session, requests);
+      if (active.length > 0) return stopped(requestsOf(active), { active });
       const { blocked, ...rows } = await readBatch(ctx, session, shape, subjects);
-      if (blocked.length > 0)
-        return { kind: "stopped", requests: new Set(blocked.map(({ request }) => request)), blocked };
+      if (blocked.length > 0) return stopped(requestsOf(blocked), { blocked });
       const refs = subjects.map(({ ref }) => ref);
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
@@ -152,7 +175,7 @@ const attemptBatch = async (
       phase = "freezing";
       await publishExports(ctx, run, exported);
       const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
-      if (decided.length > 0) return { kind: "stopped", requests: new Set(decided), blocked: [] };
+      if (decided.length > 0) return stopped(decided);
       phase = "changing";
       const seed = seedFrom(ctx.keys.pseudonym, hash);
       const at = ctx.clock.now();

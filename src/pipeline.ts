@@ -102,15 +102,13 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     ctx.progress.stage(`Find subjects in ${store.name}`);
     await analyseState(ctx.state);
     await settle(ctx, run, store);
+    await reopenReactivated(ctx, run, session);
     const { shape } = await currentShape(session);
     await assureGuards(session, shape);
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
-    await reopenReactivated(ctx, run, session, shape);
     await locations.forgetLocations(ctx, store.name);
     const several = await lookUp(ctx, run, session, locations.wantedIn(ctx, store.name));
     ambiguous.push(...several);
-    // Once more: of those who were stopped where they were to be erased it was not known where they are.
-    await reopenReactivated(ctx, run, session, shape);
     faultPoint("after-subjects-located");
     await locations.saveAbsences(ctx, store.name, several);
     await analyseState(ctx.state);
@@ -176,7 +174,7 @@ const acrossStores = async (
     if ((await claims.countClaims(ctx, store.name)) === 0) continue;
     await ask(store, async (session) => {
       const { shape } = await currentShape(session);
-      await reopenReactivated(ctx, run, session, shape);
+      await reopenReactivated(ctx, run, session);
       await createScopeTables(session.db, shape);
       await blockInStore(ctx, run, session, shape);
     });

@@ -1,51 +1,42 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
-import { copyInto, type CopyValue } from "#db/copy.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
+import { readMarked, type Marked } from "#execute/marks.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { forgetSubjects } from "#intake/forget.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
-import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
-import { bearsMark, column, tableName } from "#scope/sql.ts";
-
-type Marked = { readonly request: number; readonly ref: string; readonly key: string; readonly archived: boolean };
-type Active = Pick<Marked, "request" | "ref">;
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
- * approval. One statement for all of them. An archived subject whose row is no longer there can never be active again: it is forgotten.
+ * approval. An archived subject whose row is no longer there can never be active again: it is forgotten.
  */
-export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
-  await reopenActive(ctx, run, session, shape);
+export const reopenReactivated = async (ctx: Context, run: Run, session: StoreSession): Promise<void> => {
+  const store = session.store.name;
+  const { active, gone } = await inTransaction(session, "read-write", () => readMarked(session, allMarked(ctx, store)));
+  faultPoint("after-reactivated-found");
+  await forgetGone(ctx, store, gone);
+  await reopen(ctx, run, store, active);
   faultPoint("after-reactivated-reopened");
   await unjournalReopened(ctx, session);
 };
 
-const reopenActive = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
-  const { mode, mark } = shape.deletion;
-  if (mode !== "soft" && mode !== "soft-then-hard") return;
-  const { active, gone } = await inTransaction(session, "read-write", async () => {
-    await sql`create temporary table lethe_marked (request bigint, ref text, key text, archived boolean)
-      on commit drop`.execute(session.db);
-    const marked = markedIn(ctx, session.store.name);
-    await copyInto(session.client, "pg_temp.lethe_marked (request, ref, key, archived)", marked);
-    const { root } = shape;
-    const key = column("t", root.key);
-    const found = await sql<Active & { gone: boolean }>`
-      select m.request, m.ref, ${key} is null as gone from pg_temp.lethe_marked m
-      left join ${tableName(root.table)} t on ${key} = m.key::${sql.raw(root.keyType)}
-      where case when ${key} is null then m.archived else not (${bearsMark(mark, "t")}) end`.execute(session.db);
-    const [there, missing] = [found.rows.filter((row) => !row.gone), found.rows.filter((row) => row.gone)];
-    return { active: there, gone: missing.map(({ request }) => request) };
-  });
-  faultPoint("after-reactivated-found");
-  await forgetGone(ctx, session.store.name, gone);
-  await reopen(ctx, run, session.store.name, active);
+/**
+ * Which of the requests in a batch are of subjects who have been activated since they were looked up, in the snapshot of the caller's
+ * transaction: what else it reads and changes is of the same moment.
+ */
+export const activeInBatch = async (
+  ctx: Context,
+  session: StoreSession,
+  requests: readonly number[],
+): Promise<readonly Marked[]> => {
+  const among = sql`r.id = any (${[...requests]}::bigint[])`;
+  const { rows } = await sql<Marked>`${waiting(session.store.name)} and ${among}`.execute(ctx.state.db);
+  return rows.length === 0 ? [] : (await readMarked(session, rows)).active;
 };
 
 /**
@@ -72,20 +63,22 @@ const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'appro
     and not exists (select from lethe.subject d left join lethe.batch b on b.id = d.batch_id
       where d.request_id = r.id and (d.state = 'executed' or b.state = 'frozen'))))`;
 
-/** Subjects of requests that ended with a mark, or wait with one: also such as were blocked or released from a hold meanwhile. */
-async function* markedIn(ctx: Context, store: string): AsyncGenerator<CopyValue[]> {
-  const query = sql<Marked>`select r.id as request, r.ref, s.key, r.state = 'archived' as archived from lethe.subject s
-    join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and ${reopenable} and (r.state = 'archived'
-      or exists (select from lethe.grace g where g.request_id = r.id and g.store = s.store and g.marked))`;
-  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) {
-    for (const { request, ref, key, archived } of rows) yield [request, ref, key, archived];
-  }
+/** Subjects of requests that wait with a mark: also such as were blocked or released from a hold meanwhile. */
+const waiting = (store: string) => sql<Marked>`select r.id as request, r.ref, g.key, g.mark from lethe.grace g
+  join lethe.request r on r.id = g.request_id where g.store = ${store} and g.mark is not null and ${reopenable}`;
+
+/** The same, and subjects of requests that ended with a mark. */
+async function* allMarked(ctx: Context, store: string): AsyncGenerator<Marked> {
+  const query = sql<Marked>`${waiting(store)} union all
+    select r.id, r.ref, s.key, s.mark from lethe.subject s join lethe.request r on r.id = s.request_id
+    where s.store = ${store} and s.key is not null and s.mark is not null and r.state = 'archived'`;
+  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
 /** I8: what is known of an archived subject goes with the subject's row, and who was asked for with the last row in any store. */
-const forgetGone = async (ctx: Context, store: string, requests: readonly number[]): Promise<void> => {
-  if (requests.length === 0) return;
+const forgetGone = async (ctx: Context, store: string, marked: readonly Marked[]): Promise<void> => {
+  if (marked.length === 0) return;
+  const requests = marked.map(({ request }) => request);
   await ctx.state.db.transaction().execute(async (tx) => {
     const archived = sql`(select id from lethe.request where state = 'archived' and id = any (${requests}::bigint[]) for update)`;
     const gone = sql`store = ${store} and request_id in ${archived}`;
@@ -102,7 +95,8 @@ const forgetGone = async (ctx: Context, store: string, requests: readonly number
   await removeDeadRows(ctx);
 };
 
-const reopen = async (ctx: Context, run: Run, store: string, active: readonly Active[]): Promise<void> => {
+/** Their requests wait for an approval by name; what was set in motion for them elsewhere is called off. */
+export const reopen = async (ctx: Context, run: Run, store: string, active: readonly Marked[]): Promise<void> => {
   if (active.length === 0) return;
   const at = ctx.clock.now();
   const detail = { store, hint: "somebody has activated the account again: ask the person, then approve or refuse" };

@@ -42,7 +42,7 @@ export const scheduleInStore = async (ctx: Context, run: Run, session: StoreSess
     }
     await ctx.state.db.transaction().execute(async (tx) => {
       const refs = free.map(({ ref }) => ref);
-      const events = await scheduleRequests(ctx, tx, run, store, { refs, marked: false });
+      const events = await scheduleRequests(ctx, tx, run, store, { refs, mark: null });
       await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
     });
   }

@@ -47,7 +47,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,
       state text not null check (state in ('located', 'executed', 'absent')),
-      batch_id uuid references lethe.batch, primary key (request_id, store))`,
+      batch_id uuid references lethe.batch, mark jsonb, primary key (request_id, store))`,
     sql`create index subject_batch on lethe.subject (batch_id)`,
     sql`create table lethe.subject_identifier (
       request_id bigint not null references lethe.request, store text not null, kind text not null,
@@ -71,7 +71,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       primary key (request_id, store, table_name))`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
-      request_id bigint not null references lethe.request, store text not null, key text not null, marked boolean not null,
+      request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,
       primary key (request_id, store))`,
     sql`alter table lethe.grace alter column key set statistics 0`,
     sql`create table lethe.reopened (

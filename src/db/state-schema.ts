@@ -1,4 +1,5 @@
 import type { Generated, JSONColumnType } from "kysely";
+import type { SavedMark } from "#records/plan.ts";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Treatment } from "#records/treatment.ts";
@@ -110,6 +111,8 @@ export type SubjectTable = {
   /** `located | executed | absent` */
   state: "located" | "executed" | "absent";
   batch_id: string | null;
+  /** What its row says for as long as nobody activates it again; null where the row says nothing, or cannot come back. */
+  mark: JSONColumnType<SavedMark> | null;
 };
 
 /** Read from the root row before anything changed: what must not be found again. Deleted with the request's identifiers. */
@@ -163,9 +166,9 @@ export type DispositionTable = {
 
 /**
  * A store whose time of grace has begun for a request, and for which root row; until when all of them wait, `scheduled_for` of the
- * request says. `marked`: that row says that its subject is deleted. Deleted with the request's identifiers.
+ * request says. `mark`: what that row says meanwhile. Deleted with the request's identifiers.
  */
-export type GraceTable = { request_id: number; store: string; key: string; marked: boolean };
+export type GraceTable = { request_id: number; store: string; key: string; mark: JSONColumnType<SavedMark> | null };
 
 /** A store whose journal still knows what it did of a request before that was reopened. */
 export type ReopenedTable = { request_id: number; store: string };

@@ -8,6 +8,7 @@ import { scheduleRequests } from "#execute/schedule.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { PlannedDeletion, SavedMark, Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 
 /**
@@ -29,16 +30,38 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
     const rows = journal.steps.reduce((sum, step) => sum + step.rows, 0);
     const { plan, requests } = journal;
     const events: LedgerEvent[] = [{ kind: "batch.committed", batch: id, plan, store: store.name, requests, rows }];
+    const { mode, mark } = await deletionIn(tx, plan);
     // The first part of a deletion in two parts is done: from here on the time of grace runs.
     if (journal.stage === "soft")
-      events.push(...(await scheduleRequests(ctx, tx, run, store, { refs: journal.refs, marked: true })));
-    else events.push(...(await record(tx, run, store, id, journal, at.toString())));
+      events.push(...(await scheduleRequests(ctx, tx, run, store, { refs: journal.refs, mark })));
+    else {
+      events.push(...(await record(tx, run, store, id, journal, at.toString())));
+      // Only a subject that is deleted softly can be activated again.
+      if (mode === "soft") await saveMark(tx, id, mark);
+    }
     await appendEntries(tx, events, { at, run: run.id });
   });
   faultPoint("after-journal-collected");
   if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
   return true;
 };
+
+/** How the frozen plan deletes, whatever the policy says by now. */
+const deletionIn = async (
+  tx: Kysely<StateDb>,
+  plan: string,
+): Promise<{ mode: PlannedDeletion["mode"]; mark: SavedMark }> => {
+  const frozen = await sql<{
+    shape: Shape;
+  }>`select body::jsonb -> 'shape' as shape from lethe.plan where hash = ${plan}`.execute(tx);
+  const [row] = frozen.rows;
+  if (row === undefined) throw new TypeError("a batch is of a saved plan");
+  const { root, deletion } = row.shape;
+  return { mode: deletion.mode, mark: { root, changes: deletion.mark } };
+};
+
+const saveMark = (tx: Kysely<StateDb>, id: string, mark: SavedMark): Promise<unknown> =>
+  sql`update lethe.subject set mark = ${JSON.stringify(mark)}::jsonb where batch_id = ${id}`.execute(tx);
 
 /** Dispositions, what stays, figures, tasks: everything that the batch did, once. */
 const record = async (

@@ -5,6 +5,7 @@ import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
+import { assertMarked } from "#execute/marks.ts";
 import { recordTasks } from "#execute/recipients.ts";
 import { remedy } from "#execute/remedies.ts";
 import { journalTable, recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
@@ -56,6 +57,7 @@ export const executeBatch = async (
   await recordStays(db, shape, facts);
   await recordFigures(db, shape, facts, before);
   await assertTotals(session, facts);
+  await assertMarked(db, shape);
   await assertHidden(db, shape);
   faultPoint("before-batch-commit");
 };

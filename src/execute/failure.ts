@@ -6,7 +6,7 @@ import type { RequestDetail } from "#records/request.ts";
 export type Failure = { readonly code: string; readonly tries: number; readonly detail: RequestDetail };
 
 /** What a batch finds out about itself before it commits. */
-const found = ["TOTALS_CHANGED", "FIGURE_CHANGED", "REMEDY_INCOMPLETE", "STILL_VISIBLE"] as const;
+const found = ["TOTALS_CHANGED", "FIGURE_CHANGED", "REMEDY_INCOMPLETE", "MARK_CHANGED", "STILL_VISIBLE"] as const;
 
 /** Undefined when no subject is to blame: work on the store stops. */
 export const failureOf = (error: unknown): Failure | undefined => {

@@ -3,6 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import type { Context, Store } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { SavedMark } from "#records/plan.ts";
 import type { RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 
@@ -15,14 +16,14 @@ export const scheduleRequests = async (
   tx: Kysely<StateDb>,
   run: Run,
   store: Store,
-  { refs, marked }: { readonly refs: readonly string[]; readonly marked: boolean },
+  { refs, mark }: { readonly refs: readonly string[]; readonly mark: SavedMark | null },
 ): Promise<readonly LedgerEvent[]> => {
   const at = ctx.clock.now();
   const due = dueAfter(ctx, store).toString();
   // Also of those that have gone back for approval since their subject was marked: afterwards nothing would begin it.
   await sql`with begun as (update lethe.request set scheduled_for = greatest(scheduled_for, ${due})
       where ref = any (${[...refs]}::text[]) and state = any (${[...waiting, "verified", "held"]}::text[]) returning id)
-    insert into lethe.grace (request_id, store, key, marked) select begun.id, s.store, s.key, ${marked} from begun
+    insert into lethe.grace (request_id, store, key, mark) select begun.id, s.store, s.key, ${mark && JSON.stringify(mark)}::jsonb from begun
       join lethe.subject s on s.request_id = begun.id and s.store = ${store.name} and s.key is not null on conflict do nothing`.execute(
     tx,
   );

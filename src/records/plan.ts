@@ -123,6 +123,9 @@ export type PlannedDeletion = {
   readonly refuse: readonly Edge[];
 };
 
+/** What was set in a subject's own row: saved when it is set, because by the next night the policy may say something else. */
+export type SavedMark = { readonly root: Shape["root"]; readonly changes: PlannedDeletion["mark"] };
+
 /**
  * The rules of a plan without row sets: a pure function of policy and catalog. Approval binds to its digest: when the
  * policy or the schema of a reached table changes, approved requests go back for approval.
