@@ -5,11 +5,11 @@ import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
 import { readMarked, type Marked } from "#execute/marks.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
-import { forgetSubjects } from "#intake/forget.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
+import { forgetArchived } from "#verify/forget-archived.ts";
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
@@ -75,22 +75,18 @@ async function* allMarked(ctx: Context, store: string): AsyncGenerator<Marked> {
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
-/** I8: what is known of an archived subject goes with the subject's row, and who was asked for with the last row in any store. */
-const forgetGone = async (ctx: Context, store: string, marked: readonly Marked[]): Promise<void> => {
-  if (marked.length === 0) return;
-  const requests = marked.map(({ request }) => request);
+/** The rows of these subjects are no longer there, and cannot come back. */
+const forgetGone = async (ctx: Context, store: string, gone: readonly Marked[]): Promise<void> => {
+  if (gone.length === 0) return;
   await ctx.state.db.transaction().execute(async (tx) => {
-    const archived = sql`(select id from lethe.request where state = 'archived' and id = any (${requests}::bigint[]) for update)`;
-    const gone = sql`store = ${store} and request_id in ${archived}`;
-    await sql`delete from lethe.subject_identifier where ${gone}`.execute(tx);
-    await sql`delete from lethe.identity where ${gone}`.execute(tx);
-    await sql`update lethe.subject set key = null where ${gone}`.execute(tx);
-    const nowhere = await sql<{ id: number }>`select id from lethe.request r where id in ${archived}
-      and not exists (select from lethe.subject s where s.request_id = r.id and s.key is not null)`.execute(tx);
-    await forgetSubjects(
+    // Not those who only wait, and whom somebody has to look for.
+    const archived = await sql<{ id: number }>`select id from lethe.request
+      where state = 'archived' and id = any (${gone.map(({ request }) => request)}::bigint[]) order by id for update`.execute(
       tx,
-      nowhere.rows.map(({ id }) => id),
     );
+    const ids = archived.rows.map(({ id }) => id);
+    await sql`delete from lethe.subject where store = ${store} and request_id = any (${ids}::bigint[])`.execute(tx);
+    await forgetArchived(tx, ids);
   });
   await removeDeadRows(ctx);
 };

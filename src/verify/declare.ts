@@ -7,6 +7,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { Done, LedgerEvent } from "#records/entry.ts";
 import { outcomeIn, type Disposition, type Remedied, type StayingData } from "#records/treatment.ts";
 import type { Run } from "#records/run.ts";
+import { forgetArchived } from "#verify/forget-archived.ts";
 import { ready } from "#verify/settle.ts";
 import { suppress } from "#verify/suppress.ts";
 
@@ -24,7 +25,7 @@ type Finished = Pick<Verified, "id" | "ref"> & { readonly done: Done };
 /**
  * Declares done what was searched for and not found, but for what the policy leaves on purpose, in chunks of one transaction each. With
  * `erased` go the identifiers: suppression entries (keyed hashes, B5) take their place until the last backup is gone (I8). Of a
- * subject whose own row is only marked they stay: it may be activated again.
+ * subject whose own row is only marked, where it may be activated again, they stay.
  */
 export const declareDone = async (ctx: Context, run: Run, chunk = 1_000): Promise<number> => {
   let total = 0;
@@ -49,7 +50,8 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
       (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name, 'column', y.column_name, 'rows', y.rows,
         'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays,
       exists (select from lethe.subject s
-        where s.request_id = r.id and s.state = 'executed' and s.store = any (${whereMarked(ctx)}::text[])) as marked
+        where s.request_id = r.id and s.state = 'executed'
+          and (s.mark is not null or s.store = any (${whereMarked(ctx)}::text[]))) as marked
     from lethe.request r
     where ${ready(ctx)} and not exists (select from lethe.residual x where x.run_id = ${run.id} and x.request_id = r.id)
     order by r.id limit ${limit} for update of r`.execute(tx);
@@ -63,7 +65,7 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
   return clean.rows.length;
 };
 
-/** Stores whose policy leaves the subject's own row, marked. */
+/** Stores whose policy leaves the subject's own row, marked, whether or not it can be activated again. */
 const whereMarked = ({ stores }: Context): readonly string[] =>
   stores.filter(({ policy }) => policy.tables[policy.subject.table]?.treatment === "keep").map(({ name }) => name);
 
@@ -96,8 +98,10 @@ const archive = async (
 ): Promise<readonly LedgerEvent[]> => {
   if (rows.length === 0) return [];
   const at = ctx.clock.now().toString();
+  const ids = rows.map(({ id }) => id);
   await sql`update lethe.request set state = 'archived', changed_at = ${at}, code = null, code_since = null, detail = null,
-    run_id = ${run.id} where id = any (${rows.map(({ id }) => id)}::bigint[])`.execute(tx);
+    run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
+  await forgetArchived(tx, ids);
   return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...row.done }));
 };
 

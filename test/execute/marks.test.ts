@@ -105,6 +105,23 @@ test("an archived subject who is active again, or gone, is noticed whatever the 
   expect(await night.state.query("select value from lethe.request_identifier")).toEqual([{ value: ann.email }]);
 });
 
+test("nothing is known any more of who is archived for good, and what is left of them is found if they ask again", async () => {
+  night = await openNight({ ...soft, sections: "deletion: { mode: archive, set: { status: archived } }" });
+  const [first = ""] = await night.ask(ann);
+  await night.nightly();
+  expect(await night.requests(first)).toMatchObject([{ state: "archived" }]);
+  expect(await customers()).toEqual([
+    { ...ann, status: "archived" },
+    { ...bob, status: "active" },
+  ]);
+  for (const table of ["request_identifier", "subject_identifier", "subject", "grace"]) {
+    expect(await night.state.query(`select from lethe.${table}`)).toEqual([]);
+  }
+  const [second = ""] = await night.ask(ann);
+  await night.nightly();
+  expect(await night.requests(first, second)).toMatchObject([{ state: "archived" }, { state: "archived" }]);
+});
+
 test.each([
   ["numeric(6,2)", "1.005", "1.01"],
   ["boolean", "yes", "true"],

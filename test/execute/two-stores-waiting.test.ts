@@ -192,3 +192,30 @@ test("who is active again keeps everything when the grace is over while another 
   expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
   expect(await left()).toMatchObject({ shop: [{ email: ann.email, status: "active" }], crm: [{ mail: ann.email }] });
 });
+
+test("of an archived subject only the store is remembered in which the account can be activated again, until it is gone there", async () => {
+  const customers = "{ treatment: keep, reason: soft, personal: [email] }";
+  const both = await open("{ mode: soft, set: { status: inactive } }", "{ mode: scheduled, grace: P1D }", {
+    customers,
+  });
+  await both.ask(ann);
+  await both.nightly();
+  await both.nightly(both.at("2026-11-04T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  const known = async () => ({
+    subjects: await night.state.query("select store, key from lethe.subject"),
+    found: await night.state.query("select store, kind, value from lethe.subject_identifier order by kind"),
+    asked: await night.state.query("select kind, value from lethe.request_identifier"),
+    waiting: await night.state.query("select key from lethe.grace"),
+  });
+  expect(await known()).toEqual({
+    subjects: [{ store: "shop", key: "1" }],
+    found: [{ store: "shop", kind: "email", value: ann.email }],
+    asked: [{ kind: "email", value: ann.email }],
+    waiting: [],
+  });
+  await night.store.query("delete from customers");
+  await both.nightly(both.at("2026-11-05T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  expect(await known()).toEqual({ subjects: [], found: [], asked: [], waiting: [] });
+});
