@@ -20,7 +20,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       digest text primary key, imported_at timestamptz not null, finished_at timestamptz)`,
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
-      state text not null check (state in (${states})), held_from text check (held_from in (${states})),
+      state text not null check (state in (${states})), held_from text check (held_from in (${states})), held_with jsonb,
       received_on date not null, due_on date not null, due_basis text not null, ground text,
       purpose text not null default 'delete-user',
       created_at timestamptz not null, changed_at timestamptz not null,

@@ -69,6 +69,8 @@ export type RequestTable = {
   state: RequestState;
   /** The state to go back to when a hold is released. */
   held_from: RequestState | null;
+  /** The code that it had in that state, since when, and its detail. */
+  held_with: JSONColumnType<{ code: string; since: string; detail: RequestDetail | null }> | null;
   received_on: string;
   due_on: string;
   /** The rule that the due date follows, e.g. `GDPR Art. 12(3)`. */

@@ -52,8 +52,8 @@ export const endRequests = async (
   const now = ctx.clock.now();
   const ids = requests.map(({ id }) => id);
   const reason = ending.state === "refused" ? ending.reason : null;
-  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, held_from = null, code = null, code_since = null,
-      detail = null, changed_at = ${now.toString()}
+  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, held_from = null, held_with = null, code = null,
+      code_since = null, detail = null, changed_at = ${now.toString()}
     where id = any(${ids}::bigint[])`.execute(db);
   await forgetSubjects(db, ids);
   const by = decider(ctx, ending.by);
@@ -94,7 +94,9 @@ export const holdRequest = async (
     const request = await theRequest(lockRequests(db, [parseReference(ref)]));
     requireDecision("hold", request);
     const now = ctx.clock.now();
-    await sql`update lethe.request set state = 'held', held_from = state, code = 'LEGAL_HOLD', code_since = ${now.toString()},
+    await sql`update lethe.request set state = 'held', held_from = state,
+        held_with = case when code is not null then jsonb_build_object('code', code, 'since', code_since, 'detail', detail) end,
+        code = 'LEGAL_HOLD', code_since = ${now.toString()},
         detail = ${JSON.stringify({ matter })}::jsonb, changed_at = ${now.toString()}
       where id = ${request.id}`.execute(db);
     await appendEntries(db, [{ kind: "request.held", request: request.ref, by: decider(ctx, by), matter }], {
@@ -105,7 +107,10 @@ export const holdRequest = async (
   });
 };
 
-/** Ends a legal hold: the request goes back to where it was; from `scheduled` or `failed`, to `approved` for the next night. */
+/**
+ * Ends a legal hold: the request goes back to where it was, with the code it had there: who is active again still wants an approval by name.
+ * From `scheduled` or `failed` it goes to `approved` for the next night.
+ */
 export const releaseRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
   inTransaction(ctx, async (db) => {
     const request = await theRequest(lockRequests(db, [parseReference(ref)]));
@@ -113,8 +118,9 @@ export const releaseRequest = (ctx: Context, ref: string, { by }: { by: string }
     const from = request.heldFrom ?? "received";
     const state = mayBecome("held", from) ? from : "approved";
     const now = ctx.clock.now();
-    await sql`update lethe.request set state = ${state}, held_from = null, code = null, code_since = null, detail = null,
-        changed_at = ${now.toString()}
+    const back = sql`case when ${state === from} then held_with end`;
+    await sql`update lethe.request set state = ${state}, held_from = null, held_with = null, code = ${back} ->> 'code',
+        code_since = (${back} ->> 'since')::timestamptz, detail = nullif(${back} -> 'detail', 'null'), changed_at = ${now.toString()}
       where id = ${request.id}`.execute(db);
     await appendEntries(db, [{ kind: "request.released", request: request.ref, by: decider(ctx, by) }], {
       at: now,
