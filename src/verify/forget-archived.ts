@@ -7,6 +7,7 @@ import type { StateDb } from "#db/state-schema.ts";
  */
 export const forgetArchived = async (tx: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
   const ids = sql`any (${[...requests]}::bigint[])`;
+  await sql`delete from lethe.identity where request_id = ${ids}`.execute(tx);
   await sql`delete from lethe.grace where request_id = ${ids}`.execute(tx);
   await sql`delete from lethe.subject where request_id = ${ids} and mark is null`.execute(tx);
   await sql`delete from lethe.subject_identifier i where request_id = ${ids}
