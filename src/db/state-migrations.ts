@@ -47,8 +47,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,
       state text not null check (state in ('located', 'executed', 'absent')),
-      batch_id uuid references lethe.batch, mark jsonb, primary key (request_id, store))`,
+      batch_id uuid references lethe.batch, mark jsonb, same_as bigint references lethe.request,
+      primary key (request_id, store))`,
     sql`create index subject_batch on lethe.subject (batch_id)`,
+    sql`create index subject_key on lethe.subject (store, key)`,
     sql`create table lethe.subject_identifier (
       request_id bigint not null references lethe.request, store text not null, kind text not null,
       value text not null, primary key (request_id, store, kind, value))`,

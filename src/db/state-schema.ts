@@ -115,6 +115,8 @@ export type SubjectTable = {
   batch_id: string | null;
   /** What its row says for as long as nobody activates it again; null where the row says nothing, or cannot come back. */
   mark: JSONColumnType<SavedMark> | null;
+  /** The request that was executed first, where the same person has several: what was done is on record there. */
+  same_as: number | null;
 };
 
 /** Read from the root row before anything changed: what must not be found again. Deleted with the request's identifiers. */

@@ -102,6 +102,7 @@ const record = async (
     tx,
   );
   await sql`update lethe.subject set state = 'executed' where batch_id = ${id}`.execute(tx);
+  await recogniseSame(tx, store.name, id);
   return recordTasks(tx, run, store, journal.tasks, at);
 };
 
@@ -128,3 +129,13 @@ const claimAgain = async (tx: Kysely<StateDb>, store: string, id: string, refs: 
   await sql`update lethe.subject s set batch_id = ${id} from lethe.request r
     where r.id = s.request_id and s.store = ${store} and r.ref = any (${[...refs]}::text[])`.execute(tx);
 };
+
+/** Rows are counted for one request only: who asked twice has the same done, and on record for the first. */
+const recogniseSame = (tx: Kysely<StateDb>, store: string, id: string): Promise<unknown> =>
+  sql`update lethe.subject s set same_as = f.first
+    from (select a.request_id, min(b.request_id) as first from lethe.subject a
+      join lethe.subject b on b.store = a.store and b.key = a.key and b.state = 'executed' and b.request_id <> a.request_id
+      where a.batch_id = ${id} and not exists (select from lethe.disposition d where d.request_id = a.request_id and d.store = a.store)
+        and exists (select from lethe.disposition d where d.request_id = b.request_id and d.store = b.store)
+      group by a.request_id) f
+    where s.request_id = f.request_id and s.store = ${store}`.execute(tx);

@@ -17,9 +17,13 @@ type Verified = {
   readonly dispositions: readonly Disposition[] | null;
   readonly remedied: readonly Remedied[] | null;
   readonly stays: readonly StayingData[] | null;
+  /** Of the request of the same person where rows were counted. */
+  readonly same_dispositions: readonly Counted[] | null;
+  readonly same_stays: readonly Pick<StayingData, "store" | "table">[] | null;
   /** In some store the subject's own row stays, marked: the row of two requests is on record for one of them only. */
   readonly marked: boolean;
 };
+type Counted = Pick<Disposition, "store" | "table" | "treatment" | "rows">;
 type Finished = Pick<Verified, "id" | "ref"> & { readonly done: Done };
 
 /**
@@ -49,6 +53,10 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
         order by y.store, y.code) from lethe.remedy y where y.request_id = r.id) as remedied,
       (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name, 'column', y.column_name, 'rows', y.rows,
         'why', y.why, 'until', y.until) order by y.store, y.table_name, y.column_name) from lethe.stay y where y.request_id = r.id) as stays,
+      (select jsonb_agg(jsonb_build_object('store', d.store, 'table', d.table_name, 'treatment', d.treatment, 'rows', d.rows))
+        from lethe.subject s join lethe.disposition d on d.request_id = s.same_as and d.store = s.store where s.request_id = r.id) as same_dispositions,
+      (select jsonb_agg(jsonb_build_object('store', y.store, 'table', y.table_name))
+        from lethe.subject s join lethe.stay y on y.request_id = s.same_as and y.store = s.store where s.request_id = r.id) as same_stays,
       exists (select from lethe.subject s
         where s.request_id = r.id and s.state = 'executed'
           and (s.mark is not null or s.store = any (${whereMarked(ctx)}::text[]))) as marked
@@ -105,14 +113,20 @@ const archive = async (
   return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...row.done }));
 };
 
-const doneOf = ({ dispositions, remedied, stays }: Verified): Done => ({
-  outcomes: outcomesOf(dispositions ?? [], stays ?? []),
-  dispositions: dispositions ?? [],
-  remedied: remedied ?? [],
-  stays: stays ?? [],
+const doneOf = (row: Verified): Done => ({
+  outcomes: outcomesOf(
+    [...(row.dispositions ?? []), ...(row.same_dispositions ?? [])],
+    [...(row.stays ?? []), ...(row.same_stays ?? [])],
+  ),
+  dispositions: row.dispositions ?? [],
+  remedied: row.remedied ?? [],
+  stays: row.stays ?? [],
 });
 
-const outcomesOf = (dispositions: readonly Disposition[], stays: readonly StayingData[]): Done["outcomes"] => {
+const outcomesOf = (
+  dispositions: readonly Counted[],
+  stays: readonly Pick<StayingData, "store" | "table">[],
+): Done["outcomes"] => {
   const stores = [...new Set([...dispositions, ...stays].map(({ store }) => store))].toSorted();
   const inStore = <T extends { readonly store: string }>(rows: readonly T[], store: string): readonly T[] =>
     rows.filter((row) => row.store === store);

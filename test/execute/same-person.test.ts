@@ -93,3 +93,16 @@ test("a request that is still blocked by the same says how much it is about by n
   expect(await since()).toEqual(first);
   expect(await night.state.query("select from lethe.ledger_entry where kind = 'request.blocked'")).toHaveLength(1);
 });
+
+test("of two requests for one person each has its outcome, and rows are counted for one of them", async () => {
+  night = await openNight(shop);
+  const refs = await night.ask(ann, { external_id: "X-1" });
+  await night.nightly();
+  expect(await night.requests(...refs)).toMatchObject([{ state: "completed" }, { state: "completed" }]);
+  expect(await night.state.query("select store, outcome from lethe.outcome order by request_id")).toEqual([
+    { store: "shop", outcome: "anonymised" },
+    { store: "shop", outcome: "anonymised" },
+  ]);
+  expect(await night.dispositions(refs[0] ?? "")).toEqual(["anonymise customers 1 0", "erase orders 1 0"]);
+  expect(await night.dispositions(refs[1] ?? "")).toEqual([]);
+});
