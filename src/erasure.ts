@@ -11,7 +11,7 @@ import { dayIn } from "#lib/clock.ts";
 import { readBatch } from "#batch-plan.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
-import type { Marked } from "#execute/marks.ts";
+import type { Found } from "#execute/marks.ts";
 import { failureOf, type Failure } from "#execute/failure.ts";
 import { stopBlocked, stopRequests } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
@@ -135,7 +135,7 @@ type Stopped = {
   readonly kind: "stopped";
   readonly requests: ReadonlySet<number>;
   readonly blocked: readonly Blocked[];
-  readonly active: readonly Marked[];
+  readonly active: readonly Found[];
 };
 
 const stopped = (requests: readonly number[], why: Partial<Pick<Stopped, "blocked" | "active">> = {}): Stopped => ({

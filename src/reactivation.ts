@@ -3,7 +3,7 @@ import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import { unjournal } from "#execute/journal.ts";
-import { readMarked, type Marked } from "#execute/marks.ts";
+import { readMarked, type Found, type Marked } from "#execute/marks.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -33,7 +33,7 @@ export const activeInBatch = async (
   ctx: Context,
   session: StoreSession,
   requests: readonly number[],
-): Promise<readonly Marked[]> => {
+): Promise<readonly Found[]> => {
   const among = sql`r.id = any (${[...requests]}::bigint[])`;
   const { rows } = await sql<Marked>`${waiting(session.store.name)} and ${among}`.execute(ctx.state.db);
   return rows.length === 0 ? [] : (await readMarked(session, rows)).active;
@@ -76,23 +76,23 @@ async function* allMarked(ctx: Context, store: string): AsyncGenerator<Marked> {
 }
 
 /** The rows of these subjects are no longer there, and cannot come back. */
-const forgetGone = async (ctx: Context, store: string, gone: readonly Marked[]): Promise<void> => {
+const forgetGone = async (ctx: Context, store: string, gone: readonly Found[]): Promise<void> => {
   if (gone.length === 0) return;
-  await ctx.state.db.transaction().execute(async (tx) => {
-    // Not those who only wait, and whom somebody has to look for.
+  const requests = gone.map(({ request }) => request);
+  const forgotten = await ctx.state.db.transaction().execute(async (tx) => {
+    // Whoever only waits is looked for, and somebody is told.
     const archived = await sql<{ id: number }>`select id from lethe.request
-      where state = 'archived' and id = any (${gone.map(({ request }) => request)}::bigint[]) order by id for update`.execute(
-      tx,
-    );
+      where state = 'archived' and id = any (${requests}::bigint[]) order by id for update`.execute(tx);
     const ids = archived.rows.map(({ id }) => id);
     await sql`delete from lethe.subject where store = ${store} and request_id = any (${ids}::bigint[])`.execute(tx);
     await forgetArchived(tx, ids);
+    return ids.length;
   });
-  await removeDeadRows(ctx);
+  if (forgotten > 0) await removeDeadRows(ctx);
 };
 
 /** Their requests wait for an approval by name; what was set in motion for them elsewhere is called off. */
-export const reopen = async (ctx: Context, run: Run, store: string, active: readonly Marked[]): Promise<void> => {
+export const reopen = async (ctx: Context, run: Run, store: string, active: readonly Found[]): Promise<void> => {
   if (active.length === 0) return;
   const at = ctx.clock.now();
   const detail = { store, hint: "somebody has activated the account again: ask the person, then approve or refuse" };

@@ -14,28 +14,43 @@ export type Marked = {
 };
 
 /** What the rows of marked subjects say by now. Of those that are in neither list nothing has changed, or it cannot be told any more. */
-export type Standing = { readonly active: readonly Marked[]; readonly gone: readonly Marked[] };
+export type Standing = { readonly active: readonly Found[]; readonly gone: readonly Found[] };
+export type Found = Pick<Marked, "request" | "ref">;
 
 /** One statement for all who were marked alike, in the snapshot of the caller's transaction; whatever the policy's mark is by now. */
 export const readMarked = async (
   { client, db }: StoreSession,
   marked: Iterable<Marked> | AsyncIterable<Marked>,
 ): Promise<Standing> => {
-  await sql`create temporary table lethe_marked (request bigint, ref text, key text, mark jsonb) on commit drop`.execute(
+  await sql`create temporary table lethe_marked (request bigint, ref text, key text, mark int) on commit drop`.execute(
     db,
   );
-  await copyInto(client, "pg_temp.lethe_marked (request, ref, key, mark)", valuesOf(marked));
-  const marks = await sql<{ mark: SavedMark }>`select distinct mark from pg_temp.lethe_marked`.execute(db);
-  const found: (Marked & { readonly gone: boolean })[] = [];
-  for (const { mark } of marks.rows) {
+  const marks = new Marks();
+  await copyInto(client, "pg_temp.lethe_marked (request, ref, key, mark)", valuesOf(marked, marks));
+  const found: Changed[] = [];
+  for (const [position, mark] of marks.distinct.entries()) {
     const types = await typesOf(db, mark);
-    if (types !== undefined) found.push(...(await changed(db, mark, types)));
+    if (types !== undefined) found.push(...(await changed(db, mark, position, types)));
   }
   return { active: found.filter(({ gone }) => !gone), gone: found.filter(({ gone }) => gone) };
 };
 
-async function* valuesOf(marked: Iterable<Marked> | AsyncIterable<Marked>): AsyncGenerator<CopyValue[]> {
-  for await (const { request, ref, key, mark } of marked) yield [request, ref, key, JSON.stringify(mark)];
+/** The different marks of many subjects: a few, by their position. */
+class Marks {
+  readonly distinct: SavedMark[] = [];
+  readonly #positions = new Map<string, number>();
+
+  positionOf(mark: SavedMark): number {
+    const text = JSON.stringify(mark);
+    const known = this.#positions.get(text);
+    if (known !== undefined) return known;
+    this.#positions.set(text, this.distinct.length);
+    return this.distinct.push(mark) - 1;
+  }
+}
+
+async function* valuesOf(marked: Iterable<Marked> | AsyncIterable<Marked>, marks: Marks): AsyncGenerator<CopyValue[]> {
+  for await (const { request, ref, key, mark } of marked) yield [request, ref, key, marks.positionOf(mark)];
 }
 
 type Types = "same" | "changed";
@@ -54,20 +69,20 @@ const typesOf = async (db: Kysely<unknown>, { root, changes }: SavedMark): Promi
   return now.same === true ? "same" : "changed";
 };
 
+type Changed = Found & { readonly gone: boolean };
+
 const changed = async (
   db: Kysely<unknown>,
-  mark: SavedMark,
+  { root, changes }: SavedMark,
+  position: number,
   types: Types,
-): Promise<readonly (Marked & { readonly gone: boolean })[]> => {
-  const { root } = mark;
+): Promise<readonly Changed[]> => {
   const key = column("t", root.key);
   const sameKey = types === "same" ? sql`${key} = m.key::${sql.raw(root.keyType)}` : sql`${key}::text = m.key`;
-  const { rows } = await sql<Omit<Marked, "mark"> & { gone: boolean }>`
-    select m.request, m.ref, m.key, ${key} is null as gone from pg_temp.lethe_marked m left join ${tableName(root.table)} t on ${sameKey}
-    where m.mark = ${JSON.stringify(mark)}::jsonb and (${key} is null or not (${says(mark.changes, "t", types)}))`.execute(
-    db,
-  );
-  return rows.map((row) => ({ ...row, mark }));
+  const { rows } = await sql<Changed>`
+    select m.request, m.ref, ${key} is null as gone from pg_temp.lethe_marked m left join ${tableName(root.table)} t on ${sameKey}
+    where m.mark = ${position} and (${key} is null or not (${says(changes, "t", types)}))`.execute(db);
+  return rows;
 };
 
 /**
