@@ -1,11 +1,10 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { Context, Store } from "#context.ts";
-import { withClient } from "#db/pool.ts";
 import { planForApproval } from "#forecast.ts";
 import { approveRequests } from "#intake/approve.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, type Night, type NightOptions } from "#test/execute/night.ts";
+import { whileLocked } from "#test/execute/while-locked.ts";
 
 let night: Night;
 afterEach(() => night.dispose());
@@ -38,16 +37,9 @@ test("who is activated while the batch that would erase them runs keeps everythi
   night = await openNight(softThenHard);
   const [first = "", second = ""] = await night.ask(ann, bob);
   await night.nightly();
-  await withClient(night.store.pool, async (client) => {
-    await client.query("begin");
-    await client.query("update customers set status = 'active' where id = 1");
-    const erasing = night.nightly(night.at("2026-12-03T02:00:00Z"));
-    const waits =
-      "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like 'with changed%'";
-    while ((await night.store.query(waits)).length === 0) await sleep(20);
-    await client.query("commit");
-    await erasing;
-  });
+  await whileLocked(night.store, "update customers set status = 'active' where id = 1", () =>
+    night.nightly(night.at("2026-12-03T02:00:00Z")),
+  );
   expect(await night.requests(first, second)).toMatchObject([
     { state: "verified", code: "REACTIVATED" },
     { state: "completed" },

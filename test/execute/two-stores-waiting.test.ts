@@ -5,6 +5,7 @@ import { planForApproval } from "#forecast.ts";
 import { approveRequests } from "#intake/approve.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
+import { whileLocked } from "#test/execute/while-locked.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
 let night: Night;
@@ -191,6 +192,25 @@ test("who is active again keeps everything when the grace is over while another 
   await whileCrmIsDown(both.at("2026-12-03T02:00:00Z"), both.nightly);
   expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
   expect(await left()).toMatchObject({ shop: [{ email: ann.email, status: "active" }], crm: [{ mail: ann.email }] });
+});
+
+test("who is activated in one store while the batch that would erase them runs keeps everything in the next one, too", async () => {
+  const both = await open("{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }", "{ mode: hard }");
+  const refs = await both.ask(ann);
+  await both.nightly();
+  await whileLocked(night.store, "update customers set status = 'active'", () =>
+    both.nightly(both.at("2026-12-03T02:00:00Z")),
+  );
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  expect(await left()).toEqual({
+    shop: [{ email: ann.email, status: "active" }],
+    crm: [{ mail: ann.email, status: "active" }],
+  });
+  await approveRequests(both.at("2026-12-04T01:00:00Z"), refs, { by: "dpo", planFor: planForApproval });
+  await both.nightly(both.at("2026-12-04T02:00:00Z"));
+  await both.nightly(both.at("2027-01-04T02:00:00Z"));
+  expect(await both.requests()).toMatchObject([{ state: "erased" }]);
+  expect(await left()).toEqual({ shop: [{ email: null, status: "inactive" }], crm: [] });
 });
 
 test("of an archived subject only the store is remembered in which the account can be activated again, until it is gone there", async () => {
