@@ -101,7 +101,8 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
 const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Promise<boolean> => {
   const values = transform.kind === "generalise" ? mapped(transform) : [literal(transform)];
   for (const value of values) {
-    if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)})`.execute(db))))
+    // Not the value itself: a 64-bit integer that a column holds may be more than we can read.
+    if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)}) is null`.execute(db))))
       return false;
   }
   return true;

@@ -37,7 +37,7 @@ export const remedyFindings = (
       : settingFindings(policy, table, remedied, index);
   });
   // A misspelt column would look like a remedy that ends nothing.
-  return single.length > 0 ? single : circleFindings(policy);
+  return single.length > 0 ? single : circleFindings(policy, catalog);
 };
 
 /** A view's rows are those of the tables it reads, whatever their rules say; and a person's own row goes by the rules of `tables` or not at all. */

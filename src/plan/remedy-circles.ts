@@ -1,9 +1,12 @@
+import type { Catalog, CatalogColumn } from "#catalog/catalog.ts";
 import type { Blocker, Condition, Policy, Remedy, Transform } from "#policy/policy.ts";
 import type { Finding } from "#plan/finding.ts";
+import { columnOf } from "#plan/missing.ts";
 
 /** A remedy has to end what it remedies, and must not begin what another line stops at: then nothing depends on their order. */
-export const circleFindings = (policy: Policy): readonly Finding[] => {
+export const circleFindings = (policy: Policy, catalog: Catalog): readonly Finding[] => {
   const { blockers } = policy;
+  const leadsTo = (from: Blocker, to: Blocker, same: boolean): boolean => leads(catalog, from, to, same);
   const reaches = (from: number, to: number, seen = new Set<number>()): boolean =>
     blockers.some((blocker, next) => {
       const current = blockers[from];
@@ -53,57 +56,76 @@ export const assignedBy = (remedy: Remedy): Readonly<Record<string, Transform>> 
 };
 
 /** Whether rows that a remedy has changed are rows that a blocker, `same` or another, stops at. */
-const leadsTo = (from: Blocker, to: Blocker, same: boolean): boolean => {
+const leads = (catalog: Catalog, from: Blocker, to: Blocker, same: boolean): boolean => {
   const { remedy } = from;
   if (remedy === undefined || remedy.kind === "remove" || from.table !== to.table) return false;
   const columns = assignedBy(remedy);
   const touched = Object.keys(columns).filter((column) => Object.hasOwn(to.when, column) || isWay(to, column));
   if (touched.length === 0) return same;
-  const left = Object.entries(to.when).filter(([column]) => !Object.hasOwn(columns, column));
+  const column = (name: string): CatalogColumn | undefined => columnOf(catalog.tables.get(to.table), name);
+  const left = Object.entries(to.when).filter(([name]) => !Object.hasOwn(columns, name));
   return (
-    touched.every((column) => mayHold(to.when[column], columns[column])) &&
-    left.every(([column, condition]) => mayBoth(from.when[column], condition))
+    touched.every((name) => mayHold(column(name), to.when[name], columns[name])) &&
+    left.every(([name, condition]) => mayBoth(column(name), from.when[name], condition))
   );
 };
 
 const isWay = ({ whose, other }: Blocker, column: string): boolean => whose?.[0] === column || other?.[0] === column;
 
 /** Without a condition the column is part of a way, which NULL ends. */
-const mayHold = (condition: Condition | undefined, transform: Transform | undefined): boolean => {
+const mayHold = (
+  column: CatalogColumn | undefined,
+  condition: Condition | undefined,
+  transform: Transform | undefined,
+): boolean => {
   const isNull = transform?.kind === "null";
   if (condition === undefined) return !isNull;
   if ("isNull" in condition) return condition.isNull === isNull;
   if (isNull) return "compare" in condition && condition.compare === "not";
-  return transform?.kind !== "constant" || holds(condition, transform.value);
+  return transform?.kind !== "constant" || holds(column, condition, transform.value);
 };
 
 /** Whether one value may meet both: the column is left as it was when the first line found the row. */
-const mayBoth = (first: Condition | undefined, second: Condition): boolean => {
+const mayBoth = (column: CatalogColumn | undefined, first: Condition | undefined, second: Condition): boolean => {
   if (first === undefined) return true;
-  if ("in" in first) return "isNull" in second ? !second.isNull : first.in.some((value) => holds(second, value));
-  if ("in" in second) return mayBoth(second, first);
+  if ("in" in first)
+    return "isNull" in second ? !second.isNull : first.in.some((value) => holds(column, second, value));
+  if ("in" in second) return mayBoth(column, second, first);
   return !("isNull" in first && "isNull" in second) || first.isNull === second.isNull;
 };
 
-const holds = (condition: Exclude<Condition, { isNull: boolean }>, value: string | number | boolean): boolean => {
-  if ("in" in condition) return condition.in.map(String).includes(String(value));
-  if (condition.compare === "not") return String(value) !== String(condition.value);
-  const order = compare(value, condition.value);
+type Value = string | number | boolean;
+
+const holds = (
+  column: CatalogColumn | undefined,
+  condition: Exclude<Condition, { isNull: boolean }>,
+  value: Value,
+): boolean => {
+  const own = meaning(column, value);
+  if ("in" in condition) return condition.in.some((each) => meaning(column, each) === own);
+  const other = meaning(column, condition.value);
   switch (condition.compare) {
+    case "not":
+      return own !== other;
     case "gt":
-      return order > 0;
+      return own > other;
     case "gte":
-      return order >= 0;
+      return own >= other;
     case "lt":
-      return order < 0;
+      return own < other;
     case "lte":
-      return order <= 0;
+      return own <= other;
   }
 };
 
-/** As numbers where both are, else as text: ISO dates come in their order. */
-const compare = (a: string | number | boolean, b: string | number): number => {
-  const [left, right] = [Number(a), Number(b)];
-  if (!Number.isNaN(left) && !Number.isNaN(right)) return left - right;
-  return String(a) === String(b) ? 0 : String(a) < String(b) ? -1 : 1;
+/** What a value is to the column, however it is written: 0, '0.00' and 0e0 are one number and three texts. ISO dates come in their order. */
+const meaning = (column: CatalogColumn | undefined, value: Value): string | number | bigint => {
+  const text = String(value);
+  if (column?.shape === "text") return column.type === "citext" ? text.toLowerCase() : text;
+  if (column?.type === "boolean") return String(/^(t|true|y|yes|on|1)$/i.test(text));
+  const whole = /^\s*([+-]?\d+)(?:\.0*)?\s*$/.exec(text)?.[1];
+  if (whole !== undefined) return BigInt(whole);
+  const number = text.trim() === "" ? Number.NaN : Number(text);
+  if (Number.isNaN(number)) return text;
+  return Number.isSafeInteger(number) ? BigInt(number) : number;
 };

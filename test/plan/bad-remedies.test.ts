@@ -152,6 +152,39 @@ describe("a remedy", () => {
     ]);
   });
 
+  const due = async (type: string, condition: string, value: string) => {
+    const line = `when: { table: orders, due: ${condition} }, then: { set: { due: ${value} } }`;
+    const found = await placedFindings(`${schema}; alter table orders add due ${type}`, {
+      tables: tables(),
+      ...blocker(line),
+    });
+    return found.map(({ code }) => code);
+  };
+
+  test.each([
+    ["numeric(8,2)", "['0.00']", "0"],
+    ["numeric(8,2)", "[0]", "'0.0'"],
+    ["int", "['05', 7]", "5"],
+    ["bigint", "{ gte: '9007199254740993' }", "'9007199254740993'"],
+    ["boolean", "[t]", "true"],
+    ["text", "['0.00', '0']", "0"],
+  ])(
+    "on %s that says %s and sets %s leaves its rows as they are found, however the value is written",
+    async (type, condition, value) => {
+      expect(await due(type, condition, value)).toEqual(["POLICY_REMEDY_CYCLE"]);
+    },
+  );
+
+  test.each([
+    ["text", "['0.00']", "'0'"],
+    ["text", "{ gt: '200' }", "'1000'"],
+    ["bigint", "['9007199254740993']", "'9007199254740992'"],
+    ["numeric", "[0.5]", "'0.05'"],
+    ["boolean", "[true]", "'f'"],
+  ])("on %s that says %s and sets %s ends it", async (type, condition, value) => {
+    expect(await due(type, condition, value)).toEqual([]);
+  });
+
   test("and another that undo each other are refused, both by name", async () => {
     const blockers = `- { code: OPEN, when: { table: orders, status: open }, then: { set: { status: paused } } }
 - { code: PAUSED, when: { table: orders, status: paused }, then: { set: { status: open } } }`;
