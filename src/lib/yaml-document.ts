@@ -7,6 +7,7 @@ import type { Place } from "#lib/errors.ts";
 import type { Mistake, Path, Places } from "#lib/mistakes.ts";
 import { refuseMistakes } from "#lib/mistakes.ts";
 import { schemaMistakes } from "#lib/schema-mistakes.ts";
+import { numberMistakes } from "#lib/yaml-numbers.ts";
 
 export type YamlDocument<T> = Places & { readonly value: T; readonly plain: Json };
 
@@ -20,6 +21,8 @@ export type YamlOptions<S extends z.ZodType> = {
   readonly hint: string;
   /** Replaces each text value before validation, e.g. to fill in variables. */
   readonly fill?: (text: string, place: Place) => string;
+  /** Refuses numbers that are read as something else than what is written. */
+  readonly exactNumbers?: boolean;
   /** Says more of an unknown key than "unknown"; undefined when it cannot. */
   readonly explainKey?: (path: Path, key: string) => string | undefined;
 };
@@ -38,6 +41,7 @@ export const readYaml = <S extends z.ZodType>(options: YamlOptions<S>): YamlDocu
     return { file, line: Math.max(line, 1), column: Math.max(col, 1) };
   };
   refuseMistakes(code, syntaxMistakes(document, at), hint);
+  if (options.exactNumbers === true) refuseMistakes(code, numberMistakes(document, at), hint);
   const { fill } = options;
   if (fill !== undefined) {
     visit(document, {

@@ -19,7 +19,7 @@ const hint = "mend the policy; nothing was changed";
  */
 export const parsePolicy = (file: string, text: string): Policy => {
   const code = "POLICY_INVALID";
-  const document = readYaml({ file, text, schema: policySchema, code, hint, explainKey });
+  const document = readYaml({ file, text, schema: policySchema, code, hint, explainKey, exactNumbers: true });
   refuseMistakes(code, selfContradictions(document.value, document), hint);
   return policyOf(document.value, {}, { file, digest: digestOf(document.plain), placeOf: document.placeOf });
 };

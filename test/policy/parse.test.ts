@@ -234,6 +234,26 @@ describe("parsePolicy", () => {
     expect(error.place?.line).toBe(lineOf(text, at));
   });
 
+  it.each(["01234", "007", "9007199254740993", "1.10", "0x10", "+5", "0.1234567890123456789"])(
+    "refuses the number %s, which would be read as another text, at its place, and takes it in quotes",
+    (number) => {
+      const text = changed("{ gte: 1 }", `[5, -2, 0.5, ${number}]`);
+      const error = failure(text);
+      expect([error.code, error.message, error.hint]).toEqual([
+        "POLICY_INVALID",
+        "blockers.0.when.seats.3: as a number it would not be what is written",
+        "put it in quotes",
+      ]);
+      expect(error.place?.line).toBe(lineOf(text, number));
+      expect(text.split("\n")[(error.place?.line ?? 0) - 1]?.slice((error.place?.column ?? 0) - 1)).toMatch(
+        `${number}]`,
+      );
+      expect(parsePolicy("p", text.replace(number, `'${number}'`)).blockers[0]?.when["seats"]).toEqual({
+        in: [5, -2, 0.5, number],
+      });
+    },
+  );
+
   it("suggests the key, the class or the column that was meant", () => {
     expect(failure(changed("version: 3", "verison: 3")).message).toContain(
       "unknown key `verison` (did you mean `version`?)",
