@@ -1,14 +1,31 @@
 import { createHash } from "node:crypto";
 import { sql, type RawBuilder } from "kysely";
+import { ownEquality } from "#execute/own-equality.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import type { Edge, Shape } from "#records/plan.ts";
 import { and, bearsMark, column, same, tableName } from "#scope/sql.ts";
 
-/** The triggers' name, and what a refusal gives as its constraint. */
-export const refusal = "lethe_refuse";
+/** A trigger of ours and the function that it calls. It fires whatever columns the statement names: other triggers may change more. */
+export type Guard = {
+  readonly trigger: "lethe_refuse" | "lethe_mark";
+  readonly table: string;
+  readonly fires: "after insert or update" | "before update";
+  readonly functionName: string;
+  /** PL/pgSQL between BEGIN and END. */
+  readonly body: RawBuilder<unknown>;
+};
 
-export const guardFunctionName = (table: string): string =>
-  `refuse_${createHash("sha256").update(table).digest("hex").slice(0, 16)}`;
+/** None where the policy names no table that takes no new row for a subject who is marked. */
+export const guardsOf = async (session: StoreSession, shape: Shape): Promise<readonly Guard[]> => {
+  const guards: Guard[] = [];
+  for (const [table, edges] of Map.groupBy(shape.deletion.refuse, (edge) => edge.table)) {
+    guards.push(await refusal(session, shape, table, edges));
+  }
+  return guards.length === 0 ? [] : [...guards, await marking(session, shape)];
+};
+
+const functionName = (verb: string, table: string): string =>
+  `${verb}_${createHash("sha256").update(table).digest("hex").slice(0, 16)}`;
 
 /** The columns that say whose a row is. */
 const watched = ({ columns, where }: Edge): readonly string[] => [...columns, ...Object.keys(where)];
@@ -17,31 +34,57 @@ const watched = ({ columns, where }: Edge): readonly string[] => [...columns, ..
  * Refuses a row that is stored for a marked subject. It locks the subject's row before it looks at the mark, marked or not: it waits for
  * whoever is marking it, and whoever is about to waits for the new row's transaction. Only a statement of its own sees a mark that was
  * waited for; in a transaction on one snapshot the lock itself fails (40001) when the row has changed since.
+ *
+ * The lock is the one that a foreign key takes: anything stronger would let two new rows of one subject stand in each other's way as soon
+ * as their transactions change the subject, and they would end in a deadlock.
  */
-export const guardFunction = async (
+const refusal = async (
   { db }: StoreSession,
   { root, deletion }: Shape,
   table: string,
   edges: readonly Edge[],
-): Promise<RawBuilder<unknown>> => {
+): Promise<Guard> => {
   const marked = bearsMark(deletion.mark, "s");
   const checks: RawBuilder<unknown>[] = [];
   for (const edge of edges) {
     const named = await namesSubject(db, edge);
     // Programs that save a row write its columns all, the unchanged ones, too.
     checks.push(sql`if tg_op = 'INSERT' or ${image(edge, "new")} *<> ${image(edge, "old")} then
-    perform from ${tableName(root.table)} s where ${named} for share;
+    perform from ${tableName(root.table)} s where ${named} for key share;
     perform from ${tableName(root.table)} s where ${named} and ${marked};
     if found then
-      raise exception using errcode = 'integrity_constraint_violation', table = ${sql.lit(table)}, constraint = ${sql.lit(refusal)},
+      raise exception using errcode = 'integrity_constraint_violation', table = ${sql.lit(table)}, constraint = 'lethe_refuse',
         message = ${sql.lit(`${table} takes no new row for a subject that is marked as deleted`)},
         hint = 'reactivate the subject first';
     end if;
     end if;`);
   }
-  const body = sql`begin ${sql.join(checks, sql` `)} return null; end`.compile(db).sql;
-  return sql`create or replace function ${sql.id("lethe", guardFunctionName(table))}() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, pg_temp as ${sql.lit(body)}`;
+  return {
+    trigger: "lethe_refuse",
+    table,
+    // When the row is stored: triggers that come before may still say whose it is.
+    fires: "after insert or update",
+    functionName: functionName("refuse", table),
+    body: sql.join(checks, sql` `),
+  };
+};
+
+/**
+ * Whoever marks a subject takes the lock that a new row's lock waits for, and waits for it. To change the row, as the mark does, is not
+ * enough: foreign keys let that pass. It is taken before the change, so that it is the row of older snapshots that is locked.
+ */
+const marking = async ({ db }: StoreSession, { root, deletion }: Shape): Promise<Guard> => {
+  const key = { table: root.table, name: root.key };
+  const equals = (await ownEquality(db, key, key)) ?? sql`=`;
+  return {
+    trigger: "lethe_mark",
+    table: root.table,
+    fires: "before update",
+    functionName: functionName("mark", root.table),
+    body: sql`if (${bearsMark(deletion.mark, "new")}) and not (${bearsMark(deletion.mark, "old")}) then
+      perform from ${tableName(root.table)} s where ${column("s", root.key)} ${equals} ${column("old", root.key)} for update;
+    end if;`,
+  };
 };
 
 /** The row refers to the subject `s`. A function's body takes no parameters. */
@@ -61,38 +104,6 @@ const namesSubject = async (db: StoreSession["db"], edge: Edge): Promise<RawBuil
   );
   return and([...columns, ...applies]);
 };
-
-/**
- * What compares two columns whose type is not PostgreSQL's own, such as citext, with its schema: the function's search path leads only
- * where nobody else may create anything, and there `=` would compare the two as text. It is the one that an index of the type compares
- * with: only a superuser can say which that is.
- */
-const ownEquality = async (
-  db: StoreSession["db"],
-  ...columns: readonly { readonly table: string; readonly name: string }[]
-): Promise<RawBuilder<unknown> | undefined> => {
-  const sides = columns.map(
-    ({ table, name }, side) => sql`(${side}::int, ${tableName(table).compile(db).sql}::regclass, ${name})`,
-  );
-  const { rows } = await sql<{ schema: string; operator: string }>`
-    with recursive type (side, oid) as (
-      select s.side, a.atttypid from (values ${sql.join(sides)}) s (side, relation, name)
-        join pg_attribute a on a.attrelid = s.relation and a.attname = s.name
-      union all
-      select t.side, d.typbasetype from type t join pg_type d on d.oid = t.oid where d.typtype = 'd')
-    select n.nspname as schema, o.oprname as operator
-    from pg_opclass c join pg_am m on m.oid = c.opcmethod and m.amname = 'btree'
-      join pg_amop e on e.amopfamily = c.opcfamily and e.amoplefttype = c.opcintype and e.amoprighttype = c.opcintype
-        and e.amopstrategy = ${equalInTrees}
-      join pg_operator o on o.oid = e.amopopr join pg_namespace n on n.oid = o.oprnamespace
-    where c.opcdefault and n.nspname <> 'pg_catalog'
-      and (select count(distinct side) from type where oid = c.opcintype) = ${columns.length}`.execute(db);
-  const [found] = rows;
-  return found && sql`operator(${sql.id(found.schema)}.${sql.raw(found.operator)})`;
-};
-
-/** The number of equality among the operators of a B-tree. */
-const equalInTrees = 3;
 
 /** As a record, whose bytes can be compared whatever operators its columns' types have. */
 const image = (edge: Edge, alias: string): RawBuilder<unknown> =>

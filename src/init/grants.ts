@@ -70,12 +70,13 @@ const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
     for (const [column, { kind }] of Object.entries(rule.columns))
       if (kind !== "keep" && kind !== "stays") columns.add(column);
   }
+  const refuse = policy.deletion.mark?.refuse ?? [];
   const removes = rule?.treatment === "erase" || remedies.some(({ kind }) => kind === "remove");
   return [
     ...(removes ? ["delete"] : []),
     ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),
-    // New rows for a subject that is marked as deleted are refused by a trigger of ours.
-    ...(policy.deletion.mark?.refuse.includes(table.name) === true ? ["trigger"] : []),
+    // New rows for a subject that is marked as deleted are refused by a trigger of ours, and one on the subject's table waits for them.
+    ...(refuse.includes(table.name) || (refuse.length > 0 && table.name === policy.subject.table) ? ["trigger"] : []),
   ];
 };
 

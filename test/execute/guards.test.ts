@@ -44,26 +44,31 @@ const orders = () =>
   night.store.query("select id, customer_id as whose from orders where id not in (11, 21) order by id");
 
 describe("at the same moment as the mark", () => {
-  const armed = async (): Promise<void> => {
+  const armed = async (lockTimeoutMs = 300): Promise<void> => {
     night = await openNight({
       ...softThenHard,
       blockers: "- { code: BIG_ORDER, when: { table: orders, total: { gt: 100 } }, then: block }",
-      store: { lockTimeoutMs: 300 },
+      store: { lockTimeoutMs },
     });
     await night.ask({ email: "bob@shop.example" });
     await night.nightly();
   };
-  const waits = (text: string) =>
+  /** Somebody in this store waits for a lock. */
+  const waits = () =>
     expect
-      .poll(() => night.store.query("select wait_event_type as on from pg_stat_activity where query = $1", [text]))
-      .toEqual([{ on: "Lock" }]);
+      .poll(() =>
+        night.store.query(
+          "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
+        ),
+      )
+      .toHaveLength(1);
 
   test("an order for somebody who is just being marked waits, and is refused when the mark is there", async () => {
     await armed();
     const [marking, ordering] = [await connect(), await connect()];
     await marking.query("begin; update customers set status = 'inactive' where id = 1");
     const order = ordering.query(insert(12)).catch((error: unknown) => error);
-    await waits(insert(12));
+    await waits();
     await marking.query("commit");
     expect(await order).toMatchObject(refused);
   });
@@ -73,7 +78,7 @@ describe("at the same moment as the mark", () => {
     const [marking, ordering] = [await connect(), await connect()];
     await marking.query("begin; update customers set status = 'inactive' where id = 1");
     const order = ordering.query(insert(12));
-    await waits(insert(12));
+    await waits();
     await marking.query("rollback");
     await order;
     expect(await orders()).toEqual([{ id: 12, whose: 1 }]);
@@ -101,6 +106,38 @@ describe("at the same moment as the mark", () => {
       await night.store.query("update customers set status = 'inactive' where id = 1");
       await expect(ordering.query(insert(12))).rejects.toMatchObject({ code: "40001" });
     }
+  });
+
+  test.each([
+    ["order once more", insert(13)],
+    ["change the customer", "update customers set ext = 'X-9' where id = 1"],
+  ])("whoever has an order open can still %s while the night waits for it", async (_, statement) => {
+    await armed(2000);
+    const [ref = ""] = await night.ask(ann);
+    const ordering = await connect();
+    await ordering.query(`begin; ${insert(12)}`);
+    const nightly = night.nightly();
+    await waits();
+    await ordering.query(statement);
+    await nightly;
+    expect(await night.requests(ref)).toMatchObject([{ state: "failed", code: "ROW_LOCKED" }]);
+    await ordering.query("commit");
+    await night.nightly();
+    expect(await night.requests(ref)).toMatchObject([{ state: "scheduled", code: null }]);
+    await expect(night.store.query(insert(14))).rejects.toMatchObject(refused);
+  });
+
+  test("two orders of one customer at the same moment, each of which changes the customer, do not stand in each other's way", async () => {
+    await armed();
+    const [one, other] = [await connect(), await connect()];
+    await one.query(`begin; ${insert(12)}`);
+    await other.query(`begin; ${insert(13)}`);
+    const rename = "update customers set ext = ext || '!' where id = 1";
+    const second = one.query(rename).then(() => one.query("commit"));
+    await other.query(rename);
+    await other.query("commit");
+    await second;
+    expect(await night.store.query("select ext from customers where id = 1")).toEqual([{ ext: "X-1!!" }]);
   });
 });
 
@@ -227,6 +264,16 @@ test("whose a row is can be said by a trigger that comes later, also when the st
   await expect(night.store.query("update orders set total = 99 where id = 21")).rejects.toMatchObject(refused);
   await night.store.query("insert into orders (id, total) values (13, 1)");
   expect(await orders()).toEqual([{ id: 13, whose: null }]);
+});
+
+test("the guard that has whoever marks a subject wait is armed again as well", async () => {
+  await openMarked();
+  const guard = () => night.store.query("select tgenabled, tgtype from pg_trigger where tgname = 'lethe_mark'");
+  const before = await guard();
+  await night.store.query("alter table customers disable trigger lethe_mark");
+  expect(await guard()).not.toEqual(before);
+  await night.nightly();
+  expect(await guard()).toEqual(before);
 });
 
 describe("partitions", () => {
