@@ -117,7 +117,7 @@ test("nothing is known any more of who is archived for good, and what is left of
 test.each([
   ["numeric(6,2)", "1.005", "1.01"],
   ["boolean", "yes", "true"],
-  ["json", `'{"gone": true}'`, `{"gone": true}`],
+  ["jsonb", `'{"gone":true}'`, `{"gone": true}`],
   ["timestamptz", "'2026-11-02 03:00+01'", "2026-11-02 02:00:00+00"],
 ])("a mark in a column of type %s is told from an activation", async (type, set, said) => {
   night = await openNight({
