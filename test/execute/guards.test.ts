@@ -44,9 +44,10 @@ const orders = () =>
   night.store.query("select id, customer_id as whose from orders where id not in (11, 21) order by id");
 
 describe("at the same moment as the mark", () => {
-  const armed = async (lockTimeoutMs = 300): Promise<void> => {
+  const armed = async (lockTimeoutMs = 300, options: Partial<NightOptions> = {}): Promise<void> => {
     night = await openNight({
       ...softThenHard,
+      ...options,
       blockers: "- { code: BIG_ORDER, when: { table: orders, total: { gt: 100 } }, then: block }",
       store: { lockTimeoutMs },
     });
@@ -63,15 +64,26 @@ describe("at the same moment as the mark", () => {
       )
       .toHaveLength(1);
 
-  test("an order for somebody who is just being marked waits, and is refused when the mark is there", async () => {
-    await armed();
-    const [marking, ordering] = [await connect(), await connect()];
-    await marking.query("begin; update customers set status = 'inactive' where id = 1");
-    const order = ordering.query(insert(12)).catch((error: unknown) => error);
-    await waits();
-    await marking.query("commit");
-    expect(await order).toMatchObject(refused);
-  });
+  const linked = {
+    schema: softThenHard.schema.replace("references customers", ""),
+    sections: `${softThenHard.sections}\nlinks: [orders.customer_id -> customers.id]`,
+  };
+
+  test.each([
+    ["by a foreign key", {}],
+    ["by a link", linked],
+  ])(
+    "an order that names, %s, somebody who is just being marked waits, and is refused when the mark is there",
+    async (_, options) => {
+      await armed(300, options);
+      const [marking, ordering] = [await connect(), await connect()];
+      await marking.query("begin; update customers set status = 'inactive' where id = 1");
+      const order = ordering.query(insert(12)).catch((error: unknown) => error);
+      await waits();
+      await marking.query("commit");
+      expect(await order).toMatchObject(refused);
+    },
+  );
 
   test("an order for somebody whose marking is undone goes in", async () => {
     await armed();
