@@ -73,9 +73,13 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
       const hint = `declare under links which column of ${name} names the subject`;
       return [{ code: "POLICY_UNREACHABLE", message: `no column of ${name} refers to ${root}`, place, hint }];
     }
-    if (guarded.triggerable) return [];
-    const hint = `GRANT TRIGGER ON ${name} TO our role: new rows for a deleted subject are refused by a trigger`;
-    return [{ code: "DATABASE_PRIVILEGE", message: `our role may not put a trigger on ${name}`, place, hint }];
+    // A guard stands on both: on the table against new rows, on the subjects' own so that a mark waits for open orders.
+    return [guarded, table]
+      .filter(({ triggerable }) => !triggerable)
+      .map((each): Finding => {
+        const hint = `GRANT TRIGGER ON ${each.name} TO our role: new rows for a deleted subject are refused by triggers`;
+        return { code: "DATABASE_PRIVILEGE", message: `our role may not put a trigger on ${each.name}`, place, hint };
+      });
   });
   return [...columns, ...views, ...guards];
 };

@@ -1,3 +1,4 @@
+import pg from "pg";
 import { CommanderError } from "commander";
 import { expect, test } from "vitest";
 import { errorDocument, errorText, presentable } from "#cli/report-error.ts";
@@ -35,9 +36,8 @@ test("an unknown error shows its name and where it arose, never what it says", (
 });
 
 test("an error of the database is told by SQLSTATE and constraint", () => {
-  const shown = presentable(
-    Object.assign(new Error(`Key (email)=(${canary})`), { code: "23505", constraint: "email_key", detail: canary }),
-  );
+  const said = new pg.DatabaseError(`Key (email)=(${canary})`, 0, "error");
+  const shown = presentable(Object.assign(said, { code: "23505", constraint: "email_key", detail: canary }));
   expect(shown.code).toBe("DATABASE_FAILED");
   expect(errorText(shown)).toContain("23505");
   expect(errorText(shown)).not.toContain(canary);
