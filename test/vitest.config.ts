@@ -5,7 +5,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const conditions = ["source", "node"];
 
 /** Where tests start processes and servers, from the longest on. */
-const long = ["/fault/", "/flow/", "/bench/", "/db/", "/cli/", "/demo/", "/execute/", "/export/"];
+const long = ["/fault/", "/flow/", "/bench/", "/db/", "/conformance/", "/execute/", "/demo/", "/cli/", "/export/"];
 
 /** Those first, so that no worker is left with a long file at the end: vitest itself knows how long they take only from the second run on. */
 class LongestFirst extends BaseSequencer {
@@ -26,7 +26,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
     pool: "forks",
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine: tests wait for locks, processes and the disk.
+    maxWorkers: 3,
     // Databases, directories and ports are each file's own, and loading the sources a hundred times takes a sixth of the whole run.
     isolate: false,
     sequence: { sequencer: LongestFirst },

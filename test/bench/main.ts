@@ -20,7 +20,7 @@ type Plan = {
 };
 
 const plans: Readonly<Record<"small" | "full", Plan>> = {
-  small: { customers: 5_000, subjects: 100, turns: 1, sizes: [10], warmUp: 0 },
+  small: { customers: 2_000, subjects: 100, turns: 1, sizes: [10], warmUp: 0 },
   full: { customers: 500_000, subjects: 10_000, turns: 3, sizes: [1_000, 10_000, 100_000], warmUp: 1_000 },
 };
 
@@ -173,7 +173,7 @@ const benchShop = async () => {
 const benchChargebee = () =>
   benchBilling({
     ...(options.small
-      ? { customers: 2_000, subjects: 100, turns: 1 }
+      ? { customers: 1_000, subjects: 100, turns: 1 }
       : { customers: 100_000, subjects: 10_000, turns: 3 }),
     ...size,
     ...turns,
