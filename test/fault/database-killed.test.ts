@@ -11,7 +11,7 @@ import { attempts, momentsOf } from "#test/fault/moments.ts";
 import { oddities } from "#test/fault/oddities.ts";
 import { moveScene, openScene, query, setStage, type Stage } from "#test/fault/scene.ts";
 
-const moments = Number(process.env["LETHE_FAULT_DATABASE_MOMENTS"] ?? 3);
+const moments = Number(process.env["LETHE_FAULT_DATABASE_MOMENTS"] ?? 2);
 const seed = Number(process.env["LETHE_FAULT_SEED"] ?? 20261102);
 
 let directory: string;

@@ -4,7 +4,7 @@ import { attempts, momentsOf } from "#test/fault/moments.ts";
 import { urlOf } from "#test/support/database.ts";
 
 /** `LETHE_FAULT_MOMENTS=50` takes longer than a test run may. */
-const moments = Number(process.env["LETHE_FAULT_MOMENTS"] ?? 6);
+const moments = Number(process.env["LETHE_FAULT_MOMENTS"] ?? 4);
 const seed = Number(process.env["LETHE_FAULT_SEED"] ?? 20261102);
 
 let scaffold: Scaffold;
