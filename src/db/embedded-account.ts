@@ -64,9 +64,10 @@ export const runAs = async (account: Account, program: string, args: readonly st
     await execute(program, [...args], options);
   } else if (account.override) {
     // PostgreSQL refuses the effective user 0 and nothing else. This one capability lets the account pass directories
-    // that only root may enter (a clone below /root or a 0700 directory); util-linux hands it across exec.
+    // that only root may enter (a clone below /root or a 0700 directory); util-linux hands it across exec. Without the
+    // secure bit access(2), by which PostgreSQL looks for its own programs, would leave the capability out of account.
     const capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"];
-    const who = [`--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups"];
+    const who = [`--reuid=${account.uid}`, `--regid=${account.gid}`, "--clear-groups", "--securebits=+no_setuid_fixup"];
     await execute("setpriv", [...who, ...capability, program, ...args], options);
   } else {
     await execute(program, [...args], { ...options, uid: account.uid, gid: account.gid });

@@ -1,11 +1,11 @@
 import { spawn } from "node:child_process";
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { chooseAccount } from "#db/embedded-account.ts";
+import { chooseAccount, runAs } from "#db/embedded-account.ts";
 import { findBinaries } from "#db/embedded-binaries.ts";
 import { initialise, sweep } from "#db/embedded-cluster.ts";
 import { type EmbeddedServer, startEmbedded } from "#db/embedded.ts";
@@ -213,6 +213,21 @@ test.skipIf(!root)("as root, runs below a directory that only root may enter (sk
   expect(await ask(server.url("postgres"), "select 1")).toBe(1);
   expect((await stat(join(closed, ".lethe/postgres"))).uid).not.toBe(0);
 });
+
+test.skipIf(!root)(
+  "as root, runs programs below such a directory: a clone in one starts too (skipped unless root)",
+  async () => {
+    const closed = join(directory, "closed");
+    await mkdir(closed, { mode: 0o700 });
+    const native = dirname(dirname((await findBinaries()).initdb));
+    await cp(native, join(closed, "native"), { recursive: true, verbatimSymlinks: true });
+    const initdb = join(closed, "native/bin/initdb");
+    const account = await chooseAccount(closed, join(closed, "data"), initdb);
+    expect(account).toMatchObject({ kind: "lowered", override: true });
+    await runAs(account, initdb, ["-D", join(closed, "data"), "--no-sync", "--auth=trust"]);
+    expect((await readFile(join(closed, "data/PG_VERSION"), "utf8")).trim()).toBe("18");
+  },
+);
 
 test.skipIf(!root)("an ordinary user is told whose a directory of root's is (skipped unless root)", async () => {
   await (await start()).stop();
