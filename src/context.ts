@@ -39,6 +39,8 @@ export type Context = {
   readonly progress: Progress;
   readonly state: State;
   readonly stores: readonly Store[];
+  /** The restore of the only store above whose erasures are repeated; else what people ask for is worked on. */
+  readonly restore?: number;
   /** Aborted by SIGTERM and SIGINT: finish or roll back the transaction at hand, then stop. */
   readonly signal: AbortSignal;
 };

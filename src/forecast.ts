@@ -107,8 +107,13 @@ const locateNamed = (
   found: readonly Located[],
 ): Promise<Located[]> =>
   inTransaction(session, "read-write", async () => {
+    const ids = requests.map(({ id }) => id);
     const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
-      where request_id = any (${requests.map(({ id }) => id)}::bigint[])`.execute(ctx.state.db);
+      where request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
+    // Who was found once is the same person ever after.
+    const known = await sql<Wanted>`select request_id as request, 'key' as kind, key as value from lethe.identity
+      where store = ${session.store.name} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
+    const settled = new Set(known.rows.map(({ request }) => request));
     const { country } = ctx.config.controller;
     // A bare number as key is one of the first store.
     const first = ctx.stores[0]?.name === session.store.name;
@@ -119,8 +124,8 @@ const locateNamed = (
       ),
     );
     async function* wanted(): AsyncGenerator<Wanted> {
-      yield* asked;
-      yield* others;
+      yield* known.rows;
+      for (const each of [...asked, ...others]) if (!settled.has(each.request)) yield each;
     }
     const here: Located[] = [];
     for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted()))

@@ -1,4 +1,5 @@
 import type { Context, Store } from "#context.ts";
+import type { Temporal } from "temporal-polyfill";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { analyseState } from "#db/state.ts";
@@ -21,6 +22,10 @@ import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { publishReports as publish } from "#report/publish.ts";
+import { enterRepeats } from "#restore/enter-repeats.ts";
+import { noticeRestore } from "#restore/notice.ts";
+import { releaseStore } from "#restore/release.ts";
+import { assertNotRestored, openRestores } from "#restore/standing.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { locate, type Wanted } from "#scope/locate.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
@@ -31,9 +36,38 @@ import { verifyErased as verify } from "#verify/verify-erased.ts";
  */
 export const night = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
+  await failures.collect(() => repeatErasures(ctx, run));
   await failures.collect(() => erase(ctx, run));
   await failures.collect(() => verifyErased(ctx, run));
   await failures.collect(() => purgeBackups(ctx, run));
+  failures.rethrow();
+};
+
+/**
+ * After a restore of a store to `asOf`, and before it serves: everybody who was erased since is recognised in it, erased once more and searched
+ * for. Then it is released.
+ */
+export const replayErasures = async (ctx: Context, run: Run, store: Store, asOf: Temporal.Instant): Promise<void> => {
+  ctx.progress.stage(`Recognise in ${store.name} who was erased`);
+  const restore = await noticeRestore(ctx, run, store, asOf);
+  await assureJournal(store);
+  await enterRepeats(ctx, run, store, restore);
+  await repeatErasures({ ...ctx, stores: [store] }, run);
+};
+
+/** Works on what restores have undone, each in its store alone, until it is done; a store of which nothing is left to repeat is released. */
+const repeatErasures = async (ctx: Context, run: Run): Promise<void> => {
+  const failures = new Failures();
+  for (const restore of (await openRestores(ctx)).filter(({ scanned }) => scanned)) {
+    const store = ctx.stores.find(({ name }) => name === restore.store);
+    if (store === undefined) continue;
+    await failures.collect(async () => {
+      const there = { ...ctx, stores: [store], restore: restore.id };
+      await erase(there, run);
+      await verifyErased(there, run);
+      await releaseStore(ctx, run, restore);
+    });
+  }
   failures.rethrow();
 };
 
@@ -102,7 +136,8 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     ctx.progress.stage(`Find subjects in ${store.name}`);
     await analyseState(ctx.state);
     await settle(ctx, run, store);
-    await reopenReactivated(ctx, run, session);
+    // Who was brought back by a restore has not activated anything.
+    if (ctx.restore === undefined) await reopenReactivated(ctx, run, session);
     const { shape } = await currentShape(session);
     await assureGuards(session, shape);
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
@@ -119,6 +154,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
 /** Nobody else works on the store meanwhile. */
 const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
   await assureJournal(store);
+  await assertNotRestored(ctx, store);
   return withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
 };
 
@@ -190,10 +226,7 @@ const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
 };
 
 const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
-  const missing = await locations.requestsNotFound(
-    ctx.state.db,
-    ctx.stores.map(({ name }) => name),
-  );
+  const missing = await locations.requestsNotFound(ctx);
   const hint = "no store knows the identifiers: check them with the person, then refuse the request or add it again";
   await stopRequests(
     ctx,

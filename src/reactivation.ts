@@ -10,6 +10,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
 import { forgetArchived } from "#verify/forget-archived.ts";
+import { unsuppress } from "#verify/suppress.ts";
 
 /**
  * Finds subjects who were marked as deleted and have been activated again since: their requests are open once more and wait for an
@@ -65,13 +66,15 @@ const reopenable = sql`(r.state = 'archived' or (r.state in ('scheduled', 'appro
 
 /** Subjects of requests that wait with a mark: also such as were blocked or released from a hold meanwhile. */
 const waiting = (store: string) => sql<Marked>`select r.id as request, r.ref, g.key, g.mark from lethe.grace g
-  join lethe.request r on r.id = g.request_id where g.store = ${store} and g.mark is not null and ${reopenable}`;
+  join lethe.request r on r.id = g.request_id where g.store = ${store} and g.mark is not null and not g.lost and ${reopenable}`;
 
-/** The same, and subjects of requests that ended with a mark. */
+/** The same, and subjects of requests that ended with a mark; but for those whom a restore has brought back, until they are marked again. */
 async function* allMarked(ctx: Context, store: string): AsyncGenerator<Marked> {
   const query = sql<Marked>`${waiting(store)} union all
     select r.id, r.ref, s.key, s.mark from lethe.subject s join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and s.mark is not null and r.state = 'archived'`;
+    where s.store = ${store} and s.key is not null and s.mark is not null and r.state = 'archived'
+      and not exists (select from lethe.identity i join lethe.request q on q.id = i.request_id
+        where q.restore_id is not null and i.store = s.store and i.key = s.key)`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
@@ -105,6 +108,7 @@ export const reopen = async (ctx: Context, run: Run, store: string, active: read
       tx,
     );
     const ids = reopened.rows.map(({ id }) => id);
+    await unsuppress(ctx, tx, ids);
     // What was recorded of the first time is in the ledger; the next time is recorded anew.
     for (const table of [
       "disposition",

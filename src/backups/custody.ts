@@ -62,9 +62,12 @@ const refOf = (event: LedgerEvent): string => ("request" in event ? event.reques
 
 const destroySuppression = (ctx: Context, run: Run, { store, oldest }: Reach): Promise<void> =>
   inState(ctx.state, async (tx) => {
-    const { numAffectedRows } = await sql`delete from lethe.suppression
-      where store = ${store} and erased_at < ${oldest}::timestamptz`.execute(tx);
-    const entries = Number(numAffectedRows ?? 0);
+    const { rows } = await sql<{ entries: number }>`with gone as (delete from lethe.suppression
+        where store = ${store} and erased_at < ${oldest}::timestamptz returning erased_at),
+      latest as (insert into lethe.forgotten (store, erased_at) select ${store}, max(erased_at) from gone having count(*) > 0
+        on conflict (store) do update set erased_at = greatest(lethe.forgotten.erased_at, excluded.erased_at))
+      select count(*) as entries from gone`.execute(tx);
+    const entries = rows[0]?.entries ?? 0;
     const meta = { at: ctx.clock.now(), run: run.id };
     if (entries > 0) await appendEntries(tx, [{ kind: "suppression.destroyed", store, entries }], meta);
   });

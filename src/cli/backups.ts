@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import type { ListedRepository } from "#backups/list.ts";
 import { findJob, startJob } from "#cli/jobs.ts";
+import { registerRestore } from "#cli/restore.ts";
 import type { Shell } from "#cli/shell.ts";
 import { table } from "#cli/table.ts";
 
-/** `lethe backups list` and `lethe backups purge`. */
+/** `lethe backups list`, `purge`, `replay` and `guard`. */
 export const register = (program: Command, shell: Shell): void => {
   const backups = program
     .command("backups")
@@ -38,6 +39,8 @@ export const register = (program: Command, shell: Shell): void => {
       if (summary.outcome === "attention") shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
     });
+
+  registerRestore(backups, shell);
 };
 
 /** The inventory as people read it. */

@@ -18,6 +18,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       ledger_from bigint not null, bundle text)`,
     sql`create table lethe.import_file (
       digest text primary key, imported_at timestamptz not null, finished_at timestamptz)`,
+    sql`create table lethe.restore (
+      id bigint generated always as identity primary key, store text not null, as_of timestamptz not null,
+      noticed_at timestamptz not null, batches integer not null, scans integer not null default 0, scanned_at timestamptz, released_at timestamptz)`,
+    sql`create unique index restore_open on lethe.restore (store) where released_at is null`,
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
       state text not null check (state in (${states})), held_from text check (held_from in (${states})), held_with jsonb,
@@ -27,7 +31,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
       scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
-      run_id text references lethe.run)`,
+      run_id text references lethe.run, restore_id bigint references lethe.restore, restore_mac bytea)`,
+    sql`create index request_restore on lethe.request (restore_id) where restore_id is not null`,
     sql`create index request_state on lethe.request (state, due_on)`,
     sql`create table lethe.import_row (
       file_digest text not null references lethe.import_file, row_number integer not null,
@@ -43,7 +48,9 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.batch (
       id uuid primary key, run_id text not null references lethe.run, store text not null,
       plan_hash text not null references lethe.plan,
-      state text not null check (state in ('frozen', 'committed', 'abandoned')), requests integer not null)`,
+      state text not null check (state in ('frozen', 'committed', 'abandoned', 'lost')), requests integer not null,
+      committed_at timestamptz)`,
+    sql`create index batch_store on lethe.batch (store, committed_at)`,
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,
       state text not null check (state in ('located', 'executed', 'absent')),
@@ -74,7 +81,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
       request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,
-      primary key (request_id, store))`,
+      lost boolean not null default false, primary key (request_id, store))`,
     sql`alter table lethe.grace alter column key set statistics 0`,
     sql`create table lethe.reopened (
       request_id bigint not null references lethe.request, store text not null, primary key (request_id, store))`,
@@ -116,6 +123,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.suppression (
       mac bytea not null, key_id text not null, store text not null, erased_at timestamptz not null,
       expires_on date not null, primary key (mac, store, erased_at))`,
+    sql`create table lethe.forgotten (store text primary key, erased_at timestamptz not null)`,
     sql`create table lethe.backup_set (
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,

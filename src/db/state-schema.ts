@@ -1,8 +1,20 @@
 import type { Generated, JSONColumnType } from "kysely";
+import type {
+  AnonymityTable,
+  ConservedTable,
+  DispositionTable,
+  ExportTable,
+  FigureTable,
+  GraceTable,
+  OutcomeTable,
+  RemedyTable,
+  ReopenedTable,
+  ResidualTable,
+  StayTable,
+  TaskTable,
+} from "#db/outcome-tables.ts";
 import type { SavedMark } from "#records/plan.ts";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
-import type { TaskState } from "#records/task.ts";
-import type { Outcome, Treatment } from "#records/treatment.ts";
 
 /**
  * Lethe's own database (schema `lethe`): requests, plans, ledger, inventories. It lives apart from the stores, so that
@@ -13,6 +25,7 @@ export type StateDb = {
   "lethe.run": RunTable;
   "lethe.import_file": ImportFileTable;
   "lethe.import_row": ImportRowTable;
+  "lethe.restore": RestoreTable;
   "lethe.request": RequestTable;
   "lethe.request_identifier": RequestIdentifierTable;
   "lethe.subject": SubjectTable;
@@ -32,6 +45,7 @@ export type StateDb = {
   "lethe.anonymity": AnonymityTable;
   "lethe.residual": ResidualTable;
   "lethe.suppression": SuppressionTable;
+  "lethe.forgotten": ForgottenTable;
   "lethe.backup_set": BackupSetTable;
   "lethe.ledger_entry": LedgerEntryTable;
   "lethe.ledger_head": LedgerHeadTable;
@@ -61,6 +75,22 @@ export type ImportRowTable = {
   outcome: "accepted" | "repeated" | "rejected";
   request_id: number | null;
   code: string | null;
+};
+
+/** A store that was restored to an earlier time. It may serve again once it is released; one restore of a store is open at a time. */
+export type RestoreTable = {
+  id: Generated<number>;
+  store: string;
+  /** The recovery target time. */
+  as_of: string;
+  noticed_at: string;
+  /** How many batches that had committed in the store it undid. */
+  batches: number;
+  /** How often everybody was looked for since batches were lost. */
+  scans: Generated<number>;
+  /** When everybody was recognised whose erasure it undid; null while that goes on. */
+  scanned_at: string | null;
+  released_at: string | null;
 };
 
 export type RequestTable = {
@@ -100,6 +130,10 @@ export type RequestTable = {
   backups_clear_on: string | null;
   /** The run that worked on it last. */
   run_id: string | null;
+  /** The restore that undid the erasure which it repeats, in that store alone; null for what people ask for. */
+  restore_id: Generated<number | null>;
+  /** Keyed hash of the row's key, so that nobody is entered twice; null once the store is released. */
+  restore_mac: Generated<Buffer | null>;
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */
@@ -136,135 +170,18 @@ export type BatchTable = {
   run_id: string;
   store: string;
   plan_hash: string;
-  /** `frozen`: saved, not known to be done; `committed`: the store's journal was read back; `abandoned`: planned again. */
-  state: "frozen" | "committed" | "abandoned";
+  /** `frozen`: saved, not known to be done; `committed`: the store's journal was read back; `abandoned`: planned again; `lost`: undone by a restore. */
+  state: "frozen" | "committed" | "abandoned" | "lost";
   requests: number;
-};
-
-/** The encrypted copy of a subject's rows that was finished before the batch was frozen: a file that is there as described. */
-export type ExportTable = {
-  request_id: number;
-  store: string;
-  /** Of the encrypted file, as are the bytes. */
-  sha256: string;
-  bytes: number;
-  rows: number;
-  /** SHA-256 of each public key that it was encrypted to, sorted. */
-  recipients: string[];
-  exported_at: string;
-  run_id: string;
-};
-
-export type DispositionTable = {
-  request_id: number;
-  store: string;
-  table_name: string;
-  treatment: Treatment;
-  rows: number;
-  spared: number;
-  basis: string | null;
-  until_first: string | null;
-  until_last: string | null;
-  run_id: string;
-};
-
-/**
- * A store whose time of grace has begun for a request, and for which root row; until when all of them wait, `scheduled_for` of the
- * request says. `mark`: what that row says meanwhile. Deleted with the request's identifiers.
- */
-export type GraceTable = { request_id: number; store: string; key: string; mark: JSONColumnType<SavedMark> | null };
-
-/** A store whose journal still knows what it did of a request before that was reopened. */
-export type ReopenedTable = { request_id: number; store: string };
-
-export type RemedyTable = {
-  request_id: number;
-  store: string;
-  code: string;
-  table_name: string;
-  action: string;
-  rows: number;
-  run_id: string;
-  batch_id: string;
-};
-
-/** Personal data that stays, on purpose. */
-export type StayTable = {
-  request_id: number;
-  store: string;
-  table_name: string;
-  column_name: string;
-  rows: number;
-  why: string;
-  until: string | null;
-  run_id: string;
-};
-
-export type OutcomeTable = { request_id: number; store: string; outcome: Outcome; run_id: string };
-
-/** Decimal text, over the whole table, before and after one batch. */
-export type FigureTable = {
-  run_id: string;
-  batch_id: string;
-  store: string;
-  figure: string;
-  before: string;
-  after: string;
-  /** Where the policy lists it. */
-  position: number;
-  /** In the order of the batches. */
-  id: Generated<number>;
-};
-
-/** What a recipient has to do. `reference` names the record there; null once the task is settled (I8). */
-export type TaskTable = {
-  id: Generated<number>;
-  request_id: number;
-  store: string;
-  recipient: string;
-  task: string;
-  reference: string | null;
-  state: TaskState;
-  recorded_at: string;
-  settled_at: string | null;
-  run_id: string;
-};
-
-export type ConservedTable = {
-  run_id: string;
-  batch_id: string;
-  store: string;
-  table_name: string;
-  measure: string;
-  period: string;
-  before: string;
-  after: string;
-};
-
-export type AnonymityTable = {
-  run_id: string;
-  store: string;
-  table_name: string;
-  quasi: JSONColumnType<string[]>;
-  threshold: number;
-  k: number;
-  classes: number;
-  rows: number;
-  below: number;
-  measured_at: string;
-};
-
-export type ResidualTable = {
-  run_id: string;
-  request_id: number;
-  store: string;
-  table_name: string;
-  column_name: string;
-  rows: number;
+  /** As the store's journal has it. */
+  committed_at: string | null;
 };
 
 /** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
 export type SuppressionTable = { mac: Buffer; key_id: string; store: string; erased_at: string; expires_on: string };
+
+/** The latest erasure among the suppression entries that were destroyed: who was erased up to then is not recognised any more. */
+export type ForgottenTable = { store: string; erased_at: string };
 
 export type BackupSetTable = {
   repository: string;

@@ -1,21 +1,22 @@
 import { sql } from "kysely";
 import type { Context, Store } from "#context.ts";
+import { ofThisWork } from "#db/of-this-work.ts";
 import { passing } from "#execute/stops.ts";
 import type { RequestState } from "#records/request.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
 
 /** Requests that are to be executed in a store, now or when their time of grace is over, and have not been. */
-const open = (store: string) => sql`
-  (r.state in ('approved', 'scheduled', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
+const open = (ctx: Pick<Context, "restore">, store: string) => sql`
+  ${ofThisWork(ctx)} and (r.state in ('approved', 'scheduled', 'erasing', 'blocked') or (r.state = 'failed' and r.code in (${passing})))
   and not exists (select from lethe.subject d where d.request_id = r.id and d.store = ${store} and d.state = 'executed')`;
 
 /** Those of them that need not wait any more. */
-export const due = ({ clock }: Pick<Context, "clock">, store: string) => sql`
-  ${open(store)} and (r.scheduled_for is null or r.scheduled_for <= ${clock.now().toString()})`;
+export const due = (ctx: Pick<Context, "clock" | "restore">, store: string) => sql`
+  ${open(ctx, store)} and (r.scheduled_for is null or r.scheduled_for <= ${ctx.clock.now().toString()})`;
 
 /** Whether the store's own time of grace has begun: another store's says nothing about it. */
 const graced = (store: string) =>
-  sql`exists (select from lethe.grace g where g.request_id = r.id and g.store = ${store})`;
+  sql`exists (select from lethe.grace g where g.request_id = r.id and g.store = ${store} and not g.lost)`;
 
 export type Claimed = {
   readonly request: number;
@@ -38,7 +39,7 @@ const claimed = (ctx: Context, store: string, which: Which) => {
   if (which === undefined) return due(ctx, store);
   return which === "scheduled"
     ? sql`${due(ctx, store)} and ${graced(store)}`
-    : sql`${open(store)} and not ${graced(store)}`;
+    : sql`${open(ctx, store)} and not ${graced(store)}`;
 };
 
 /** Whether somebody has been found in a store whose time of grace has not begun there. */

@@ -26,7 +26,9 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
     if (state !== "frozen" && state !== "abandoned") return;
     // Given up too early, by somebody who could not see that it was about to commit: the journal is what counts.
     if (state === "abandoned") await claimAgain(tx, store.name, id, journal.refs);
-    await sql`update lethe.batch set state = 'committed' where id = ${id}`.execute(tx);
+    await sql`update lethe.batch set state = 'committed', committed_at = ${journal.committed_at} where id = ${id}`.execute(
+      tx,
+    );
     const rows = journal.steps.reduce((sum, step) => sum + step.rows, 0);
     const { plan, requests } = journal;
     const events: LedgerEvent[] = [{ kind: "batch.committed", batch: id, plan, store: store.name, requests, rows }];

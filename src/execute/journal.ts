@@ -28,6 +28,7 @@ export type Journal = {
   readonly plan: string;
   readonly stage: Shape["stage"];
   readonly requests: number;
+  readonly committed_at: string;
   readonly refs: readonly string[];
   readonly steps: readonly StepRow[];
   readonly spared: readonly SparedRow[];
@@ -40,8 +41,8 @@ export type Journal = {
 
 /** Undefined when the store's journal does not know the batch: it never committed. */
 export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Journal | undefined> => {
-  const batches = await sql<Pick<Journal, "plan" | "stage" | "requests">>`
-    select plan, stage, requests from lethe.journal_batch where id = ${id}`.execute(db);
+  const batches = await sql<Pick<Journal, "plan" | "stage" | "requests" | "committed_at">>`
+    select plan, stage, requests, committed_at from lethe.journal_batch where id = ${id}`.execute(db);
   const [batch] = batches.rows;
   if (batch === undefined) return undefined;
   const rows = async <T>(columns: string, table: string): Promise<readonly T[]> =>

@@ -1,7 +1,7 @@
-import { sql, type Kysely } from "kysely";
+import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
-import type { StateDb } from "#db/state-schema.ts";
+import { ofThisWork } from "#db/of-this-work.ts";
 import { due } from "#execute/claims.ts";
 import { stopRequests } from "#execute/stops.ts";
 import type { Run } from "#records/run.ts";
@@ -144,11 +144,12 @@ export const saveAbsences = async (ctx: Context, store: string, ambiguous: reado
 };
 
 /** Requests whose subject is in none of the stores: a person has to look at the identifiers. */
-export const requestsNotFound = async (db: Kysely<StateDb>, stores: readonly string[]): Promise<readonly number[]> => {
+export const requestsNotFound = async (ctx: Context): Promise<readonly number[]> => {
+  const stores = ctx.stores.map(({ name }) => name);
   const result = await sql<{ id: number }>`
     select r.id from lethe.request r join lethe.subject s on s.request_id = r.id
-    where r.state in ('approved', 'scheduled', 'blocked', 'erasing', 'failed') and s.store = any (${[...stores]}::text[])
-    group by r.id having count(*) = ${stores.length} and bool_and(s.state = 'absent')`.execute(db);
+    where ${ofThisWork(ctx)} and r.state in ('approved', 'scheduled', 'blocked', 'erasing', 'failed') and s.store = any (${stores}::text[])
+    group by r.id having count(*) = ${stores.length} and bool_and(s.state = 'absent')`.execute(ctx.state.db);
   return result.rows.map(({ id }) => id);
 };
 

@@ -20,11 +20,15 @@ export const scheduleRequests = async (
 ): Promise<readonly LedgerEvent[]> => {
   const at = ctx.clock.now();
   const due = dueAfter(ctx, store).toString();
-  // Also of those that have gone back for approval since their subject was marked: afterwards nothing would begin it.
-  await sql`with begun as (update lethe.request set scheduled_for = greatest(scheduled_for, ${due})
+  // Also of those that have gone back for approval since their subject was marked: afterwards nothing would begin it. Whom a restore
+  // had undone the mark of waits no longer than before.
+  await sql`with begun as (update lethe.request r set scheduled_for = case
+        when exists (select from lethe.grace g where g.request_id = r.id and g.store = ${store.name}) then scheduled_for
+        else greatest(scheduled_for, ${due}) end
       where ref = any (${[...refs]}::text[]) and state = any (${[...waiting, "verified", "held"]}::text[]) returning id)
     insert into lethe.grace (request_id, store, key, mark) select begun.id, s.store, s.key, ${mark && JSON.stringify(mark)}::jsonb from begun
-      join lethe.subject s on s.request_id = begun.id and s.store = ${store.name} and s.key is not null on conflict do nothing`.execute(
+      join lethe.subject s on s.request_id = begun.id and s.store = ${store.name} and s.key is not null
+    on conflict (request_id, store) do update set mark = excluded.mark, lost = false where lethe.grace.lost`.execute(
     tx,
   );
   const scheduled = await sql<{ ref: string; due: string }>`update lethe.request set state = 'scheduled',

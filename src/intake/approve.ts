@@ -101,6 +101,7 @@ const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string
       .selectFrom("lethe.request")
       .select(["id", "ref", "purpose"])
       .where("state", "in", ["received", "verified"])
+      .where("restore_id", "is", null)
       .where("code", "is distinct from", "REACTIVATED")
       .where("id", ">", after)
       .orderBy("id")

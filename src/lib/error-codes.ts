@@ -54,6 +54,12 @@ const exits = {
   EMBEDDED_FAILED: 1,
   ROW_SECURITY: 1,
 
+  // after a restore
+  STORE_RESTORED: 1,
+  STORE_NOT_RESTORED: 1,
+  RESTORE_TIME: 1,
+  RESTORE_UNKNOWN: 1,
+
   // the night
   RUN_IN_PROGRESS: 1,
   RUN_STOPPED: 1,

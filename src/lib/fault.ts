@@ -32,7 +32,10 @@ export const waitingPoints = [
   "after-reopened-unjournalled",
 ] as const;
 
-export type FaultPoint = (typeof faultPoints)[number] | (typeof waitingPoints)[number];
+/** The same, while what a restore undid is repeated. */
+export const restorePoints = ["after-restore-noticed", "after-repeats-entered", "before-store-released"] as const;
+
+export type FaultPoint = (typeof faultPoints)[number] | (typeof waitingPoints)[number] | (typeof restorePoints)[number];
 
 /** Dies here, at once and without cleaning up, when the fault tests ask for it. */
 export const faultPoint = (point: FaultPoint): void => {

@@ -48,7 +48,10 @@ export type LedgerEvent =
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
   | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
-  | { kind: "suppression.destroyed"; store: string; entries: number };
+  | { kind: "suppression.destroyed"; store: string; entries: number }
+  | { kind: "store.restored"; store: string; asOf: string; batches: number }
+  | { kind: "request.repeats"; request: string; store: string; certain: boolean }
+  | { kind: "store.released"; store: string; asOf: string; repeated: number; refused: number };
 
 /** What became of a subject's records, what was done about rows of others, and what stays. */
 export type Done = {

@@ -117,6 +117,7 @@ export const requestCodes = [
   "SHARED_ROW",
   "RESIDUAL",
   "LEGAL_HOLD",
+  "RESTORE_UNCERTAIN",
   "TOTALS_CHANGED",
 ] as const;
 

@@ -14,6 +14,8 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   RESIDUAL:
     "Personal data was found after erasure. Clean the column by hand; every night searches again. Cover it in the policy for those who come next.",
   LEGAL_HOLD: "Held for a legal matter. Release it when the matter has ended.",
+  RESTORE_UNCERTAIN:
+    "A restore brought back a row that may be of somebody who was erased. `lethe backups guard --json` names its key: look at the row, then approve or refuse.",
   TOTALS_CHANGED: "The totals would not stay equal. Correct the policy's transform of the column.",
 };
 

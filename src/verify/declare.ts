@@ -2,14 +2,13 @@ import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
-import { dayIn } from "#lib/clock.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Done, LedgerEvent } from "#records/entry.ts";
 import { outcomeIn, type Disposition, type Remedied, type StayingData } from "#records/treatment.ts";
 import type { Run } from "#records/run.ts";
 import { forgetArchived } from "#verify/forget-archived.ts";
 import { ready } from "#verify/settle.ts";
-import { suppress } from "#verify/suppress.ts";
+import { clearOn, suppress } from "#verify/suppress.ts";
 
 type Verified = {
   readonly id: number;
@@ -86,10 +85,8 @@ const erase = async (
   if (rows.length === 0) return [];
   const at = ctx.clock.now();
   const ids = rows.map(({ id }) => id);
-  const keep = Math.max(0, ...ctx.config.backups.map((backup) => backup.keepDays));
-  const clear =
-    ctx.config.backups.length === 0 ? null : dayIn(at, ctx.config.controller.timeZone).add({ days: keep }).toString();
-  await suppress(ctx, tx, ids, at.toString(), clear);
+  const clear = clearOn(ctx, at);
+  await suppress(ctx, tx, ids, at);
   await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
     code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
   for (const table of ["subject_identifier", "subject", "identity", "grace", "request_identifier"]) {
@@ -105,9 +102,10 @@ const archive = async (
   rows: readonly Finished[],
 ): Promise<readonly LedgerEvent[]> => {
   if (rows.length === 0) return [];
-  const at = ctx.clock.now().toString();
+  const at = ctx.clock.now();
   const ids = rows.map(({ id }) => id);
-  await sql`update lethe.request set state = 'archived', changed_at = ${at}, code = null, code_since = null, detail = null,
+  await suppress(ctx, tx, ids, at);
+  await sql`update lethe.request set state = 'archived', changed_at = ${at.toString()}, code = null, code_since = null, detail = null,
     run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
   await forgetArchived(tx, ids);
   return rows.map((row) => ({ kind: "request.archived", request: row.ref, ...row.done }));

@@ -1,7 +1,7 @@
-import { sql, type Kysely } from "kysely";
+import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
-import type { StateDb } from "#db/state-schema.ts";
+import { ofThisWork } from "#db/of-this-work.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import { passingCodes } from "#records/request.ts";
@@ -14,19 +14,21 @@ import type { Sought, SoughtKey } from "#verify/sought.ts";
  * Executed in some store and waiting in none, or searched before and found wanting. Approving the latter again asks for another search. What
  * kept it from one store may have gone together with the person's row there.
  */
-const executed = sql`
-  (r.state in ('erasing', 'approved', 'blocked') or (r.state = 'failed' and r.code in (${sql.join(["RESIDUAL", ...passingCodes].map((code) => sql.lit(code)))})))
+const executed = (ctx: Pick<Context, "restore">) => sql`
+  (${ofThisWork(ctx)} and (r.state in ('erasing', 'approved', 'blocked') or (r.state = 'failed' and r.code in (${sql.join(["RESIDUAL", ...passingCodes].map((code) => sql.lit(code)))})))
   and exists (select from lethe.subject s where s.request_id = r.id and s.state = 'executed')
-  and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located')`;
+  and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located'))`;
 
 /** Executed in every store that holds the subject. A store that could not be looked into (down, or not covered) may hold it. */
-export const ready = ({ stores }: Context) => sql`
-  (${executed} and (select count(*) from lethe.subject s
-    where s.request_id = r.id and s.store = any (${stores.map(({ name }) => name)}::text[])) = ${stores.length})`;
+export const ready = (ctx: Context) => sql`
+  (${executed(ctx)} and (select count(*) from lethe.subject s
+    where s.request_id = r.id and s.store = any (${ctx.stores.map(({ name }) => name)}::text[])) = ${ctx.stores.length})`;
 
 /** How many requests may be verified, once every store has been looked into. */
-export const countReady = async (db: Kysely<StateDb>): Promise<number> => {
-  const result = await sql<{ count: number }>`select count(*) from lethe.request r where ${executed}`.execute(db);
+export const countReady = async (ctx: Context): Promise<number> => {
+  const result = await sql<{ count: number }>`select count(*) from lethe.request r where ${executed(ctx)}`.execute(
+    ctx.state.db,
+  );
   return result.rows[0]?.count ?? 0;
 };
 
@@ -47,10 +49,10 @@ export async function* soughtKeys(ctx: Context, store: string): AsyncGenerator<S
 }
 
 /** Tables of a store in which rows of the waiting requests were anonymised. */
-export const anonymisedTables = async (db: Kysely<StateDb>, store: string): Promise<ReadonlySet<string>> => {
+export const anonymisedTables = async (ctx: Context, store: string): Promise<ReadonlySet<string>> => {
   const result = await sql<{ table_name: string }>`select distinct d.table_name from lethe.disposition d
     join lethe.request r on r.id = d.request_id
-    where d.store = ${store} and d.treatment = 'anonymise' and d.rows > 0 and ${executed}`.execute(db);
+    where d.store = ${store} and d.treatment = 'anonymise' and d.rows > 0 and ${executed(ctx)}`.execute(ctx.state.db);
   return new Set(result.rows.map((row) => row.table_name));
 };
 

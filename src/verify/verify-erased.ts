@@ -19,14 +19,14 @@ export type Verified = { readonly erased: number; readonly failed: number };
  * executed them and in whichever night. Any store that cannot be searched leaves them waiting.
  */
 export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> => {
-  if ((await countReady(ctx.state.db)) === 0) {
+  if ((await countReady(ctx)) === 0) {
     await removeDeadRows(ctx);
     return { erased: 0, failed: 0 };
   }
   const hits: (Hit & { store: string })[] = [];
   const anonymity: Anonymity[] = [];
   for (const store of ctx.stores) {
-    const changed = await anonymisedTables(ctx.state.db, store.name);
+    const changed = await anonymisedTables(ctx, store.name);
     const sought = { identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) };
     const findings = await verifyStore(ctx, store, sought, changed);
     const { left = [], found: residuals = [] } = Object.groupBy(findings.hits, (hit) =>

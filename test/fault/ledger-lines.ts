@@ -39,6 +39,12 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         sum(`batch.committed ${event.store} requests`, event.requests);
         sum(`batch.committed ${event.store} rows`, event.rows);
         break;
+      case "store.restored":
+        sum(`store.restored ${event.store}`, event.batches);
+        break;
+      case "store.released":
+        last.set(`store.released ${event.store}`, event);
+        break;
       case "analytics.measured": {
         const { measuredAt: _measured, ...anonymity } = event.anonymity;
         last.set(`analytics.measured ${anonymity.store} ${anonymity.table}`, anonymity);
@@ -80,6 +86,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
       }
       case "request.received":
       case "request.repeated":
+      case "request.repeats":
       case "request.verified":
       case "request.refused":
       case "request.withdrawn":

@@ -1,0 +1,133 @@
+import type { Generated, JSONColumnType } from "kysely";
+import type { SavedMark } from "#records/plan.ts";
+import type { TaskState } from "#records/task.ts";
+import type { Outcome, Treatment } from "#records/treatment.ts";
+
+/** The encrypted copy of a subject's rows that was finished before the batch was frozen: a file that is there as described. */
+export type ExportTable = {
+  request_id: number;
+  store: string;
+  /** Of the encrypted file, as are the bytes. */
+  sha256: string;
+  bytes: number;
+  rows: number;
+  /** SHA-256 of each public key that it was encrypted to, sorted. */
+  recipients: string[];
+  exported_at: string;
+  run_id: string;
+};
+
+export type DispositionTable = {
+  request_id: number;
+  store: string;
+  table_name: string;
+  treatment: Treatment;
+  rows: number;
+  spared: number;
+  basis: string | null;
+  until_first: string | null;
+  until_last: string | null;
+  run_id: string;
+};
+
+/**
+ * A store whose time of grace has begun for a request, and for which root row; until when all of them wait, `scheduled_for` of the
+ * request says. `mark`: what that row says meanwhile. Deleted with the request's identifiers.
+ */
+export type GraceTable = {
+  request_id: number;
+  store: string;
+  key: string;
+  mark: JSONColumnType<SavedMark> | null;
+  /** A restore has undone the mark: the row is marked again, and waits no longer for it. */
+  lost: Generated<boolean>;
+};
+
+/** A store whose journal still knows what it did of a request before that was reopened. */
+export type ReopenedTable = { request_id: number; store: string };
+
+export type RemedyTable = {
+  request_id: number;
+  store: string;
+  code: string;
+  table_name: string;
+  action: string;
+  rows: number;
+  run_id: string;
+  batch_id: string;
+};
+
+/** Personal data that stays, on purpose. */
+export type StayTable = {
+  request_id: number;
+  store: string;
+  table_name: string;
+  column_name: string;
+  rows: number;
+  why: string;
+  until: string | null;
+  run_id: string;
+};
+
+export type OutcomeTable = { request_id: number; store: string; outcome: Outcome; run_id: string };
+
+/** Decimal text, over the whole table, before and after one batch. */
+export type FigureTable = {
+  run_id: string;
+  batch_id: string;
+  store: string;
+  figure: string;
+  before: string;
+  after: string;
+  /** Where the policy lists it. */
+  position: number;
+  /** In the order of the batches. */
+  id: Generated<number>;
+};
+
+/** What a recipient has to do. `reference` names the record there; null once the task is settled (I8). */
+export type TaskTable = {
+  id: Generated<number>;
+  request_id: number;
+  store: string;
+  recipient: string;
+  task: string;
+  reference: string | null;
+  state: TaskState;
+  recorded_at: string;
+  settled_at: string | null;
+  run_id: string;
+};
+
+export type ConservedTable = {
+  run_id: string;
+  batch_id: string;
+  store: string;
+  table_name: string;
+  measure: string;
+  period: string;
+  before: string;
+  after: string;
+};
+
+export type AnonymityTable = {
+  run_id: string;
+  store: string;
+  table_name: string;
+  quasi: JSONColumnType<string[]>;
+  threshold: number;
+  k: number;
+  classes: number;
+  rows: number;
+  below: number;
+  measured_at: string;
+};
+
+export type ResidualTable = {
+  run_id: string;
+  request_id: number;
+  store: string;
+  table_name: string;
+  column_name: string;
+  rows: number;
+};

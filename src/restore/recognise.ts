@@ -1,0 +1,112 @@
+import { sql, type Kysely } from "kysely";
+import type { Context, Store } from "#context.ts";
+import { inChunks } from "#db/chunks.ts";
+import { kyselyOn, withClient } from "#db/pool.ts";
+import type { StateDb } from "#db/state-schema.ts";
+import { keyKind, macOf } from "#lib/mac.ts";
+import { normaliseFound } from "#lib/search-forms.ts";
+import type { IdentifierKind } from "#records/request.ts";
+import type { OpenRestore } from "#restore/standing.ts";
+import { column, tableName } from "#scope/sql.ts";
+
+/**
+ * A root row that a restore brought back. Certain: its key is that of somebody who was erased, and so is one of its identifiers, if it
+ * has any. Else the key may have been given to somebody new since, or somebody else shares the identifier: a person has to look.
+ */
+export type Recognised = { readonly key: string; readonly certain: boolean };
+
+/**
+ * Everybody whose erasure a restore undid: the root rows of the restored store are read once, in a stream, and compared with the suppression
+ * entries (keyed hashes) of erasures after the recovery target time; neither database learns what the other holds. With them those whose erasure was
+ * executed and not yet at its end. `take` gets them in chunks.
+ */
+export const recognise = async (
+  ctx: Context,
+  store: Store,
+  restore: OpenRestore,
+  take: (found: readonly Recognised[]) => Promise<void>,
+): Promise<void> =>
+  withClient(ctx.state.pool, async (client) => {
+    const db = kyselyOn<StateDb>(client);
+    await client.query("begin");
+    try {
+      await sql`create temporary table lethe_met (key text not null, mac bytea, is_key boolean not null, bare boolean not null)
+        on commit drop`.execute(db);
+      await readRoots(store, (rows) => meet(ctx, db, restore, rows));
+      await meetUnfinished(db, restore);
+      for await (const found of inChunks(client, recognised(restore).compile(db))) await take(found);
+      await client.query("commit");
+    } catch (error) {
+      await client.query("rollback").catch(() => undefined);
+      throw error;
+    }
+  });
+
+/**
+ * A living person may share an identifier with somebody who was erased: theirs says nothing where the erased person's row is there. Once that
+ * row is erased again, only a key tells that somebody has come back.
+ */
+const recognised = ({ first }: OpenRestore) => sql<Recognised>`
+  with person as (
+    select key, bool_or(is_key) as same_key, bool_or(bare) as bare, bool_or(not is_key) as named,
+      bool_or(not is_key and not exists (select from lethe_met o join lethe_met k on k.key = o.key and k.is_key
+        where o.mac = m.mac and not o.is_key and o.key <> m.key)) as alone
+    from lethe_met m group by key)
+  select key, same_key and (named or bare) as certain from person where same_key or (alone and ${first}) order by key`;
+
+type RootRow = { readonly key: string; readonly values: Readonly<Partial<Record<IdentifierKind, string | null>>> };
+
+const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => Promise<void>): Promise<void> =>
+  withClient(pool, async (client) => {
+    const { table, key, identifiers } = policy.subject;
+    const pairs = Object.entries(identifiers).flatMap(([kind, name]) => [
+      sql.lit(kind),
+      sql`${column("t", name)}::text`,
+    ]);
+    const query = sql<RootRow>`select ${column("t", key)}::text as key, json_build_object(${sql.join(pairs)}) as values
+      from ${tableName(table)} t`;
+    await client.query("begin isolation level repeatable read read only");
+    // Somebody whom a row-level policy hides from us would stay: the server refuses instead.
+    await client.query("set local row_security = off");
+    for await (const rows of inChunks(client, query.compile(kyselyOn(client)), rowsAtOnce)) await take(rows);
+    await client.query("commit");
+  });
+
+const rowsAtOnce = 5_000;
+
+type Met = { readonly key: string; readonly mac: Buffer; readonly isKey: boolean; readonly bare: boolean };
+
+/** Keeps what is known of rows that answer to a suppression entry in any way. */
+const meet = async (
+  ctx: Context,
+  db: Kysely<StateDb>,
+  { store, asOf }: OpenRestore,
+  rows: readonly RootRow[],
+): Promise<void> => {
+  const met = rows.flatMap((row) => metOf(ctx, store, row));
+  await sql`insert into lethe_met (key, mac, is_key, bare)
+    select m.key, m.mac, m.is_key, m.bare from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
+      ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ bare }) => bare)}::boolean[]) as m (key, mac, is_key, bare)
+    where exists (select from lethe.suppression s where s.mac = m.mac and s.store = ${store} and s.erased_at > ${asOf})`.execute(
+    db,
+  );
+};
+
+const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly Met[] => {
+  const { country } = ctx.config.controller;
+  const named = Object.entries(values).flatMap(([kind, value]) =>
+    value === null || value.trim() === ""
+      ? []
+      : [macOf(ctx.keys.pseudonym, kind, normaliseFound(kind as IdentifierKind, value, country))],
+  );
+  const bare = named.length === 0;
+  const ofKey = { key, mac: macOf(ctx.keys.pseudonym, keyKind(store), key), isKey: true, bare };
+  return [ofKey, ...named.map((mac) => ({ key, mac, isKey: false, bare }))];
+};
+
+/** Of those whom a lost batch executed and who are not forgotten yet it is known who they are. */
+const meetUnfinished = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
+  await sql`insert into lethe_met (key, mac, is_key, bare) select distinct s.key, null::bytea, true, true
+    from lethe.subject s join lethe.batch b on b.id = s.batch_id
+    where s.store = ${store} and s.state = 'executed' and s.key is not null and b.state = 'lost'`.execute(db);
+};

@@ -1,0 +1,31 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { faultPoint } from "#lib/fault.ts";
+import type { Run } from "#records/run.ts";
+import { ended, type OpenRestore } from "#restore/standing.ts";
+
+/**
+ * B1: releases a restored store once every erasure that the restore undid was repeated and searched for, or a person has refused it. Returns
+ * whether it is released; the entry in the ledger is what the signed report proves.
+ */
+export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: OpenRestore): Promise<boolean> => {
+  faultPoint("before-store-released");
+  const at = ctx.clock.now();
+  return ctx.state.db.transaction().execute(async (tx) => {
+    const released = await sql<{ id: number }>`update lethe.restore set released_at = ${at.toString()}
+      where id = ${id} and released_at is null and scanned_at is not null
+        and not exists (select from lethe.request where restore_id = ${id} and state not in ${ended}) returning id`.execute(
+      tx,
+    );
+    if (released.rows.length === 0) return false;
+    const counted = await sql<{ repeated: number; refused: number }>`select
+        count(*) filter (where state not in ('refused', 'withdrawn')) as repeated,
+        count(*) filter (where state in ('refused', 'withdrawn')) as refused
+      from lethe.request where restore_id = ${id}`.execute(tx);
+    await sql`update lethe.request set restore_mac = null where restore_id = ${id}`.execute(tx);
+    const { repeated, refused } = counted.rows[0] ?? { repeated: 0, refused: 0 };
+    await appendEntries(tx, [{ kind: "store.released", store, asOf, repeated, refused }], { at, run: run.id });
+    return true;
+  });
+};
