@@ -5,6 +5,7 @@ import type { Run, RunSummary } from "#records/run.ts";
 import type { TaskState } from "#records/task.ts";
 import { outcomes, type Outcome } from "#records/treatment.ts";
 import { snapshotOn } from "#report/cursor.ts";
+import { readRestores } from "#report/read-restores.ts";
 import { readFigures, readTasks } from "#report/read-effects.ts";
 
 /** The contract's document for one run, read back from Lethe's own records; `report` is filled in when the bundle is published. */
@@ -34,6 +35,16 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
       ...(backups.rows[0] ?? { purged: 0, kept: 0, oldest: null }),
       exceptions: exceptions.rows[0]?.count ?? 0,
     },
+    restores: (await readRestores(snapshotOn(db), { ids: [run.id] })).map(
+      ({ store, asOf, repeated, refused, open, released }) => ({
+        store,
+        asOf,
+        repeated,
+        refused,
+        open,
+        released: released !== null,
+      }),
+    ),
     residuals: found,
     report: null,
   };

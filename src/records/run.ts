@@ -39,6 +39,15 @@ export type RunSummary = {
     readonly oldest: string | null;
     readonly exceptions: number;
   };
+  /** Stores that a restore took back: not released yet, or released by this run. */
+  readonly restores: readonly {
+    readonly store: string;
+    readonly asOf: string;
+    readonly repeated: number;
+    readonly refused: number;
+    readonly open: number;
+    readonly released: boolean;
+  }[];
   readonly residuals: number;
   /** Absolute path of the signed bundle; null when the job writes none. */
   readonly report: string | null;

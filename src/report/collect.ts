@@ -11,6 +11,7 @@ import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
+import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped } from "#report/read-requests.ts";
 import type { PolicyFacts } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
@@ -53,6 +54,7 @@ const readHead = async (
   const stays = { places: await readStayPlaces(snapshot, scope) };
   const figures = await readFigures(snapshot, scope);
   const tasks = await readTasks(snapshot);
+  const restores = await readRestores(snapshot, scope);
   return {
     readAt,
     today,
@@ -67,9 +69,10 @@ const readHead = async (
     figures,
     tasks,
     backups,
+    restores,
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
-    limits: limitsOf(readAt, ctx.config.stores, { backups, stays, figures, tasks }),
+    limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),
   };
 };
 

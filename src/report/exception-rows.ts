@@ -14,6 +14,7 @@ export type ExceptionRow = {
     | "totals differ"
     | "recipient failed"
     | "k below threshold"
+    | "store not released"
     | "backup kept too long"
     | "backup exception";
   readonly urgent: boolean;
@@ -34,6 +35,9 @@ const totalsTodo = "The anonymised totals are not those of before. Correct the p
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
 const taskTodo =
   "Ask the recipient why, and see to it that it erases; `lethe task list --state failed` names the requests.";
+
+const restoreTodo =
+  "Keep the store from serving. See what its requests wait for, and run `lethe backups replay` until it releases the store.";
 
 /** The work that a report leaves to people, the urgent first. */
 export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerator<ExceptionRow> {
@@ -56,6 +60,12 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     if (failed === 0) continue;
     const facts = { urgent: true, name: `${failed} × ${task}`, since: null, due: null, code: "TASK_FAILED" };
     yield { what: "recipient failed", ...facts, place: `${store}: ${recipient}`, todo: taskTodo };
+  }
+  for (const { store, asOf, noticed, open, released } of head.restores) {
+    if (released !== null) continue;
+    const facts = { urgent: true, name: store, since: noticed, due: null, code: "STORE_RESTORED" };
+    const place = `restored to ${asOf}, ${open} ${open === 1 ? "request" : "requests"} open`;
+    yield { what: "store not released", ...facts, place, todo: restoreTodo };
   }
   yield* backupRows(head.backups);
   for await (const { store, table, k, threshold, met, measuredAt } of rows.anonymity()) {

@@ -6,7 +6,13 @@ import type { ReportHead } from "#report/report-source.ts";
 export const limitsOf = (
   readAt: string,
   stores: readonly Pick<StoreConfig, "name" | "schemas">[],
-  { backups, stays, figures, tasks }: Pick<ReportHead, "backups" | "stays" | "figures" | "tasks">,
+  {
+    backups,
+    restores,
+    stays,
+    figures,
+    tasks,
+  }: Pick<ReportHead, "backups" | "restores" | "stays" | "figures" | "tasks">,
 ): Limit[] => [
   {
     code: "READ_AT",
@@ -29,6 +35,7 @@ export const limitsOf = (
   ...(figures.length === 0 ? [] : [wholeTables]),
   ...(tasks.length === 0 ? [] : [told]),
   ...backups.map(absence),
+  ...(restores.length === 0 ? [] : [recognised]),
   {
     code: "OTHER_COPIES",
     text: "Copies of backups outside the configured repositories are unknown to Lethe.",
@@ -63,6 +70,14 @@ const wholeTables: Limit = {
 const told: Limit = {
   code: "RECIPIENTS",
   text: "A recipient's task is done when somebody said so. Lethe has not looked into the recipient's systems.",
+};
+
+const recognised: Limit = {
+  code: "RESTORES",
+  text:
+    "After a restore people are recognised by keyed hashes of their row's key and identifiers, as they were when they were erased. Released " +
+    "means that the rows of everybody so recognised were erased again and searched for in that store, or that a person refused it. Records that " +
+    "no root row leads to are not recognised, nor is a restore of single tables.",
 };
 
 const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit => {

@@ -22,6 +22,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     tasks: head.tasks,
     analytics: { conserved: rows.conserved(), anonymity: rows.anonymity() },
     backups: head.backups,
+    restores: head.restores,
     failures: rows.failures(),
     blocks: rows.blocks(),
     residuals: rows.residuals(),

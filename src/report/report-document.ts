@@ -164,6 +164,18 @@ const repository = z.strictObject({
   exceptions: z.array(backupException.omit({ repository: true })),
 });
 
+/** A store that was restored, which may serve once `released`: the requests that repeat what the restore undid, by what became of them. */
+const restore = z.strictObject({
+  store: z.string(),
+  asOf: instant,
+  noticed: instant,
+  batches: count,
+  repeated: count,
+  refused: count,
+  open: count,
+  released: instant.nullable(),
+});
+
 const requestCounts = z
   .strictObject({
     received: count,
@@ -216,6 +228,7 @@ export const reportDocument = z
     tasks: z.array(taskItem),
     analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymity) }),
     backups: z.array(repository),
+    restores: z.array(restore),
     failures: z.array(stoppedItem),
     blocks: z.array(stoppedItem),
     residuals: z.array(residual),
@@ -238,4 +251,5 @@ export type AnonymityItem = z.infer<typeof anonymity>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;
+export type RestoreItem = z.infer<typeof restore>;
 export type Limit = z.infer<typeof limit>;

@@ -115,7 +115,7 @@ const stepLines = ({ steps }: RunSummary, inner: number): Line[] => {
   return [[{ text: title, colour: "bold" }], ...lines];
 };
 
-const closing = ({ backups, residuals, tasks }: RunSummary, { timeZone }: SummaryExtra): Line[] => {
+const closing = ({ backups, restores, residuals, tasks }: RunSummary, { timeZone }: SummaryExtra): Line[] => {
   const oldest =
     backups.oldest === null
       ? ""
@@ -134,7 +134,18 @@ const closing = ({ backups, residuals, tasks }: RunSummary, { timeZone }: Summar
         ? { text: "✓ none found", colour: "green" }
         : { text: `✗ personal data found in ${plural(residuals, "row")}`, colour: "red" },
     ],
+    ...restores.map(restoreLine),
     ...taskLines(tasks),
+  ];
+};
+
+const restoreLine = ({ store, repeated, refused, open, released }: RunSummary["restores"][number]): Line => {
+  const kept = refused === 0 ? "" : `, ${figure(refused)} refused`;
+  return [
+    { text: "Restored      ", colour: "bold" },
+    released
+      ? { text: `✓ ${store} released, ${figure(repeated)} erased again${kept}`, colour: "green" }
+      : { text: `✗ ${store} must not serve: ${plural(open, "request")} open`, colour: "red" },
   ];
 };
 

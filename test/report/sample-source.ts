@@ -230,6 +230,18 @@ const headFor = (requests: number): ReportHead => {
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];
+  const restores = [
+    {
+      store: "shop",
+      asOf: "2026-10-30T00:30:00.000Z",
+      noticed: "2026-11-01T09:12:44.000Z",
+      batches: 3,
+      repeated: 12,
+      refused: 1,
+      open: 0,
+      released: "2026-11-02T01:00:20.000Z",
+    },
+  ];
   const told = outcomeHead([...range(requests)]);
   return {
     readAt,
@@ -248,8 +260,9 @@ const headFor = (requests: number): ReportHead => {
     totals: { erased: 510, anonymised: 1257, retained: 1180, spared: 7, residuals: 1, compared: 18, unequal: 0 },
     ...told,
     backups,
+    restores,
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
-    limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, ...told }),
+    limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, restores, ...told }),
   };
 };

@@ -55,6 +55,17 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
     }),
   ),
   tasks: fc.record({ open: count, done: count, failed: count }),
+  restores: fc.array(
+    fc.record({
+      store: fc.string(),
+      asOf: fc.constant("2026-11-02T00:30:00.000Z"),
+      repeated: count,
+      refused: count,
+      open: count,
+      released: fc.boolean(),
+    }),
+    { maxLength: 3 },
+  ),
   backups: fc.record({
     purged: count,
     kept: count,
@@ -79,6 +90,7 @@ const quiet = {
   stays: { columns: 0, tables: 0 },
   figures: [],
   tasks: { open: 0, done: 0, failed: 0 },
+  restores: [],
 };
 
 const summary: RunSummary = {
@@ -155,4 +167,20 @@ test("what recipients have to do is counted, and what they did not do", () => {
   const text = summaryText({ ...summary, tasks: { open: 1, done: 41, failed: 2 } }, { timeZone });
   expect(text).toContain("Recipients    1 task open, 41 done, 2 failed");
   expect(summaryText(summary, { timeZone })).not.toContain("Recipients");
+});
+
+test("a restored store is said to be released, with how many were erased again, or that it must not serve", () => {
+  const restore = {
+    store: "shop",
+    asOf: "2026-11-02T00:30:00.000Z",
+    repeated: 12,
+    refused: 1,
+    open: 0,
+    released: true,
+  };
+  const text = (restores: RunSummary["restores"]): string => summaryText({ ...summary, restores }, { timeZone });
+  expect(text([restore])).toContain("Restored      ✓ shop released, 12 erased again, 1 refused");
+  expect(text([{ ...restore, open: 3, released: false }])).toContain(
+    "Restored      ✗ shop must not serve: 3 requests open",
+  );
 });
