@@ -12,8 +12,9 @@ import { readBatch } from "#batch-plan.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Found } from "#execute/marks.ts";
-import { failureOf, type Failure } from "#execute/failure.ts";
-import { stopBlocked, stopRequests } from "#execute/stops.ts";
+import { failureOf, readingFailure, type Failure } from "#execute/failure.ts";
+import { halving, type Unfinished } from "#execute/halving.ts";
+import { stopBlocked, stopFailed } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
@@ -103,24 +104,36 @@ const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]
  * Plan, freeze, execute, record: for one batch. What is one subject's fault is narrowed down by halving until the culprit is alone, and
  * that request fails with a code while the others finish (I4). What is nobody's fault stops work on the store.
  */
-export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[], attempt = 1): Promise<void> => {
-  if (subjects.length === 0) return;
+export const eraseBatch = (work: Work, subjects: readonly ScopeSubject[]): Promise<void> =>
+  halving(subjects, {
+    attempt: (some) => attemptFree(work, some),
+    fail: (subject, failure) => stopFailed(work.ctx, work.run, work.session.store.name, subject, failure),
+  });
+
+/** Without those who may not run, who are stopped; nor those whom somebody else has done. */
+const attemptFree = async (
+  work: Work,
+  subjects: readonly ScopeSubject[],
+): Promise<Unfinished<ScopeSubject> | undefined> => {
+  if (subjects.length === 0) return undefined;
   const outcome = await attemptBatch(work, subjects);
   switch (outcome.kind) {
     case "committed":
-      return work.records.add(outcome.batch);
+      await work.records.add(outcome.batch);
+      return undefined;
     case "stopped": {
       const store = work.session.store.name;
       await stopBlocked(work.ctx, work.run, store, work.shape, outcome.blocked);
       await reopen(work.ctx, work.run, store, outcome.active);
-      const others = subjects.filter(({ request }) => !outcome.requests.has(request));
-      return eraseBatch(work, others, attempt);
+      return attemptFree(
+        work,
+        subjects.filter(({ request }) => !outcome.requests.has(request)),
+      );
     }
     case "failed": {
       const { failure } = outcome;
-      if (failure.detail.table === "journal_request") return eraseOthers(work, subjects);
-      if (attempt < failure.tries) return eraseBatch(work, subjects, attempt + 1);
-      return narrow(work, subjects, failure);
+      const others = failure.detail.table === "journal_request" ? await recordDone(work, subjects) : subjects;
+      return others.length < subjects.length ? attemptFree(work, others) : { subjects, failure };
     }
   }
 };
@@ -186,38 +199,25 @@ const attemptBatch = async (
     if (outcome.kind === "committed") faultPoint("after-batch-commit");
     return outcome;
   } catch (error) {
+    if (phase === "reading") return { kind: "failed", failure: readingFailure(error) };
     // Lethe's own database is no subject's fault.
     const failure = phase === "freezing" ? undefined : failureOf(error);
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
-    if (phase === "changing") await abandonBatch(ctx, id);
-    // While rows are only read, a table that somebody has locked as a whole is nobody's fault; too many rows, or one that cannot be read, may be one subject's.
-    else if (failure.code === "ROW_LOCKED") throw error;
+    await abandonBatch(ctx, id);
     return { kind: "failed", failure };
   }
 };
 
-/** Somebody else has done some of them already: what they did is recorded, and the others are done. */
-const eraseOthers = async (work: Work, subjects: readonly ScopeSubject[]): Promise<void> => {
+/** Somebody else has done some of them already: what they did is recorded. Returns the others. */
+const recordDone = async (work: Work, subjects: readonly ScopeSubject[]): Promise<readonly ScopeSubject[]> => {
   const done = await journalled(
     work.session,
     work.shape.stage,
     subjects.map(({ ref }) => ref),
   );
   for (const batch of new Set(done.values())) await work.records.add(batch);
-  const others = subjects.filter(({ ref }) => !done.has(ref));
-  if (others.length < subjects.length) return eraseBatch(work, others);
-};
-
-const narrow = async (work: Work, subjects: readonly ScopeSubject[], failure: Failure): Promise<void> => {
-  const [culprit] = subjects;
-  if (subjects.length === 1 && culprit !== undefined) {
-    const detail = { store: work.session.store.name, ...failure.detail };
-    return stopRequests(work.ctx, work.run, "failed", [{ request: culprit.request, code: failure.code, detail }]);
-  }
-  const middle = Math.ceil(subjects.length / 2);
-  await eraseBatch(work, subjects.slice(0, middle));
-  return eraseBatch(work, subjects.slice(middle));
+  return subjects.filter(({ ref }) => !done.has(ref));
 };
 
 /** The randomness of a batch: unpredictable without our key, the same when the batch is run again after a crash. */

@@ -4,10 +4,12 @@ import { eraseBatch, Records, type Work } from "#erasure.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
-import { claimPages } from "#execute/claims.ts";
+import { claimPages, type Claimed } from "#execute/claims.ts";
 import { collectBatch } from "#execute/collect.ts";
+import { readingFailure } from "#execute/failure.ts";
+import { halving } from "#execute/halving.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
-import { stopBlocked } from "#execute/stops.ts";
+import { stopBlocked, stopFailed } from "#execute/stops.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { softStage } from "#plan/deletion.ts";
 import { unnamed } from "#scope/subjects.ts";
@@ -18,8 +20,7 @@ import { unnamed } from "#scope/subjects.ts";
  */
 export const blockInStore = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
   for await (const claims of claimPages(ctx, session.store, undefined)) {
-    const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
-    await stopBlocked(ctx, run, session.store.name, shape, blocked);
+    await stopAmong(ctx, run, session, shape, claims, async () => undefined);
   }
 };
 
@@ -32,19 +33,37 @@ export const scheduleInStore = async (ctx: Context, run: Run, session: StoreSess
   const records = new Records((batch) => collectBatch(ctx, run, store, batch));
   const work: Work = { ctx, run, session, shape: softStage(shape), records };
   for await (const claims of claimPages(ctx, store, "unscheduled")) {
-    const { blocked } = await planBatch(ctx, session, shape, unnamed(claims));
-    await stopBlocked(ctx, run, store.name, shape, blocked);
-    const stopped = new Set(blocked.map(({ request }) => request));
-    const free = claims.filter(({ request }) => !stopped.has(request));
-    if (shape.deletion.mode === "soft-then-hard") {
-      await eraseBatch(work, unnamed(free));
-      continue;
-    }
-    await ctx.state.db.transaction().execute(async (tx) => {
-      const refs = free.map(({ ref }) => ref);
-      const events = await scheduleRequests(ctx, tx, run, store, { refs, mark: null });
-      await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
+    await stopAmong(ctx, run, session, shape, claims, async (free) => {
+      if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));
+      await ctx.state.db.transaction().execute(async (tx) => {
+        const refs = free.map(({ ref }) => ref);
+        const events = await scheduleRequests(ctx, tx, run, store, { refs, mark: null });
+        await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
+      });
     });
   }
   await records.complete();
+};
+
+/** Reads who of a page is blocked, or cannot be read at all, and stops those; `go` is for whom nothing is in the way. */
+const stopAmong = (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  shape: Shape,
+  page: readonly Claimed[],
+  go: (free: readonly Claimed[]) => Promise<void>,
+): Promise<void> => {
+  const store = session.store.name;
+  return halving(page, {
+    attempt: async (claims) => {
+      const planned = await planBatch(ctx, session, shape, unnamed(claims)).catch(readingFailure);
+      if (!("blocked" in planned)) return { subjects: claims, failure: planned };
+      await stopBlocked(ctx, run, store, shape, planned.blocked);
+      const stopped = new Set(planned.blocked.map(({ request }) => request));
+      await go(claims.filter(({ request }) => !stopped.has(request)));
+      return undefined;
+    },
+    fail: (claim, failure) => stopFailed(ctx, run, store, claim, failure),
+  });
 };

@@ -11,25 +11,28 @@ export type SqlFailure = {
   readonly table?: string | undefined;
   readonly column?: string | undefined;
   readonly constraint?: string | undefined;
+  /** By RAISE in a function of the application, with whatever SQLSTATE it likes. */
+  readonly raised: boolean;
 };
 
 export const sqlFailureOf = (error: unknown): SqlFailure | undefined => {
   const source = error instanceof LetheError ? error.cause : error;
   // Of the server's own: `EROFS` is five capitals, too.
   if (!(source instanceof pg.DatabaseError) || source.code === undefined) return undefined;
-  const { code, table, column, constraint } = source;
-  return { sqlstate: code, table, column, constraint };
+  const { code, table, column, constraint, routine } = source;
+  return { sqlstate: code, table, column, constraint, raised: routine === "exec_stmt_raise" };
 };
 
 /**
- * What to do about an SQLSTATE while a batch runs (I4):
+ * What to do about an error while a batch runs (I4):
  * - `retry`: the transaction as a whole may succeed if it is run again;
  * - `split`: some subject's rows are the cause: halve the batch until the culprit is alone;
+ * - `doubt`: the store's, or some subject's whose rows a trigger chokes on: halve once to see;
  * - `store`: no subject is to blame: stop work on this store.
  */
-export type Remedy = "retry" | "split" | "store";
+export type Remedy = "retry" | "split" | "doubt" | "store";
 
-export const remedyFor = (sqlstate: string): Remedy => {
+export const remedyFor = ({ sqlstate, raised }: SqlFailure): Remedy => {
   switch (sqlstate) {
     case "40001": // serialization_failure: another transaction changed the rows of our snapshot
     case "40P01": // deadlock_detected
@@ -39,13 +42,18 @@ export const remedyFor = (sqlstate: string): Remedy => {
     case "55006": // object_in_use
       return "split";
     default:
-      // Data, constraints, triggered changes; and whatever a trigger raises with a code of the application's own.
-      return ofTheStore.test(sqlstate) ? "store" : "split";
+      // Data, constraints, triggered changes, limits that a value exceeds; and whatever a trigger raises.
+      if (raised) return "split";
+      if (ofTheServer.test(sqlstate)) return "store";
+      return ofThings.test(sqlstate) ? "doubt" : "split";
   }
 };
 
-/** Classes of PostgreSQL (appendix A of its manual) that speak of the connection, of what the role may, of what exists, or of the server. */
-const ofTheStore = /^(0[0-9A-Z]|10|2[01456]|28|2[BDF]|34|3[BDF]|40|42|5[34578]|72|F0|HV|XX)/;
+/** Classes of PostgreSQL (appendix A of its manual) that speak of the connection, the session, or the server. */
+const ofTheServer = /^(08|25|28|3D|53|57|58|72|F0)/;
+
+/** Classes that speak of what the role may, of what exists, or of the programs: also of those that run for some rows only. */
+const ofThings = /^(0[0-9A-Z]|10|2[0146]|2[BDF]|34|3[BF]|40|42|55|HV|XX)/;
 
 const networkCodes = new Set(["ECONNREFUSED", "ENOTFOUND", "EHOSTUNREACH", "ETIMEDOUT", "EAI_AGAIN", "ENOENT"]);
 const lostMessages = /Connection terminated|connection error|not queryable|ECONNRESET|EPIPE|timeout exceeded/i;

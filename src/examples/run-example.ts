@@ -138,7 +138,7 @@ const orderOf = (ctx: Context, subjects: readonly ScopeSubject[], part: 1 | 2): 
 /** What would fail the request in a night; what is nobody's fault ends the check. */
 const failed = (error: unknown, standIns: ReadonlyMap<string, StandIn>): Outcome => {
   const failure = failureOf(error);
-  if (failure === undefined) throw error;
+  if (failure === undefined || failure.doubtful !== undefined) throw error;
   const { sqlstate, constraint, column: name, hint } = failure.detail;
   const place = [sqlstate, name, constraint].filter((part) => part !== undefined).join(", ");
   const said = isLetheError(error) ? error.message : place;

@@ -1,26 +1,58 @@
 import { remedyFor, sqlFailureOf } from "#db/database-error.ts";
-import { isLetheError } from "#lib/errors.ts";
+import type { ErrorCode } from "#lib/error-codes.ts";
+import { isLetheError, LetheError } from "#lib/errors.ts";
 import type { RequestDetail } from "#records/request.ts";
 
 /** What a subject's failure is called, where it happened, and how often the same batch is planned and tried before somebody is to blame. */
-export type Failure = { readonly code: string; readonly tries: number; readonly detail: RequestDetail };
+export type Failure = {
+  readonly code: string;
+  readonly tries: number;
+  readonly detail: RequestDetail;
+  /** What was thrown, where it may as well be the store's fault. */
+  readonly doubtful: unknown;
+};
+
+/** What a batch finds out about itself before it commits, with the place for the request's record. */
+export class BatchError extends LetheError {
+  readonly detail: RequestDetail;
+
+  constructor(code: ErrorCode, message: string, hint: string, detail: RequestDetail) {
+    super(code, message, { hint });
+    this.detail = { ...detail, hint };
+  }
+}
 
 /** What a batch finds out about itself before it commits. */
 const found = ["TOTALS_CHANGED", "FIGURE_CHANGED", "REMEDY_INCOMPLETE", "MARK_CHANGED", "STILL_VISIBLE"] as const;
 
 /** Undefined when no subject is to blame: work on the store stops. */
 export const failureOf = (error: unknown): Failure | undefined => {
-  for (const code of found) if (isLetheError(error, code)) return { code, tries: 1, detail: { hint: error.hint } };
+  if (error instanceof BatchError) return itsOwn(error.code, error.detail);
+  for (const code of found) if (isLetheError(error, code)) return itsOwn(code, { hint: error.hint });
   const failure = sqlFailureOf(error);
   if (failure === undefined) return undefined;
-  const remedy = remedyFor(failure.sqlstate);
+  const remedy = remedyFor(failure);
   if (remedy === "store") return undefined;
-  const place = Object.fromEntries(Object.entries(failure).filter(([, name]) => name !== undefined));
+  const { raised: _, ...names } = failure;
+  const place = Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined));
   const code = remedy === "retry" ? "PLAN_MOVED" : requestCode(failure.sqlstate);
   // A foreign key may be violated by a row that came after our snapshot: the next one sees it.
   const tries = remedy === "retry" ? 4 : failure.sqlstate === "23503" ? 2 : 1;
-  return { code, tries, detail: { ...place, hint: hints[code] } };
+  const doubtful = remedy === "doubt" ? error : undefined;
+  return { code, tries, detail: { ...place, hint: hints[code] }, doubtful };
 };
+
+/**
+ * While rows are only read, a table that somebody has locked as a whole is nobody's fault; too many rows, or one that cannot be read, may
+ * be one subject's. Throws what no subject is to blame for.
+ */
+export const readingFailure = (error: unknown): Failure => {
+  const failure = failureOf(error);
+  if (failure === undefined || failure.code === "ROW_LOCKED") throw error;
+  return failure;
+};
+
+const itsOwn = (code: string, detail: RequestDetail): Failure => ({ code, tries: 1, detail, doubtful: undefined });
 
 const requestCode = (sqlstate: string) => {
   switch (sqlstate) {

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
+import type { Failure } from "#execute/failure.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Shape } from "#records/plan.ts";
@@ -84,6 +85,15 @@ export const returnForApproval = async (ctx: Context, run: Run, store: string, s
     return changed.rows.length;
   });
 };
+
+/** One subject is to blame for what a store refused: its request fails, and says where. */
+export const stopFailed = (
+  ctx: Context,
+  run: Run,
+  store: string,
+  { request }: { readonly request: number },
+  { code, detail }: Failure,
+): Promise<void> => stopRequests(ctx, run, "failed", [{ request, code, detail: { store, ...detail } }]);
 
 /** Blocks the requests that a store's blockers forbid. */
 export const stopBlocked = (

@@ -6,6 +6,7 @@ import type { Catalog } from "#catalog/catalog.ts";
 import type { Store } from "#context.ts";
 import { databaseError } from "#db/database-error.ts";
 import { journalMigrations } from "#db/journal.ts";
+import { keepKnownNames } from "#db/known-names.ts";
 import { migrate } from "#db/migrate.ts";
 import { kyselyOn, kyselyOver, withClient } from "#db/pool.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -97,6 +98,7 @@ const transact = async <T>(
   } catch (error) {
     // On a broken connection the server rolls back by itself.
     await client.query("rollback").catch(() => undefined);
+    await keepKnownNames(client, error);
     throw databaseError(error, store.name);
   }
 };

@@ -19,7 +19,7 @@ export const inTransaction = async <T>(
       return await withClient(ctx.state.pool, (client) => kyselyOn<StateDb>(client).transaction().execute(work));
     } catch (error) {
       const failure = sqlFailureOf(error);
-      if (attempt >= tries || failure === undefined || remedyFor(failure.sqlstate) !== "retry") throw error;
+      if (attempt >= tries || failure === undefined || remedyFor(failure) !== "retry") throw error;
     }
   }
 };

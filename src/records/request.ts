@@ -119,6 +119,8 @@ export const requestCodes = [
   "LEGAL_HOLD",
   "RESTORE_UNCERTAIN",
   "TOTALS_CHANGED",
+  "RULE_UNDONE",
+  "CLOCK_UNREADABLE",
 ] as const;
 
 /** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */

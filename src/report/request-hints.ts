@@ -17,6 +17,9 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   RESTORE_UNCERTAIN:
     "A restore brought back a row that may be of somebody who was erased. `lethe backups guard --json` names its key: look at the row, then approve or refuse.",
   TOTALS_CHANGED: "The totals would not stay equal. Correct the policy's transform of the column.",
+  RULE_UNDONE:
+    "A trigger of the database undoes what the policy asks for. Change the trigger or the rule, then approve again.",
+  CLOCK_UNREADABLE: "A date from which a period counts is infinite or out of range. Correct it, then approve again.",
 };
 
 const isOwn = (code: string): code is keyof typeof hints => Object.hasOwn(hints, code);
