@@ -29,6 +29,8 @@ export type CatalogTable = {
   readonly foreignKeys: readonly ForeignKey[];
   readonly checks: readonly CheckConstraint[];
   readonly triggers: readonly Trigger[];
+  /** Rewrite rules of a table, which put other statements in the place of ours, or beside them. */
+  readonly rules: readonly { readonly name: string; readonly event: "insert" | "update" | "delete" }[];
   /** Row-level security would hide rows from our role. */
   readonly rowSecurity: boolean;
   /** For views and materialised views: the tables they read, transitively. */
@@ -62,6 +64,7 @@ export type ForeignKey = {
   /** `full`: its columns are all empty or none of them; `simple`: one empty column makes it refer to nothing. */
   readonly match: "simple" | "full";
   readonly onDelete: "no action" | "restrict" | "cascade" | "set null" | "set default";
+  readonly onUpdate: ForeignKey["onDelete"];
   /** What ON DELETE SET NULL empties: the columns that it lists, or all. */
   readonly setsNull: readonly string[];
   readonly deferrable: boolean;

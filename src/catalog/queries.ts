@@ -88,6 +88,7 @@ export type ConstraintRow = {
   references_columns: string[] | null;
   match: string;
   on_delete: string;
+  on_update: string;
   sets_null: string[] | null;
   deferrable: boolean;
   expression: string | null;
@@ -104,7 +105,7 @@ export const constraints = `
   select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
     ${names("o.conrelid", "o.conkey")} as columns,
     nullif(o.confrelid, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
-    o.confmatchtype::text as match, o.confdeltype::text as on_delete,
+    o.confmatchtype::text as match, o.confdeltype::text as on_delete, o.confupdtype::text as on_update,
     -- a column of the catalogue from PostgreSQL 15 on
     case when o.contype = 'f' then ${names("o.conrelid", "coalesce((select array_agg(n::int2) from jsonb_array_elements_text(nullif(to_jsonb(o)->'confdelsetcols', 'null')) n), o.conkey)")} end as sets_null,
     o.condeferrable as deferrable,
@@ -112,7 +113,7 @@ export const constraints = `
   from scope s join pg_constraint o on o.conrelid = s.oid
   where o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
   union all
-  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', '', null, false, null
+  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', '', '', null, false, null
   from scope s join pg_index i on i.indrelid = s.oid join pg_class c on c.oid = i.indexrelid
   where i.indisunique and i.indpred is null and i.indexprs is null
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
@@ -143,6 +144,17 @@ export const triggers = `
   join pg_proc p on p.oid = t.tgfoid
   -- ours only refuses: see src/execute/guards.ts
   where not t.tgisinternal and t.tgenabled <> 'D' and p.pronamespace::regnamespace::text <> 'lethe'
+  order by 1, 2`;
+
+export type RuleRow = { table_oid: number; name: string; event: "insert" | "update" | "delete" };
+
+/** Those of a view are what a view is. */
+export const rules = `
+  with scope as (${scope})
+  select s.oid::int8 as table_oid, r.rulename as name,
+    case r.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end as event
+  from scope s join pg_rewrite r on r.ev_class = s.oid
+  where s.relkind in ('r', 'p') and r.ev_type in ('2', '3', '4') and r.ev_enabled <> 'D'
   order by 1, 2`;
 
 export type PartitionRow = { table_oid: number; schema: string; relation: string };

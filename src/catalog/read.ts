@@ -39,6 +39,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
   const columns = groupBy(await rowsOf<queries.ColumnRow>(queries.columns));
   const constraints = groupBy(await rowsOf<queries.ConstraintRow>(queries.constraints));
   const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
+  const rules = groupBy(await rowsOf<queries.RuleRow>(queries.rules));
   const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions));
   const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads));
   const outsiders = (await rowsOf<queries.OutsiderRow>(queries.outsiders)).map((row) => ({
@@ -65,6 +66,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
       foreignKeys: own.filter((row) => row.type === "f").flatMap((row) => foreignKeyFrom(row, names)),
       checks: own.filter((row) => row.type === "c").map(checkFrom),
       triggers: (triggers.get(relation.oid) ?? []).map((row) => triggerFrom(row, known)),
+      rules: (rules.get(relation.oid) ?? []).map(({ name, event }) => ({ name, event })),
       rowSecurity: relation.row_security,
       reads: (reads.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
       refreshable: relation.refreshable,
@@ -107,6 +109,7 @@ const foreignKeyFrom = (row: queries.ConstraintRow, names: ReadonlyMap<number, s
       references: { table, columns: row.references_columns ?? [] },
       match: row.match === "f" ? "full" : "simple",
       onDelete: actions[row.on_delete] ?? "no action",
+      onUpdate: actions[row.on_update] ?? "no action",
       setsNull: row.on_delete === "n" ? (row.sets_null ?? []) : [],
       deferrable: row.deferrable,
     },

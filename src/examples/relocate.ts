@@ -38,6 +38,7 @@ export const relocate = (shape: Shape, at: (table: string) => string): Shape => 
     recipients: shape.recipients.map((recipient) => ({ ...recipient, table: at(recipient.table) })),
     figures: shape.figures.map((figure) => ({ ...figure, table: at(figure.table) })),
     refresh: [],
+    triggered: [],
     effects: [],
   };
 };

@@ -3,6 +3,7 @@ import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { isEmptiedInVain } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
+import { referredFindings } from "#plan/referred.ts";
 import { nulls, owns, type Reach } from "#plan/reach.ts";
 
 /** What the policy asks for and the schema forbids, found before anything runs. */
@@ -25,6 +26,7 @@ export const contradictions = (
     });
   }),
   ...edges.flatMap((edge) => referenceProblem(policy, catalog, edge, found)),
+  ...referredFindings(policy, catalog, edges, found),
 ];
 
 const maximumLength = (type: string): number =>

@@ -6,9 +6,11 @@ import { deletionFindings } from "#plan/deletion.ts";
 import { edgesOf } from "#plan/edges.ts";
 import { unclearFinding } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
+import { placelessFindings } from "#plan/placeless.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { remedyFindings } from "#plan/remedies.ts";
+import { ruleFindings } from "#plan/rewrites.ts";
 import { scopesOf } from "#plan/scopes.ts";
 import { statutoryFindings } from "#plan/statutory.ts";
 import { stepsOf } from "#plan/steps.ts";
@@ -27,12 +29,14 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
   ];
   if (contradicting.length > 0) return contradicting;
   const scopes = scopesOf(policy, catalog, edges, found);
-  const { order, unclear } = stepsOf(policy, catalog, edges, found, scopes);
+  const { steps, order, unclear } = stepsOf(policy, catalog, edges, found, scopes);
   const { stuck } = order;
   const unrefreshable = refreshesOf(policy, catalog).filter((view) => catalog.tables.get(view)?.refreshable !== true);
   const unanalysable = analysesOf(policy, catalog).filter((table) => !table.analysable);
   return [
     ...unclear.map((edge) => unclearFinding(policy, edge)),
+    ...placelessFindings(policy, catalog, scopes),
+    ...ruleFindings(policy, catalog, steps),
     ...unanalysable.map(({ name }): Finding => ({
       code: "DATABASE_PRIVILEGE",
       message: `our role may not analyse ${name}: PostgreSQL's statistics would keep values of rows that are gone`,

@@ -11,7 +11,7 @@ import { isRemedied, isRemoved, reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { scopesOf } from "#plan/scopes.ts";
 import { stepsOf } from "#plan/steps.ts";
-import type { Edge, Plan, RemedySet, RowSet, Shape } from "#records/plan.ts";
+import type { Edge, Plan, RemedySet, RowSet, Shape, Step } from "#records/plan.ts";
 
 /**
  * The rules of every plan for a store: a pure function of policy and catalog. Refuses, with all findings, a policy that does not
@@ -55,8 +55,16 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
     figures: policy.figures,
     deferred: order.deferred.length > 0 || edges.some((edge) => waits(edge) && isRemoved(policy, edge.to.table)),
     refresh: refreshesOf(policy, catalog),
+    triggered: triggeredOf(catalog, steps),
     effects: effectsOf(policy, edges, reached, treated),
   };
+};
+
+const triggeredOf = (catalog: Catalog, steps: readonly Step[]): readonly string[] => {
+  const changed = [...new Set(steps.map(({ table }) => table))];
+  const fires = changed.filter((name) => (catalog.tables.get(name)?.triggers ?? []).length > 0);
+  const written = fires.flatMap((name) => catalog.tables.get(name)?.triggers ?? []).flatMap(({ writesTo }) => writesTo);
+  return changed.filter((name) => fires.includes(name) || written.includes(name));
 };
 
 /** What the database itself does when treated rows change, or such as a remedy settles. */

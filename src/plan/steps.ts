@@ -1,6 +1,6 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
-import type { Edge, Scope, Step } from "#records/plan.ts";
+import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
 import { isLeftAlone, nulls, owns, type Reach } from "#plan/reach.ts";
@@ -43,7 +43,7 @@ export const stepsOf = (
         ? found.selves.get(edge.table)?.name !== edge.name
         : edge.to.table === policy.subject.table && (!owns(policy, edge) || !found.levels.has(edge.table))),
   );
-  const keyless = new Set(scopes.filter((scope) => scope.key[0] === "tableoid").map((scope) => scope.table));
+  const keyless = new Set(scopes.filter(hasNoKey).map((scope) => scope.table));
   const spareable = new Set(
     scopes
       .filter((scope) => scope.contested || scope.uses.length > 0)

@@ -42,6 +42,9 @@ export type Scope = {
   readonly contested: boolean;
 };
 
+/** Without a key a row is found again by its place, which it leaves with every change. */
+export const hasNoKey = ({ key }: Pick<Scope, "key">): boolean => key[0] === "tableoid";
+
 export type ColumnChange = {
   readonly name: string;
   readonly type: string;
@@ -151,6 +154,8 @@ export type Shape = {
   readonly deferred: boolean;
   /** Materialised views to refresh after the changes. */
   readonly refresh: readonly string[];
+  /** Tables on whose rows triggers of the store fire, or which one writes to: what a statement did may be undone, and is read again. */
+  readonly triggered: readonly string[];
   /** What the database itself would do, by name (I6). */
   readonly effects: readonly {
     readonly table: string;

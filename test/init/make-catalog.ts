@@ -26,6 +26,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
   unique: [],
   checks: [],
   triggers: [],
+  rules: [],
   rowSecurity: false,
   reads: [],
   refreshable: false,
@@ -43,6 +44,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
       references: { table, columns: [key] },
       match: "simple",
       onDelete: "no action",
+      onUpdate: "no action",
       setsNull: [],
       deferrable: false,
     };

@@ -159,3 +159,45 @@ test("tables that refer to each other by references that can neither wait nor be
     expect.stringMatching(/^POLICY_CYCLE a, b, customers /),
   ]);
 });
+
+test.each([
+  ["stays", "references customers (email)", "{ stays: x }", /customers.email would change, and rows of orders go on/],
+  ["is emptied", "references customers (email)", "{ set: null }", undefined],
+  ["is taken along", "references customers (email) on update cascade", "keep", undefined],
+])("a key that changes while what refers to it %s", async (_, reference, treatment, message) => {
+  const schema = `create table customers (id int primary key, email text unique);
+    create table orders (id int primary key, customer_email text ${reference})`;
+  const tables = `customers: { treatment: anonymise, columns: { email: { unique: 'erased-{random}' } } }
+orders: { treatment: anonymise, columns: { customer_email: ${treatment} } }`;
+  expect(await findingsBetween(schema, { tables })).toEqual(
+    message === undefined ? [] : [expect.stringMatching(message)],
+  );
+});
+
+test("rewrite rules in the place of our statements are refused, others are not", async () => {
+  const schema = `${subject}; create table notes (id int primary key, customer_id int references customers, gone boolean);
+    create rule soft as on delete to notes do instead update notes set gone = true where id = old.id;
+    create rule once as on insert to notes do instead nothing;
+    create rule loud as on update to customers do also notify customers`;
+  const tables = (notes: string) => ({ tables: `${anonymised}\nnotes: ${notes}` });
+  const loud = "STORE_UNSUPPORTED rule loud of customers puts another statement in the place of our UPDATE";
+  const soft = "STORE_UNSUPPORTED rule soft of notes puts another statement in the place of our DELETE";
+  expect(await findingsBetween(schema, tables("{ treatment: erase }"))).toEqual([soft, loud]);
+  const kept = tables("{ treatment: anonymise, columns: { customer_id: keep, gone: keep } }");
+  expect(await findingsBetween(schema, kept)).toEqual([loud]);
+});
+
+test("rows without a key whose places triggers change are refused where they could not be found again", async () => {
+  const schema = (trigger: string) => `${subject}; create table addresses (id int primary key);
+    create table stats (customer_id int references customers, address_id int references addresses, n int);
+    create function bump() returns trigger language plpgsql as $$ begin update stats set n = n + 1; return null; end $$;
+    create trigger bump after update on ${trigger} for each statement execute function bump()`;
+  const tables = (owner = "") =>
+    `${anonymised}\nstats: { treatment: anonymise, columns: { customer_id: keep, address_id: keep, n: keep }${owner} }
+addresses: { treatment: anonymise, columns: {} }`;
+  const refused = [expect.stringMatching(/^POLICY_CONTRADICTION triggers change rows of stats, which has no key/)];
+  expect(await findingsBetween(schema("customers"), { tables: tables() })).toEqual([]);
+  expect(await findingsBetween(schema("stats"), { tables: tables() })).toEqual(refused);
+  const links = "links: [stats.address_id -> customers.id]";
+  expect(await findingsBetween(schema("customers"), { tables: tables(), sections: links })).toEqual(refused);
+});
