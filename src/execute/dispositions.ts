@@ -1,6 +1,6 @@
 import { Temporal } from "temporal-polyfill";
 import type { SparedRow, StayRow, StepRow } from "#execute/journal.ts";
-import type { Policy } from "#policy/policy.ts";
+import type { Policy, RetentionClass } from "#policy/policy.ts";
 import { erasableFrom } from "#policy/retention.ts";
 
 /** What became of each subject's records, per table: what the journal counted, with the law's words and days. */
@@ -51,10 +51,17 @@ const untilBy = (policy: Policy): ((table: string, clock: string | null) => stri
     const remembered = known.get(key);
     if (remembered !== undefined) return remembered;
     const retention = classOf(policy, table);
-    const day = retention === undefined ? null : erasableFrom(retention, Temporal.PlainDate.from(clock)).toString();
+    const day = retention === undefined ? null : lastDayOf(retention, clock);
     known.set(key, day);
     return day;
   };
+};
+
+/** The store has committed: nothing may fail on what a clock says. Days that cannot be written down are the last one that can. */
+const lastDayOf = (retention: RetentionClass, clock: string): string | null => {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(clock)) return null;
+  const day = erasableFrom(retention, Temporal.PlainDate.from(clock));
+  return day.year > 9999 ? "9999-12-31" : day.toString();
 };
 
 /** What stays of each subject's personal data, with the policy's reason and the day on which a statute lets go of the last row. */

@@ -4,8 +4,10 @@ import type { JournalSchema } from "#db/journal.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
+import { cutStatement } from "#execute/cuts.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { assertMarked } from "#execute/marks.ts";
+import { assertCut, assertDone, readBack } from "#execute/read-back.ts";
 import { recordTasks } from "#execute/recipients.ts";
 import { remedy } from "#execute/remedies.ts";
 import { journalTable, recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
@@ -49,7 +51,15 @@ export const executeBatch = async (
   for (const step of shape.steps) {
     const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
     if (late !== undefined) await deriveAgain(db, shape, late);
-    await statementFor(shape, step, facts).execute(db);
+    if (step.kind === "cut") {
+      await cutStatement(shape, step).execute(db);
+      await assertCut(db, shape, step);
+      continue;
+    }
+    const { rows } = await statementFor(shape, step, facts).execute(db);
+    const [done] = rows;
+    if (done === undefined) throw new TypeError("a statement says what it did");
+    await assertDone(db, shape, step, done);
   }
   if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {
     await recordSpared(shape, facts).execute(db);
@@ -57,8 +67,11 @@ export const executeBatch = async (
   await recordStays(db, shape, facts);
   await recordFigures(db, shape, facts, before);
   await assertTotals(session, facts);
+  // Triggers of the store that wait for the commit have their say before it is read back what the rows say.
+  if (shape.triggered.length > 0) await client.query("set constraints all immediate");
   await assertMarked(db, shape);
   await assertHidden(db, shape);
+  await readBack(db, shape, facts.at);
   faultPoint("before-batch-commit");
 };
 

@@ -1,18 +1,14 @@
 import { sql, type RawBuilder } from "kysely";
 import type { JournalSchema } from "#db/journal.ts";
 import type { Conserve } from "#policy/policy.ts";
-import type { Analysis, ColumnChange, Scope, Shape, Step } from "#records/plan.ts";
+import { hasNoKey, type Analysis, type ColumnChange, type Scope, type Shape, type Step } from "#records/plan.ts";
 import { transformSql, type Moment } from "#execute/transforms.ts";
 import {
   carriedBy,
   column,
   hasOneOwner,
-  inScope,
   keyNames,
   periodOf,
-  refers,
-  refersIntoScope,
-  refersToSpared,
   sameRow,
   scopeOf,
   scopeTable,
@@ -34,16 +30,21 @@ export type BatchFacts = {
 export const journalTable = ({ journal }: Pick<BatchFacts, "journal">, name: string): RawBuilder<unknown> =>
   sql.id(journal, `journal_${name}`);
 
+/** A step that treats rows of the subjects, as their table's rule says. */
+export type Treating = Exclude<Step, { kind: "cut" }>;
+
+/** What a statement says of itself: rows that it returned, rows that it was about, and rows whose clock is no day of years 1 to 9999. */
+export type Done = { readonly changed: number; readonly wanted: number; readonly unreadable: number };
+
 /**
  * The one statement of a step, for all subjects of the batch. It changes the rows and writes what it did, per request, into the journal, in
  * the same statement: what is recorded is what PostgreSQL returned, not what was asked for (I12).
  */
-export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBuilder<unknown> => {
+export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): RawBuilder<Done> => {
   switch (step.kind) {
-    case "cut":
-      return cut(shape, step);
     case "erase":
       return record(
+        shape,
         step,
         facts,
         sql`delete from ${tableName(step.table)} t using (${owned(shape, step.table)}) s
@@ -54,18 +55,20 @@ export const statementFor = (shape: Shape, step: Step, facts: BatchFacts): RawBu
       // Every column may be kept: then the rows are only counted.
       if (step.changes.length === 0)
         return record(
+          shape,
           step,
           facts,
           sql`select request from ${scopeTable(shape, step.table)} s where not spared and not ${removed(shape, step.table, "s")}`,
         );
       return step.kind === "keep" || step.analysis === undefined || step.analysis.conserve.length === 0
-        ? record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
+        ? record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
     case "retain": {
       const clock = sql`${column("t", step.clock)}::date as clock`;
       if (step.changes.length > 0)
-        return record(step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
+        return record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
       return record(
+        shape,
         step,
         facts,
         sql`select s.request, ${clock} from ${scopeTable(shape, step.table)} s
@@ -85,23 +88,48 @@ export const recordSpared = (shape: Shape, facts: BatchFacts): RawBuilder<unknow
   return sql`insert into ${journalTable(facts, "spared")} (batch, request, table_name, rows) ${sql.join(parts, sql` union all `)}`;
 };
 
-const scopeFor = (shape: Shape, table: string): Scope => {
+export const scopeFor = (shape: Shape, table: string): Scope => {
   const scope = scopeOf(shape, table);
   if (scope === undefined) throw new TypeError(`no scope for ${table}`);
   return scope;
 };
 
-const record = (
-  step: Exclude<Step, { kind: "cut" }>,
-  facts: BatchFacts,
-  change: RawBuilder<unknown>,
-): RawBuilder<unknown> => {
+const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuilder<unknown>): RawBuilder<Done> => {
   const clocks = step.kind === "retain" ? sql`min(clock), max(clock)` : sql`null, null`;
-  const reading = step.kind === "retain" && step.changes.length === 0;
-  return sql`with changed as ${reading ? sql`materialized` : sql``} (${change})
+  const reads = step.kind === "retain" && step.changes.length === 0;
+  const follows = step.kind !== "erase" && step.changes.length > 0 ? following(shape, step.table) : sql``;
+  return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows}, recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last)
-    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request`;
+    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request returning rows)
+    ${done(shape, step.table, step.kind === "retain" ? ["clock"] : [])}`;
 };
+
+/** Between these days, periods can be counted and every day that comes out can be written down. */
+const readable = sql`between date '0001-01-01' and date '9999-12-31'`;
+
+const done = (shape: Shape, table: string, clocks: readonly string[]): RawBuilder<Done> => {
+  const odd = sql.join([sql`false`, ...clocks.map((name) => sql`${sql.id(name)} not ${readable}`)], sql` or `);
+  return sql`select coalesce(sum(rows), 0)::int8 as changed, (select count(*) from (${entriesToTreat(shape, table)}) e) as wanted,
+    (select count(*) from changed where ${odd}) as unreadable from recorded`;
+};
+
+/** The keys of the rows that a table's own statement is about: each once, unless requests for the same person have it in common. */
+export const entriesToTreat = (shape: Shape, table: string): RawBuilder<unknown> => {
+  const scope = scopeFor(shape, table);
+  const keys = sql.join(keyNames(scope).map((name) => column("s", name)));
+  return sql`select ${hasOneOwner(shape, scope) ? sql`` : sql`distinct`} ${keys} from ${scopeTable(shape, table)} s
+    where not s.spared and not ${removed(shape, table, "s")}`;
+};
+
+/** Where a row was and where it is by now, of a table without a key. */
+export const places = (shape: Shape, table: string): RawBuilder<unknown> =>
+  hasNoKey(scopeFor(shape, table)) ? sql`, s.k1 as o1, s.k2 as o2, t.tableoid as n1, t.ctid as n2` : sql``;
+
+/** The entries of such rows follow them, whatever comes after: another cut, the table's own rule, or who reads back. */
+export const following = (shape: Shape, table: string): RawBuilder<unknown> =>
+  hasNoKey(scopeFor(shape, table))
+    ? sql`, followed as (update ${scopeTable(shape, table)} z set k1 = c.n1, k2 = c.n2 from changed c where z.k1 = c.o1 and z.k2 = c.o2)`
+    : sql``;
 
 /** The rows to erase: one that two subjects of the batch have in common is counted for the first, whatever the planner makes of it. */
 const owned = (shape: Shape, table: string): RawBuilder<unknown> => {
@@ -157,7 +185,7 @@ const update = (
   returning: RawBuilder<unknown>,
 ): RawBuilder<unknown> =>
   sql`update ${tableName(table)} t set ${assignments(shape, table, changes, facts)}
-    from (${targets(shape, table)}) s where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning}`;
+    from (${targets(shape, table)}) s where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
 
 const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
 
@@ -170,7 +198,7 @@ const conserving = (
   step: Extract<Step, { kind: "anonymise" }>,
   analysis: Analysis,
   facts: BatchFacts,
-): RawBuilder<unknown> => {
+): RawBuilder<Done> => {
   const returned = sql.join([
     sql`s.request`,
     ...carriedBy(shape, step.table).map(({ name }) => column("s", name)),
@@ -181,37 +209,11 @@ const conserving = (
     sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
     sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
   ]);
-  return sql`with changed as (${update(shape, step.table, step.changes, facts, returned)}), totals as (
+  return sql`with changed as (${update(shape, step.table, step.changes, facts, returned)}) ${following(shape, step.table)}, totals as (
     insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0)
-    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'))
+    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01')), recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows)
-    select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request`;
-};
-
-const cut = (shape: Shape, step: Extract<Step, { kind: "cut" }>): RawBuilder<unknown> => {
-  const { edge } = step;
-  const nulls = sql.join(edge.emptied.map((name) => sql`${sql.id(name)} = null`));
-  const t = tableName(step.table);
-  const self = scopeOf(shape, step.table);
-  switch (step.why) {
-    case "spared":
-      // Either side may be the shared one: an address that a living customer uses too, or an order that is shipped to it.
-      return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
-        where ${sameRow(scopeFor(shape, step.table), "t", "s")}
-          and case when s.spared then ${refersIntoScope(shape, edge, "t")} else ${refersToSpared(shape, edge, "t")} end`;
-    case "cycle":
-      return sql`update ${t} t set ${nulls} from ${scopeTable(shape, step.table)} s
-        where ${sameRow(scopeFor(shape, step.table), "t", "s")} and not s.spared and ${sql.join(
-          edge.columns.map((name) => sql`${column("t", name)} is not null`),
-          sql` and `,
-        )}`;
-    case "mention": {
-      const target = scopeFor(shape, edge.to.table);
-      const own =
-        self !== undefined && step.table === edge.to.table ? sql`and not ${inScope(shape, step.table, "t")}` : sql``;
-      return sql`update ${t} t set ${nulls} from ${tableName(edge.to.table)} q, ${scopeTable(shape, edge.to.table)} p
-        where ${sameRow(target, "q", "p")} and not p.spared and ${refers(edge, "t", "q")} ${own}`;
-    }
-  }
+    select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request returning rows)
+    ${done(shape, step.table, ["old_period", "new_period"])}`;
 };

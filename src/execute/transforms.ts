@@ -5,7 +5,7 @@ import type { ColumnChange } from "#records/plan.ts";
 export const erasedMark = "[erased]";
 
 /** Hexadecimal digits that stand for `{random}`: 80 bits, so that no two rows of a table meet. */
-const randomDigits = 20;
+export const randomDigits = 20;
 
 export type TransformInput = {
   /** Alias of the table's row, and of the row of subjects with `pattern`. */

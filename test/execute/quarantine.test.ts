@@ -17,7 +17,7 @@ test("of a thousand subjects the one that violates a constraint stays whole, and
     schema: `${customers(1000)}
       -- the database learns of it only when the row changes
       create function refuse() returns trigger language plpgsql as $$ begin
-        if old.id = 437 then raise exception using errcode = '23514', constraint = 'four_eyes', table = 'customers'; end if;
+        if old.id = 437 then raise exception using errcode = '23514', constraint = 'customers_email_key', table = 'customers'; end if;
         return new; end $$;
       create trigger refuse before update on customers for each row execute function refuse()`,
     tables: `${anonymised}\norders: { treatment: erase }`,
@@ -33,7 +33,7 @@ test("of a thousand subjects the one that violates a constraint stays whole, and
       detail: expect.objectContaining({
         store: "shop",
         table: "customers",
-        constraint: "four_eyes",
+        constraint: "customers_email_key",
         sqlstate: "23514",
       }),
     },
@@ -45,22 +45,96 @@ test("of a thousand subjects the one that violates a constraint stays whole, and
   expect(await night.store.query("select count(*) from lethe.journal_request")).toEqual([{ count: 999 }]);
 });
 
-test("what a trigger raises with a code of the application's own is its subject's failure, and stops nobody else", async () => {
+test("whatever a trigger raises for one subject, or chokes on, is that subject's failure, and no name that it makes up is written down", async () => {
   night = await openNight({
-    schema: `${customers(3)}
+    schema: `${customers(9)}
       create function refuse() returns trigger language plpgsql as $$ begin
-        if old.id = 2 then raise exception 'not now' using errcode = 'SHP01'; end if; return old; end $$;
+        case old.id
+          when 1 then raise exception 'not now' using errcode = 'SHP01';
+          when 2 then raise exception 'not now' using errcode = '55000', table = old.note, column = old.note, constraint = old.note;
+          when 3 then raise exception 'not now' using errcode = '42501';
+          when 5 then raise exception 'not now' using errcode = '0A000';
+          when 6 then raise exception 'not now' using errcode = 'XX000';
+          when 8 then execute 'select from nowhere';
+          else end case; return old; end $$;
+      create trigger refuse before delete on orders for each row execute function refuse();
+      -- longer than its index takes, once it is redacted
+      create table texts (customer_id int primary key references customers, body text);
+      alter table texts alter body set storage external; create index on texts (body);
+      insert into texts select 9, left(string_agg('P9 ' || left(md5(n::text), 6), ' ' order by n), 2600) from generate_series(1, 400) n`,
+    subject: "{ table: customers, key: id, identifiers: { email: email }, names: [name] }",
+    tables: `${anonymised}\norders: { treatment: erase }\ntexts: { treatment: anonymise, columns: { body: { redact: identifiers } } }`,
+  });
+  await night.ask(...people(9));
+  await night.nightly();
+  const failed = (sqlstate: string) => ({ state: "failed", code: "CONSTRAINT_VIOLATED", detail: { sqlstate } });
+  const done = { state: "completed" };
+  const requests = await night.requests();
+  expect(requests).toMatchObject([
+    failed("SHP01"),
+    failed("55000"),
+    failed("42501"),
+    done,
+    failed("0A000"),
+    failed("XX000"),
+    done,
+    failed("42P01"),
+    failed("54000"),
+  ]);
+  expect(Object.keys(requests[1]?.detail ?? {}).toSorted()).toEqual(["hint", "sqlstate", "store"]);
+  expect(night.logged()).not.toContain("order of");
+  expect(await night.store.query("select id from orders order by id")).toEqual(
+    [1, 2, 3, 5, 6, 8, 9].map((id) => ({ id })),
+  );
+});
+
+test("what befalls both halves of a batch alike is the store's fault, and fails nobody", async () => {
+  night = await openNight({
+    schema: `${customers(5)}
+      create function refuse() returns trigger language plpgsql as $$ begin execute 'select from nowhere'; return old; end $$;
       create trigger refuse before delete on orders for each row execute function refuse()`,
     tables: `${anonymised}\norders: { treatment: erase }`,
   });
-  await night.ask(...people(3));
+  await night.ask(...people(5));
+  await expect(night.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
+  expect(await night.requests()).not.toContainEqual(expect.objectContaining({ state: "failed" }));
+  const batches = await night.state.query(
+    "select requests from lethe.batch where state = 'abandoned' order by requests",
+  );
+  expect(batches).toEqual([{ requests: 2 }, { requests: 3 }, { requests: 5 }]);
+});
+
+test("a date from which no period can be counted fails its own subject before the commit, and wedges nothing", async () => {
+  night = await openNight({
+    schema: `${customers(6)}
+      create table invoices (id int primary key, customer_id int not null references customers, issued_on date not null);
+      insert into invoices values (1, 1, 'infinity'), (2, 2, '20206-05-01'), (3, 3, '0044-03-15 BC'), (4, 4, '2026-01-01'), (5, 5, '9999-12-31');
+      create table visits (at timestamptz, customer_id int references customers, page text);
+      insert into visits values ('-infinity', 6, 'p6@shop.example'), ('2026-03-04 12:00Z', 4, 'p4@shop.example')`,
+    tables: `${anonymised}\norders: { treatment: erase }
+invoices: { treatment: retain, class: voucher, clock: issued_on, columns: { customer_id: keep, issued_on: keep } }
+visits: { treatment: anonymise, quasi: [page], k: 2, conserve: [count], clock: at, per: month, columns: { at: keep, customer_id: keep, page: { set: x } } }`,
+  });
+  await night.ask(...people(6));
   await night.nightly();
-  expect(await night.requests()).toMatchObject([
-    { state: "completed" },
-    { state: "failed", code: "CONSTRAINT_VIOLATED", detail: { sqlstate: "SHP01" } },
-    { state: "completed" },
-  ]);
-  expect(await night.store.query("select id from orders")).toEqual([{ id: 2 }]);
+  const failed = (table: string, column: string) => ({
+    state: "failed",
+    code: "CLOCK_UNREADABLE",
+    detail: { store: "shop", table, column, rows: 1 },
+  });
+  const invoice = failed("invoices", "issued_on");
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([invoice, invoice, invoice, done, done, failed("visits", "at")]);
+  expect(await night.store.query("select id from orders order by id")).toEqual([1, 2, 3, 6].map((id) => ({ id })));
+  const until =
+    "select until_last::text as until from lethe.disposition where table_name = 'invoices' order by until_last";
+  // The last day that can be written down.
+  expect(await night.state.query(until)).toEqual([{ until: "2035-01-01" }, { until: "9999-12-31" }]);
+  await night.store.query("update invoices set issued_on = '2026-01-01'");
+  const [first = ""] = (await night.requests()).map(({ ref }) => ref);
+  await night.approve(first);
+  await night.nightly();
+  expect(await night.requests(first)).toMatchObject([done]);
 });
 
 test("a locked row makes its own request wait for the next night and no other", async () => {
