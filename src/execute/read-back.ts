@@ -103,7 +103,7 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
     case "unique": {
       const pattern = transform.template
         .replaceAll(/[\\%_]/g, String.raw`\$&`)
-        .replace("{random}", "_".repeat(randomDigits));
+        .replaceAll("{random}", "_".repeat(randomDigits));
       return sql`${value}::text ilike ${pattern}`;
     }
     case "redact": {
