@@ -38,19 +38,23 @@ test("what a trigger undoes is called neither erased nor anonymised: its subject
       insert into ${table} select id, id, 'call p' || id || '@shop.example' from customers;
       create function undo_${table}() returns trigger language plpgsql as $$ begin
         if old.id = ${index + 1} then ${body}; end if;
-        if tg_op = 'DELETE' then return old; end if; new.touched_at := clock_timestamp(); return new; end $$;
+        if tg_op = 'DELETE' then return old; end if;
+        if tg_table_name <> 'cards' then new.touched_at := clock_timestamp(); end if; return new; end $$;
       ${trigger} execute function undo_${table}()`;
   });
   const rule = (body: string) =>
     `{ treatment: anonymise, columns: { customer_id: keep, body: ${body}, day: { truncate: month }, touched_at: { now: always } } }`;
   night = await openNight({
+    // The last person's card says it already, and is left out by a trigger that does nothing else.
     schema: `create table customers (id int primary key, email text);
       insert into customers select n, 'p' || n || '@shop.example' from generate_series(1, ${tables.length + 1}) n;
-      ${triggers.join(";\n")}`,
+      ${triggers.join(";\n")};
+      update cards set body = 'erased', day = '2026-03-01', touched_at = '2026-03-01Z' where id > 10;
+      create trigger zz before update on cards for each row execute function suppress_redundant_updates_trigger()`,
     tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
 notes: { treatment: erase }
 letters: { treatment: erase }
-cards: ${rule("{ set: erased }")}
+cards: ${rule("{ set: erased }").replace("always", "if-null")}
 texts: ${rule("{ set: erased }")}
 words: ${rule("{ redact: identifiers }")}
 days: ${rule("{ set: null }")}
@@ -76,7 +80,7 @@ waiting: ${rule("{ set: null }")}`,
         table,
         rows: 1,
         hint: expect.stringContaining("trigger"),
-        ...(["notes", "letters", "cards"].includes(table) ? {} : { column: place(table) }),
+        ...(["notes", "letters"].includes(table) ? {} : { column: place(table) }),
       },
     })),
     { state: "completed" },
