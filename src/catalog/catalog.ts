@@ -9,7 +9,7 @@ export type Catalog = {
   readonly tables: ReadonlyMap<string, CatalogTable>;
   /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
   readonly outsiders: readonly Outsider[];
-  /** SHA-256 over everything below except row estimates, `analysable` and `triggerable`: changes when, and only when, the schema does. */
+  /** SHA-256 over everything below except what `schemaOf` leaves out: changes when, and only when, the schema does. */
   readonly fingerprint: string;
 };
 
@@ -41,9 +41,20 @@ export type CatalogTable = {
   readonly analysable: boolean;
   /** Our role may put a trigger on it. */
   readonly triggerable: boolean;
+  /** Columns by which an index finds rows: it begins with them, and holds every row. */
+  readonly indexed: readonly string[];
   /** The planner's estimate; -1 when never analysed. */
   readonly estimatedRows: number;
 };
+
+/** What a plan depends on: not how many rows there are, what our role may do, or how fast rows are found. */
+export const schemaOf = ({
+  estimatedRows: _,
+  analysable: _may,
+  triggerable: _also,
+  indexed: _fast,
+  ...schema
+}: CatalogTable) => schema;
 
 export type CatalogColumn = {
   readonly name: string;

@@ -119,6 +119,17 @@ export const constraints = `
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
   order by 1, 2`;
 
+export type IndexedRow = { table_oid: number; name: string };
+
+/** What an index begins with that compares for equality; an expression or a condition does not find every value. */
+export const indexed = `
+  with scope as (${scope})
+  select distinct s.oid::int8 as table_oid, a.attname as name
+  from scope s join pg_index i on i.indrelid = s.oid and i.indisvalid and i.indpred is null
+  join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname in ('btree', 'hash')
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  order by 1, 2`;
+
 export type OutsiderRow = { schema: string; relation: string; name: string; references_oid: number };
 
 /** Foreign keys into the relations in scope from elsewhere: they refuse deletions, or spread them. */

@@ -1,6 +1,14 @@
 import type pg from "pg";
 import { digestOf } from "#lib/canonical.ts";
-import type { Catalog, CatalogColumn, CatalogTable, CheckConstraint, ForeignKey, Trigger } from "#catalog/catalog.ts";
+import {
+  schemaOf,
+  type Catalog,
+  type CatalogColumn,
+  type CatalogTable,
+  type CheckConstraint,
+  type ForeignKey,
+  type Trigger,
+} from "#catalog/catalog.ts";
 import * as queries from "#catalog/queries.ts";
 import { tablesWrittenBy } from "#catalog/trigger-targets.ts";
 
@@ -41,6 +49,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
   const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
   const rules = groupBy(await rowsOf<queries.RuleRow>(queries.rules));
   const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions));
+  const indexes = groupBy(await rowsOf<queries.IndexedRow>(queries.indexed));
   const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads));
   const outsiders = (await rowsOf<queries.OutsiderRow>(queries.outsiders)).map((row) => ({
     table: displayName(row.schema, row.relation),
@@ -72,6 +81,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
       refreshable: relation.refreshable,
       analysable: relation.analysable,
       triggerable: relation.triggerable,
+      indexed: (indexes.get(relation.oid) ?? []).map(({ name }) => name),
       estimatedRows: relation.estimated_rows,
     };
   });
@@ -81,10 +91,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     serverVersion,
     tables: new Map(tables.map((table) => [table.name, table])),
     outsiders,
-    fingerprint: digestOf([
-      tables.map(({ estimatedRows: _, analysable: _may, triggerable: _also, ...schema }) => schema),
-      outsiders,
-    ]),
+    fingerprint: digestOf([tables.map(schemaOf), outsiders]),
   };
 };
 

@@ -1,4 +1,4 @@
-import type { Catalog } from "#catalog/catalog.ts";
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import { changesOf } from "#plan/changes.ts";
 import { transformProblem } from "#plan/contradictions.ts";
@@ -73,13 +73,31 @@ export const deletionFindings = (policy: Policy, catalog: Catalog, edges: readon
       const hint = `declare under links which column of ${name} names the subject`;
       return [{ code: "POLICY_UNREACHABLE", message: `no column of ${name} refers to ${root}`, place, hint }];
     }
+    const slow = unindexed(table, referencesFrom(edges, name, root)).map((column): Finding => {
+      const hint = `${createIndex(table, column)} first: each new row of ${name} is looked up there, whoever inserts it`;
+      return { code: "POLICY_CONTRADICTION", message: `no index finds rows of ${root} by ${column}`, place, hint };
+    });
     // A guard stands on both: on the table against new rows, on the subjects' own so that a mark waits for open orders.
-    return [guarded, table]
+    const forbidden = [guarded, table]
       .filter(({ triggerable }) => !triggerable)
       .map((each): Finding => {
         const hint = `GRANT TRIGGER ON ${each.name} TO our role: new rows for a deleted subject are refused by triggers`;
         return { code: "DATABASE_PRIVILEGE", message: `our role may not put a trigger on ${each.name}`, place, hint };
       });
+    return [...slow, ...forbidden];
   });
   return [...columns, ...views, ...guards];
 };
+
+/**
+ * By what a guard would have to read the whole table of subjects for each row that the application inserts. However small it is: it grows, and
+ * a night should not stop one day because it has. Foreign keys refer to what is unique, and so to what has an index.
+ */
+const unindexed = ({ indexed }: CatalogTable, references: readonly Edge[]): readonly string[] =>
+  references
+    .filter(({ declared }) => declared === "link")
+    .flatMap(({ to }) => to.columns)
+    .filter((column) => !indexed.includes(column));
+
+const createIndex = ({ name, kind }: CatalogTable, column: string): string =>
+  `CREATE INDEX ${kind === "partitioned" ? "" : "CONCURRENTLY "}ON ${name} (${column})`;

@@ -1,4 +1,4 @@
-import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import { schemaOf, type Catalog, type CatalogTable } from "#catalog/catalog.ts";
 import { digestOf } from "#lib/canonical.ts";
 import type { Policy } from "#policy/policy.ts";
 import { blockersOf } from "#plan/blockers.ts";
@@ -36,7 +36,7 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
   return {
     store: catalog.store,
     policy: { name: policy.name, version: policy.version, digest: policy.digest },
-    catalog: digestOf(seen.map(({ estimatedRows: _, analysable: _may, triggerable: _also, ...schema }) => schema)),
+    catalog: digestOf(seen.map(schemaOf)),
     root: {
       table,
       key,

@@ -32,6 +32,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
   refreshable: false,
   analysable: true,
   triggerable: true,
+  indexed: [],
   estimatedRows: -1,
   ...rest,
   columns: ["id bigint!", ...columns].map(columnOf),

@@ -126,6 +126,20 @@ describe("a mark", () => {
     ]);
   });
 
+  test("whose guard would read the whole table of subjects for each new row is refused, and the index is named", async () => {
+    const sections = `links: [orders.status -> customers.email]
+deletion: { mode: archive, set: { state: gone }, refuse: [orders] }`;
+    expect(await check({ sections })).toEqual([
+      {
+        file: "shop.yaml",
+        at: "orders] }",
+        code: "POLICY_CONTRADICTION",
+        message: "no index finds rows of customers by email",
+        hint: "CREATE INDEX CONCURRENTLY ON customers (email) first: each new row of orders is looked up there, whoever inserts it",
+      },
+    ]);
+  });
+
   test("on a missing column, in a missing view, or against a missing table is found with what was meant", async () => {
     const sections = `deletion:
   mode: archive
