@@ -9,6 +9,7 @@ import { reopenReactivated } from "#reactivation.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
+import { marksInForce } from "#execute/guard-marks.ts";
 import { assureGuards } from "#execute/guards.ts";
 import { releaseClaims, returnForApproval, stopRequests } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
@@ -139,7 +140,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     // Who was brought back by a restore has not activated anything.
     if (ctx.restore === undefined) await reopenReactivated(ctx, run, session);
     const { shape } = await currentShape(session);
-    await assureGuards(session, shape);
+    await assureGuards(session, shape, await marksInForce(ctx, store.name));
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await locations.forgetLocations(ctx, store.name);
     const several = await lookUp(ctx, run, session, locations.wantedIn(ctx, store.name));

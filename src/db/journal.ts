@@ -17,7 +17,12 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
   const at = sql.raw(schema);
   const statements = [
     sql`create table ${at}.journal_batch (
-      id uuid primary key, plan text not null, stage text not null, committed_at timestamptz not null, requests integer not null)`,
+      id uuid primary key, plan text not null, stage text not null, committed_at timestamptz not null, requests integer not null,
+      xact xid8 not null default pg_current_xact_id())`,
+    // By its transaction the guards know a batch, whose rows they let pass.
+    sql`create index journal_batch_xact on ${at}.journal_batch (xact)`,
+    // With what they seal their notes to themselves.
+    sql`create table ${at}.guard_secret as select gen_random_uuid() as secret`,
     // A request is executed at most once in a store, whoever runs it (I14): the second runner violates this key.
     sql`create table ${at}.journal_request (
       ref text not null, stage text not null, batch uuid not null references ${at}.journal_batch, primary key (ref, stage))`,

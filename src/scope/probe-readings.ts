@@ -3,22 +3,15 @@ import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Shape } from "#records/plan.ts";
 import { probeAll, type Probe } from "#scope/probe.ts";
-import { bearsMark, column, shareOf, tableName } from "#scope/sql.ts";
+import { column, shareOf, tableName } from "#scope/sql.ts";
 
 /**
- * Asks the database whether it can tell who bears the mark of the deleted, find them in the views that must not show them, and add up what
- * is summed: of a column of another type it cannot, and the whole night would fail. Throws POLICY_CONTRADICTION.
+ * Asks the database whether it can find people in the views that must not show them, and add up what is summed: of a column of another type it cannot, and the whole night would fail. Throws POLICY_CONTRADICTION.
  */
 export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shape, policy: Policy): Promise<void> => {
   const typeOf = (table: string, name: string): string =>
     catalog.tables.get(table)?.columns.find((candidate) => candidate.name === name)?.type ?? "unknown";
   const { root, deletion } = shape;
-  const marks = deletion.mark.map((change): Probe => ({
-    query: sql`select from ${tableName(root.table)} t where ${bearsMark([change], "t")} limit 0`,
-    message: `${root.table}.${change.name} is ${change.type}, which cannot be compared: nobody could tell who is marked as deleted`,
-    place: policy.placeOf(["deletion", "set", change.name]),
-    hint: "mark a column of text, numbers, dates or true and false",
-  }));
   const views = deletion.hiddenFrom.map((view, index): Probe => ({
     query: sql`select from ${tableName(view)} v join ${tableName(root.table)} t on ${column("v", root.key)} = ${column("t", root.key)} limit 0`,
     message: `${view}.${root.key} is ${typeOf(view, root.key)} and ${root.table}.${root.key} is ${root.keyType}: nobody could tell whom the view shows`,
@@ -50,5 +43,5 @@ export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shap
       },
     ];
   });
-  return probeAll(db, catalog.store, [...marks, ...views, ...figures, ...conserved]);
+  return probeAll(db, catalog.store, [...views, ...figures, ...conserved]);
 };

@@ -1,6 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Conserve } from "#policy/policy.ts";
-import type { Analysis, ColumnChange, Edge, Scope, Shape } from "#records/plan.ts";
+import type { Analysis, Edge, Scope, Shape } from "#records/plan.ts";
 
 /** `customers` or `billing.customers`, quoted. */
 export const tableName = (name: string): RawBuilder<unknown> => {
@@ -51,19 +51,6 @@ export const same = (edge: Edge, from: RawBuilder<unknown>, to: RawBuilder<unkno
 
 export const applies = (edge: Edge, child: string): RawBuilder<unknown>[] =>
   Object.entries(edge.where).map(([name, value]) => sql`${column(child, name)}::text = ${value}`);
-
-/**
- * Whether the root row `alias` bears the mark of a deleted subject. Its values stand in the text: a function's body takes no parameters, and
- * a literal takes the column's type, whatever the search path knows of it.
- */
-export const bearsMark = (mark: readonly ColumnChange[], alias: string): RawBuilder<unknown> =>
-  and(
-    mark.map(({ name, transform }) =>
-      transform.kind === "constant"
-        ? sql`${column(alias, name)} is not distinct from ${sql.lit(String(transform.value))}`
-        : sql`${column(alias, name)} is null`,
-    ),
-  );
 
 /**
  * `from … where …`: the entries `p` of the rows in scope to which the row `child` refers along the edge. What refers to the key under which

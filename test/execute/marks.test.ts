@@ -118,6 +118,7 @@ test.each([
   ["numeric(6,2)", "1.005", "1.01"],
   ["boolean", "yes", "true"],
   ["jsonb", `'{"gone":true}'`, `{"gone": true}`],
+  ["json", `'{"gone":true}'`, `{"gone":true}`],
   ["timestamptz", "'2026-11-02 03:00+01'", "2026-11-02 02:00:00+00"],
 ])("a mark in a column of type %s is told from an activation", async (type, set, said) => {
   night = await openNight({

@@ -3,7 +3,7 @@ import { placedFindings, useScratchDatabase } from "#test/plan/findings.ts";
 
 useScratchDatabase();
 
-const customers = "create table customers (id int primary key, email text, state text, meta json, facts jsonb)";
+const customers = "create table customers (id int primary key, email text, state text)";
 const orders =
   "create table orders (id int primary key, customer_id int references customers, due text, number varchar(9), paid numeric, day date, ok boolean)";
 
@@ -45,21 +45,6 @@ test.each(["gt", "gte", "lt", "lte"])(
     expect(await check({ blockers: blockers("paid", "200") })).toEqual([]);
   },
 );
-
-test("a mark in a column whose values cannot be compared is found: nobody could tell who bears it", async () => {
-  const mark = (column: string) => ({ deletion: `{ mode: soft, set: { ${column}: '{"gone": true}' } }` });
-  expect(await check(mark("meta"))).toEqual([
-    {
-      file: "shop.yaml",
-      at: `meta: '{"gone": true}' } }`,
-      code: "POLICY_CONTRADICTION",
-      message:
-        "store shop: customers.meta is json, which cannot be compared: nobody could tell who is marked as deleted",
-      hint: "mark a column of text, numbers, dates or true and false",
-    },
-  ]);
-  expect(await check(mark("facts"))).toEqual([]);
-});
 
 test("a view that names people by a key of another type is found", async () => {
   const hidden = (view: string) => ({ deletion: `{ mode: soft, set: { state: gone }, hidden_from: [${view}] }` });
