@@ -2,8 +2,8 @@ import { sql } from "kysely";
 import type { Context, Store } from "#context.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { passing } from "#execute/stops.ts";
-import type { RequestState } from "#records/request.ts";
-import type { Located, Wanted } from "#scope/locate.ts";
+import type { IdentifierKind, RequestState } from "#records/request.ts";
+import type { Located } from "#scope/locate.ts";
 
 /** Requests that are to be executed in a store, now or when their time of grace is over, and have not been. */
 const open = (ctx: Pick<Context, "restore">, store: string) => sql`
@@ -91,7 +91,7 @@ export const valuesOf = async (
   ctx: Context,
   requests: readonly number[],
 ): Promise<ReadonlyMap<number, Located["values"]>> => {
-  const result = await sql<{ request: number; kind: Wanted["kind"] | "name"; value: string }>`
+  const result = await sql<{ request: number; kind: IdentifierKind | "name"; value: string }>`
     select request_id as request, kind, value from lethe.subject_identifier where request_id = any (${[...requests]}::bigint[])
     union select request_id, kind, value from lethe.request_identifier where request_id = any (${[...requests]}::bigint[])`.execute(
     ctx.state.db,

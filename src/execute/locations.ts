@@ -4,6 +4,7 @@ import { streamRows } from "#db/chunks.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { due } from "#execute/claims.ts";
 import { stopRequests } from "#execute/stops.ts";
+import type { IdentifierKind } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
 
@@ -23,7 +24,7 @@ export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wan
     with due as materialized (select r.id from lethe.request r where ${due(ctx, store)})
     select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
     where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not ${identified("due.id", store)}
-    union select k.request_id, 'key', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
+    union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
     union
     select due.id, i.kind, i.value from due
     join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
@@ -65,7 +66,7 @@ export const saveLocated = async (
   run: Run,
   store: string,
   found: AsyncIterable<readonly Located[]>,
-  normalise: (kind: Wanted["kind"], value: string) => string,
+  normalise: (kind: IdentifierKind, value: string) => string,
 ): Promise<readonly number[]> => {
   const ambiguous = new Set<number>();
   let held: Located | undefined;
@@ -83,7 +84,7 @@ const saveChunk = async (
   run: Run,
   store: string,
   rows: readonly Located[],
-  normalise: (kind: Wanted["kind"], value: string) => string,
+  normalise: (kind: IdentifierKind, value: string) => string,
 ): Promise<readonly number[]> => {
   const byRequest = Map.groupBy(rows, ({ request }) => request);
   const located = rows.filter(({ request }) => byRequest.get(request)?.length === 1);
@@ -165,7 +166,7 @@ export async function* heldIn(ctx: Context, store: string): AsyncGenerator<Wante
     with held as materialized (select r.id from lethe.request r where r.state = 'held')
     select held.id as request, i.kind, i.value from held join lethe.request_identifier i on i.request_id = held.id
     where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not ${identified("held.id", store)}
-    union select k.request_id, 'key', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}`;
+    union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 

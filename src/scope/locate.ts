@@ -5,10 +5,14 @@ import { copyInto, type CopyValue } from "#db/copy.ts";
 import { equalForms } from "#lib/search-forms.ts";
 import type { SubjectRoot } from "#policy/policy.ts";
 import type { IdentifierKind } from "#records/request.ts";
+import { sameKey } from "#scope/same-key.ts";
 import { column, tableName } from "#scope/sql.ts";
 
-/** An identifier to look a request's subject up by. */
-export type Wanted = { readonly request: number; readonly kind: IdentifierKind; readonly value: string };
+/**
+ * By what a request's subject is looked up: an identifier, in whatever spelling; or the `identity`, the key of the root row that the request
+ * was found to mean, exactly as it was read.
+ */
+export type Wanted = { readonly request: number; readonly kind: IdentifierKind | "identity"; readonly value: string };
 
 /** A root row that answers to some identifier of a request, with the values that name the person. */
 export type Located = {
@@ -28,20 +32,13 @@ export async function* locate(
   root: SubjectRoot,
   wanted: AsyncIterable<Wanted>,
 ): AsyncGenerator<readonly Located[]> {
-  const kinds = new Set<IdentifierKind>();
-  await sql`create temporary table lethe_wanted (request bigint, kind text, form text) on commit drop`.execute(db);
-  await copyInto(client, "pg_temp.lethe_wanted (request, kind, form)", forms(wanted, kinds));
-
+  const ways = await load(client, db, root, wanted);
+  if (ways.length === 0) return;
   const t = tableName(root.table);
-  const finders = [...kinds].flatMap((kind) => {
-    const name = kind === "key" ? root.key : root.identifiers[kind];
-    if (name === undefined) return [];
-    return [
-      sql`select w.request, ${column("t", root.key)} as key from pg_temp.lethe_wanted w
-        join ${t} t on ${comparable(kind, column("t", name))} = w.form where w.kind = ${sql.lit(kind)}`,
-    ];
-  });
-  if (finders.length === 0) return;
+  const finders = ways.map(
+    ({ kind, answers }) => sql`select w.request, ${column("t", root.key)} as key from pg_temp.lethe_wanted w
+        join ${t} t on ${answers("w")} where w.kind = ${sql.lit(kind)}`,
+  );
   const named = [...Object.entries(root.identifiers), ...root.names.map((name) => ["name", name] as const)];
   const values = named.map(
     ([kind, name]) => sql`json_build_object('kind', ${sql.lit(kind)}::text, 'value', ${column("t", name)}::text)`,
@@ -56,13 +53,75 @@ export async function* locate(
   }
 }
 
-async function* forms(wanted: AsyncIterable<Wanted>, kinds: Set<IdentifierKind>): AsyncGenerator<CopyValue[]> {
+/** An identifier of a request that stands on the root row of somebody else. */
+export type Elsewhere = { readonly request: number; readonly kind: IdentifierKind; readonly value: string };
+
+/**
+ * Which identifiers of requests stand on other root rows than the one that the request means: `wanted` has the identity of each as well. Runs
+ * in the caller's transaction.
+ */
+export async function* standingElsewhere(
+  client: pg.PoolClient,
+  db: Kysely<unknown>,
+  root: SubjectRoot,
+  wanted: AsyncIterable<Wanted>,
+): AsyncGenerator<readonly Elsewhere[]> {
+  const ways = await load(client, db, root, wanted);
+  const own = ways.find(({ kind }) => kind === "identity");
+  const finders = ways.flatMap(({ kind, answers }) =>
+    kind === "identity"
+      ? []
+      : [
+          sql`select w.request, w.kind, w.value from pg_temp.lethe_wanted w join ${tableName(root.table)} t on ${answers("w")}
+            where w.kind = ${sql.lit(kind)} and not exists (select from pg_temp.lethe_wanted o
+              where o.request = w.request and o.kind = 'identity' and ${own?.answers("o") ?? sql`false`})`,
+        ],
+  );
+  if (finders.length > 0) yield* inChunks(client, sql<Elsewhere>`${sql.join(finders, sql` union `)}`.compile(db));
+}
+
+/** One kind of what is looked for: whether the root row `t` answers to the entry `alias` of `lethe_wanted`. */
+type Way = { readonly kind: Wanted["kind"]; readonly answers: (alias: string) => RawBuilder<unknown> };
+
+/** Puts what is looked for into a temporary table. The kinds that came up and that the root row has a column for. */
+const load = async (
+  client: pg.PoolClient,
+  db: Kysely<unknown>,
+  root: SubjectRoot,
+  wanted: AsyncIterable<Wanted>,
+): Promise<readonly Way[]> => {
+  const kinds = new Set<Wanted["kind"]>();
+  // `key` of identities alone: it is cast to the type of the root's key, and other values are none of it.
+  await sql`create temporary table lethe_wanted (request bigint, kind text, value text, form text, key text) on commit drop`.execute(
+    db,
+  );
+  await copyInto(client, "pg_temp.lethe_wanted (request, kind, value, form, key)", forms(wanted, kinds));
+  const ways: Way[] = [];
+  for (const kind of kinds) {
+    if (kind === "identity") {
+      const same = await sameKey(db, root, sql`select key from pg_temp.lethe_wanted`);
+      ways.push({ kind, answers: (alias) => same(column(alias, "key")) });
+      continue;
+    }
+    const name = kind === "key" ? root.key : root.identifiers[kind];
+    if (name === undefined) continue;
+    const held = comparable(kind, column("t", name));
+    ways.push({ kind, answers: (alias) => sql`${held} = ${column(alias, "form")}` });
+  }
+  return ways;
+};
+
+async function* forms(wanted: AsyncIterable<Wanted>, kinds: Set<Wanted["kind"]>): AsyncGenerator<CopyValue[]> {
   for await (const { request, kind, value } of wanted) {
     kinds.add(kind);
+    if (kind === "identity") {
+      yield [request, kind, null, null, value];
+      continue;
+    }
     for (const form of equalForms(kind, value)) {
-      yield [request, kind, form];
+      yield [request, kind, value, form, null];
       // A column may hold the decomposed form of an accented letter.
-      if (form.normalize("NFD") !== form) yield [request, kind, form.normalize("NFD")];
+      if (form.normalize("NFD") !== form) yield [request, kind, value, form.normalize("NFD"), null];
     }
   }
 }
