@@ -68,15 +68,22 @@ export const saveLocated = async (
   found: AsyncIterable<readonly Located[]>,
   normalise: (kind: IdentifierKind, value: string) => string,
 ): Promise<readonly number[]> => {
-  const ambiguous = new Set<number>();
-  let held: Located | undefined;
+  const ambiguous: number[] = [];
+  const save = async (rows: readonly Located[]): Promise<void> => {
+    if (rows.length === 0) return;
+    ambiguous.push(...(await saveChunk(ctx, run, store, rows, normalise)));
+  };
+  // Rows come ordered by request, and those of one request may straddle two chunks: the last request of a chunk waits for the next, since
+  // whom a request means is saved for good.
+  let held: readonly Located[] = [];
   for await (const rows of found) {
-    // Rows come ordered by request; a pair may straddle two chunks.
-    const all = held === undefined ? rows : [held, ...rows];
-    held = all.at(-1);
-    for (const request of await saveChunk(ctx, run, store, all, normalise)) ambiguous.add(request);
+    const all = [...held, ...rows];
+    const last = all.at(-1)?.request;
+    held = all.filter(({ request }) => request === last);
+    await save(all.filter(({ request }) => request !== last));
   }
-  return [...ambiguous];
+  await save(held);
+  return ambiguous;
 };
 
 const saveChunk = async (
@@ -100,9 +107,7 @@ const saveChunk = async (
     })),
   );
   await ctx.state.db.transaction().execute(async (tx) => {
-    await sql`delete from lethe.subject_identifier where store = ${store} and request_id = any (${several.map(({ request }) => request)}::bigint[])`.execute(
-      tx,
-    );
+    // Where nobody was found before another store told more.
     await sql`delete from lethe.subject where store = ${store} and request_id = any (${several.map(({ request }) => request)}::bigint[])`.execute(
       tx,
     );

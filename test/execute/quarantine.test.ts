@@ -267,4 +267,6 @@ test("two root rows are noticed wherever the pair falls in the reading", async (
   await night.ask(...people(1200));
   expect(await night.erase()).toMatchObject({ requests: { received: 1200, pending: 1200, blocked: 21 } });
   expect(await night.store.query("select count(*) from customers")).toEqual([{ count: 42 }]);
+  // Nor is one of two saved as the person whom a request means: the next night would erase them.
+  expect(await night.state.query("select count(*) from lethe.identity")).toEqual([{ count: 1179 }]);
 });
