@@ -5,6 +5,8 @@ import { normaliseFound } from "#lib/search-forms.ts";
 import type { Plan, Shape } from "#records/plan.ts";
 import { planBatch } from "#batch-plan.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import type { PlanFor } from "#intake/approve.ts";
+import { readPassedOn } from "#passed-on.ts";
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { probeConditions } from "#scope/probe-conditions.ts";
@@ -50,24 +52,51 @@ export const currentShape = async (
  * Plans the given requests against every store and changes nothing: neither the stores nor our own records. Identifiers found in one store's
  * root row serve as keys in the next.
  */
-export const forecast = async (ctx: Context, requests: readonly RequestName[]): Promise<readonly Forecast[]> => {
-  const found: Located[] = [];
+export const forecast = async (ctx: Context, requests: readonly RequestName[]): Promise<readonly Forecast[]> =>
+  (await foresee(ctx, requests)).forecasts;
+
+/** With whom was found where: that is no part of a forecast, which people look at. */
+const foresee = async (
+  ctx: Context,
+  requests: readonly RequestName[],
+): Promise<{ forecasts: readonly Forecast[]; found: readonly FoundIn[] }> => {
+  const found: FoundIn[] = [];
   const forecasts: Forecast[] = [];
+  const ids = requests.map(({ id }) => id);
+  const { identifiers } = await readPassedOn(
+    ctx,
+    () => sql`r.id = any (${ids}::bigint[])`,
+    async (store, work) => {
+      await withStoreSession(store, async (session) => {
+        await currentShape(session);
+        await work(session);
+      });
+      return true;
+    },
+  );
   for (const store of ctx.stores) {
-    forecasts.push(await withStoreSession(store, (session) => forecastStore(ctx, session, requests, found)));
+    const known: Known = { found, passedOn: new Set(identifiers.map(nameOf)) };
+    forecasts.push(await withStoreSession(store, (session) => forecastStore(ctx, session, requests, known)));
   }
-  return forecasts;
+  return { forecasts, found };
 };
+
+type FoundIn = Located & { readonly store: string };
+
+/** What other stores tell of the requests: who was found there, and which identifiers are somebody else's by now. */
+type Known = { readonly found: FoundIn[]; readonly passedOn: ReadonlySet<string> };
+
+const nameOf = ({ request, kind, value }: Wanted): string => `${request} ${kind} ${value}`;
 
 const forecastStore = async (
   ctx: Context,
   session: StoreSession,
   requests: readonly RequestName[],
-  found: Located[],
+  known: Known,
 ): Promise<Forecast> => {
   const { shape } = await currentShape(session);
   await createScopeTables(session.db, shape);
-  const here = await locateNamed(ctx, session, requests, found);
+  const here = await locateNamed(ctx, session, requests, known);
   const byRequest = Map.groupBy(here, ({ request }) => request);
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
@@ -81,7 +110,7 @@ const forecastStore = async (
     free.map(({ ref }) => ref),
     rows,
   );
-  found.push(...one);
+  known.found.push(...one.map((each) => ({ ...each, store: session.store.name })));
   return {
     store: session.store.name,
     shape,
@@ -104,7 +133,7 @@ const locateNamed = (
   ctx: Context,
   session: StoreSession,
   requests: readonly RequestName[],
-  found: readonly Located[],
+  { found, passedOn }: Known,
 ): Promise<Located[]> =>
   inTransaction(session, "read-write", async () => {
     const ids = requests.map(({ id }) => id);
@@ -117,7 +146,9 @@ const locateNamed = (
     const { country } = ctx.config.controller;
     // A bare number as key is one of the first store.
     const first = ctx.stores[0]?.name === session.store.name;
-    const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
+    const asked = own.rows.filter(
+      (each) => (first || each.kind !== "key" || !/^[0-9]+$/.test(each.value)) && !passedOn.has(nameOf(each)),
+    );
     const others = found.flatMap(({ request, values }) =>
       values.flatMap(({ kind, value }): Wanted[] =>
         kind === "name" || kind === "key" ? [] : [{ request, kind, value: normaliseFound(kind, value, country) }],
@@ -133,14 +164,12 @@ const locateNamed = (
     return here;
   });
 
-/** What approval binds to: the hash of all stores' plans, and the digest of each store's rules. */
-export const planForApproval = async (
-  ctx: Context,
-  requests: readonly RequestName[],
-): Promise<{ hash: string; shape: string }> => {
-  const forecasts = await forecast(ctx, requests);
+/** What approval binds to: the hash of all stores' plans, the digest of each store's rules, and whom the requests mean. */
+export const planForApproval: PlanFor = async (ctx, requests) => {
+  const { forecasts, found } = await foresee(ctx, requests);
   return {
     hash: digestOf(forecasts.map(({ store, hash }) => ({ store, hash }))),
     shape: canonicalJson(Object.fromEntries(forecasts.map(({ store, shape }) => [store, shapeDigest(shape)]))),
+    whom: found.map(({ request, store, key }) => ({ request, store, key })),
   };
 };

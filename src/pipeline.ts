@@ -11,14 +11,17 @@ import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { marksInForce } from "#execute/guard-marks.ts";
 import { assureGuards } from "#execute/guards.ts";
-import { releaseClaims, returnForApproval, stopRequests } from "#execute/stops.ts";
+import { stopNotFound } from "#execute/not-found.ts";
+import { releaseClaims, returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
+import { anyWantedAgain, unsettledElsewhere, wantedAgain, wantedIn, type PassedOn } from "#execute/wanted.ts";
 import { clearPartialExports } from "#export/directory.ts";
 import { currentShape } from "#forecast.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
+import { readPassedOn } from "#passed-on.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
@@ -77,13 +80,23 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
   const ambiguous: number[] = [];
   const unasked: Store[] = [];
+  const passedOn = await readPassedOn(
+    ctx,
+    (store) => unsettledElsewhere(ctx, store),
+    (store, work) => failures.collect(() => workOn(ctx, store, fitting(work))),
+  );
   for (const store of ctx.stores) {
-    if (!(await failures.collect(() => find(ctx, run, store, ambiguous)))) unasked.push(store);
+    if (!(await failures.collect(() => find(ctx, run, store, { ambiguous, passedOn })))) unasked.push(store);
   }
-  if (ctx.stores.length > 1) await failures.collect(() => acrossStores(ctx, run, ambiguous, unasked, failures));
+  const ask: Ask = async (store, work) => {
+    if (!(await failures.collect(() => workOn(ctx, store, work)))) unasked.push(store);
+  };
+  if (ctx.stores.length > 1) await failures.collect(() => findAcross(ctx, run, { ambiguous, passedOn }, ask));
+  // Before what keeps them is asked: who is not there is kept by nothing.
+  await stopNotFound(ctx, run, ambiguous);
+  if (ctx.stores.length > 1) await failures.collect(() => blockAcross(ctx, run, ask));
   // What a store would forbid must not be half done in the others by the time it can be asked.
   if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
-  await settleNotFound(ctx, run);
   // Where it could not be asked, a store may know more by now than what was found in an earlier night.
   const asked = ctx.stores.filter((store) => !unasked.includes(store));
   for (const store of asked) {
@@ -131,8 +144,14 @@ export const publishReports = async (ctx: Context): Promise<void> => {
   await publish(ctx);
 };
 
+/** What a night knows of whom it looks up: the requests that cannot go on, and what stores have told before. */
+type Lookup = { readonly ambiguous: number[]; readonly passedOn: PassedOn };
+
+/** Works on a store; one that cannot be asked is noted. */
+type Ask = (store: Store, work: (session: StoreSession) => Promise<void>) => Promise<void>;
+
 /** Settles what a run that died left open, then looks up where the subjects of all due requests are. */
-const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promise<void> =>
+const find = (ctx: Context, run: Run, store: Store, { ambiguous, passedOn }: Lookup): Promise<void> =>
   workOn(ctx, store, async (session) => {
     ctx.progress.stage(`Find subjects in ${store.name}`);
     await analyseState(ctx.state);
@@ -143,7 +162,7 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     await assureGuards(session, shape, await marksInForce(ctx, store.name));
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await locations.forgetLocations(ctx, store.name);
-    const several = await lookUp(ctx, run, session, locations.wantedIn(ctx, store.name));
+    const several = await lookUp(ctx, run, session, wantedIn(ctx, store.name, passedOn));
     ambiguous.push(...several);
     faultPoint("after-subjects-located");
     await locations.saveAbsences(ctx, store.name, several);
@@ -151,6 +170,14 @@ const find = (ctx: Context, run: Run, store: Store, ambiguous: number[]): Promis
     const count = await claims.countClaims(ctx, store.name);
     ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous or held`);
   });
+
+/** A policy that does not fit the store says so before what it names is looked for there. */
+const fitting =
+  (work: (session: StoreSession) => Promise<void>) =>
+  async (session: StoreSession): Promise<void> => {
+    await currentShape(session);
+    await work(session);
+  };
 
 /** Nobody else works on the store meanwhile. */
 const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
@@ -180,33 +207,25 @@ const lookUp = async (
   return [...ambiguous, ...held];
 };
 
-/**
- * What only several stores together can tell: a store may know a subject by what another one found, and a request that one of them
- * forbids is not begun in any.
- */
-const acrossStores = async (
-  ctx: Context,
-  run: Run,
-  ambiguous: number[],
-  unasked: Store[],
-  failures: Failures,
-): Promise<void> => {
-  const ask = async (store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
-    if (!(await failures.collect(() => workOn(ctx, store, work)))) unasked.push(store);
-  };
+/** A store may know a subject by what another one found. */
+const findAcross = async (ctx: Context, run: Run, { ambiguous, passedOn }: Lookup, ask: Ask): Promise<void> => {
   for (let before = -1, now = 0; before < now;) {
     before = now;
     now = 0;
     for (const store of ctx.stores) {
-      if (await locations.anyWantedAgain(ctx, store.name)) {
+      if (await anyWantedAgain(ctx, store.name, passedOn)) {
         await ask(store, async (session) => {
-          ambiguous.push(...(await lookUp(ctx, run, session, locations.wantedAgain(ctx, store.name))));
+          ambiguous.push(...(await lookUp(ctx, run, session, wantedAgain(ctx, store.name, passedOn))));
         });
       }
       now += await claims.countClaims(ctx, store.name);
     }
   }
   await releaseClaims(ctx.state.db, ambiguous);
+};
+
+/** A request that one store forbids is not begun in any. */
+const blockAcross = async (ctx: Context, run: Run, ask: Ask): Promise<void> => {
   for (const store of ctx.stores) {
     if ((await claims.countClaims(ctx, store.name)) === 0) continue;
     await ask(store, async (session) => {
@@ -224,17 +243,6 @@ const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
     if (!(await collectBatch(ctx, run, store, id))) await abandonBatch(ctx, id);
   }
   await clearPartialExports(ctx, store.name);
-};
-
-const settleNotFound = async (ctx: Context, run: Run): Promise<void> => {
-  const missing = await locations.requestsNotFound(ctx);
-  const hint = "no store knows the identifiers: check them with the person, then refuse the request or add it again";
-  await stopRequests(
-    ctx,
-    run,
-    "blocked",
-    missing.map((request) => ({ request, code: "SUBJECT_NOT_FOUND", detail: { hint } })),
-  );
 };
 
 /** Where the policy gives a time of grace, requests that come up wait from now on; a subject that is only marked is marked. */

@@ -1,7 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
-import { ofThisWork } from "#db/of-this-work.ts";
 import { due } from "#execute/claims.ts";
 import { stopRequests } from "#execute/stops.ts";
 import type { IdentifierKind } from "#records/request.ts";
@@ -9,44 +8,8 @@ import type { Run } from "#records/run.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
 
 /** Whether it is settled whom a request means in a store. */
-const identified = (request: string, store: string) =>
+export const identified = (request: string, store: string) =>
   sql`exists (select from lethe.identity k where k.request_id = ${sql.ref(request)} and k.store = ${store})`;
-
-/**
- * The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. A bare number as key
- * is one of the first store: in the others it is somebody else's. Who was found once is the same person every night after, whoever
- * has their address by then.
- */
-export async function* wantedIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
-  const first = ctx.stores[0]?.name === store;
-  // Materialised: without statistics on identifiers the planner would look for the due requests once per identifier.
-  const query = sql<Wanted>`
-    with due as materialized (select r.id from lethe.request r where ${due(ctx, store)})
-    select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
-    where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not ${identified("due.id", store)}
-    union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
-    union
-    select due.id, i.kind, i.value from due
-    join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
-    where not ${identified("due.id", store)}`;
-  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
-}
-
-/** What other stores have told since about requests whose subject this store did not know. */
-export async function* wantedAgain(ctx: Context, store: string): AsyncGenerator<Wanted> {
-  for await (const rows of streamRows(ctx.state.pool, again(ctx, store).compile(ctx.state.db))) yield* rows;
-}
-
-const again = (ctx: Context, store: string) => sql<Wanted>`
-    select i.request_id as request, i.kind, i.value from lethe.subject s
-    join lethe.request r on r.id = s.request_id
-    join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
-    where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)} and not ${identified("r.id", store)}`;
-
-export const anyWantedAgain = async (ctx: Context, store: string): Promise<boolean> => {
-  const result = await sql<{ any: boolean }>`select exists (${again(ctx, store)}) as any`.execute(ctx.state.db);
-  return result.rows[0]?.any === true;
-};
 
 /** Forgets in what state subjects were found in earlier nights; not whom the requests mean. */
 export const forgetLocations = async (ctx: Context, store: string): Promise<void> => {
@@ -125,7 +88,7 @@ const saveChunk = async (
       on conflict do nothing`.execute(tx);
   });
   const hint =
-    "its identifiers name more than one root row: find out which is meant and add the request again with the key";
+    "its identifiers name more than one root row: find out which is meant, and refuse this request; then add one with nothing but what names that row alone, such as its key";
   await stopRequests(
     ctx,
     run,
@@ -147,16 +110,6 @@ export const saveAbsences = async (ctx: Context, store: string, ambiguous: reado
       and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(
     ctx.state.db,
   );
-};
-
-/** Requests whose subject is in none of the stores: a person has to look at the identifiers. */
-export const requestsNotFound = async (ctx: Context): Promise<readonly number[]> => {
-  const stores = ctx.stores.map(({ name }) => name);
-  const result = await sql<{ id: number }>`
-    select r.id from lethe.request r join lethe.subject s on s.request_id = r.id
-    where ${ofThisWork(ctx)} and r.state in ('approved', 'scheduled', 'blocked', 'erasing', 'failed') and s.store = any (${stores}::text[])
-    group by r.id having count(*) = ${stores.length} and bool_and(s.state = 'absent')`.execute(ctx.state.db);
-  return result.rows.map(({ id }) => id);
 };
 
 export const anyHeld = async ({ state }: Context): Promise<boolean> => {

@@ -9,11 +9,19 @@ import { inTransaction, reading } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 
-/** What would happen to these requests: the hash of the plan and of its shape (rules without row sets). Changes nothing. */
+/** What would happen to these requests. Changes nothing. */
 export type PlanFor = (
   ctx: Context,
   requests: readonly { readonly id: number; readonly ref: string }[],
-) => Promise<{ readonly hash: string; readonly shape: string }>;
+) => Promise<Planned>;
+
+export type Planned = {
+  /** Of the plan, and of its shape: rules without row sets. */
+  readonly hash: string;
+  readonly shape: string;
+  /** Whom the requests mean, store by store: the key of the one root row that was found. */
+  readonly whom: readonly { readonly request: number; readonly store: string; readonly key: string }[];
+};
 
 export type Approval = {
   /** Who takes the responsibility: recorded in the register, and as a keyed digest in the ledger. */
@@ -49,7 +57,7 @@ export const approveRequests = async (
     return found;
   });
   const { allowed } = byPurpose(ctx, requests);
-  const { hash, shape } = await approval.planFor(
+  const plan = await approval.planFor(
     ctx,
     allowed.map(({ id, ref }) => ({ id, ref })),
   );
@@ -57,10 +65,10 @@ export const approveRequests = async (
     // Planning reads whole stores: somebody may have decided otherwise meanwhile.
     const locked = await lockRequests(db, refs);
     for (const request of locked) requireDecision("approve", request);
-    return await record(ctx, db, locked, { by: approval.by, hash, shape });
+    return await record(ctx, db, locked, { by: approval.by, ...plan });
   });
   if (decided.refused.length > 0) await removeDeadRows(ctx);
-  return { ...decided, reactivated: [], plans: [hash] };
+  return { ...decided, reactivated: [], plans: [plan.hash] };
 };
 
 /**
@@ -77,18 +85,18 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
     const page = await waiting(ctx, after);
     const last = page.at(-1);
     if (last === undefined) break;
-    const { hash, shape } = await approval.planFor(ctx, byPurpose(ctx, page).allowed);
+    const plan = await approval.planFor(ctx, byPurpose(ctx, page).allowed);
     const decided = await inTransaction(ctx, async (db) => {
       const locked = await lockRequests(
         db,
         page.map(({ ref }) => ref),
       );
       const still = locked.filter(({ state }) => state === "received" || state === "verified");
-      return await record(ctx, db, still, { by: approval.by, hash, shape });
+      return await record(ctx, db, still, { by: approval.by, ...plan });
     });
     approved += decided.approved;
     refused.push(...decided.refused);
-    plans.push(hash);
+    plans.push(plan.hash);
     after = last.id;
   }
   if (refused.length > 0) await removeDeadRows(ctx);
@@ -122,13 +130,13 @@ const reactivated = async (ctx: Context): Promise<readonly string[]> => {
   return found.map(({ ref }) => ref);
 };
 
-type Confirmation = { readonly by: string; readonly hash: string; readonly shape: string };
+type Confirmation = Planned & { readonly by: string };
 
 const record = async (
   ctx: Context,
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
-  { by, hash, shape }: Confirmation,
+  { by, hash, shape, whom }: Confirmation,
 ): Promise<Pick<Approved, "approved" | "refused">> => {
   const { allowed, others } = byPurpose(ctx, requests);
   await endRequests(ctx, db, others, { state: "refused", by, reason: "purpose-not-allowed" });
@@ -139,6 +147,11 @@ const record = async (
       approved_plan = ${hash}, approved_shape = ${shape}, changed_at = ${now.toString()},
       code = null, code_since = null, detail = null
     where id = any(${allowed.map(({ id }) => id)}::bigint[]) and state = any(${approvable}::text[])`.execute(db);
+  await settleWhom(
+    db,
+    allowed.map(({ id }) => id),
+    whom,
+  );
   const name = decider(ctx, by);
   const events = allowed.flatMap(({ ref, state, ground }): LedgerEvent[] => {
     const approved = {
@@ -153,6 +166,17 @@ const record = async (
   });
   await appendEntries(db, events, { at: now, run: null });
   return { approved: allowed.length, refused };
+};
+
+/**
+ * I2: who was found for the plan that is approved is who is erased, whoever has their address by the night. Who was found before stays who it
+ * is; and a request that repeats an erasure means the row that a restore brought back, and nobody elsewhere.
+ */
+const settleWhom = async (db: Kysely<StateDb>, approved: readonly number[], whom: Planned["whom"]): Promise<void> => {
+  await sql`insert into lethe.identity (request_id, store, key)
+    select x.request, x.store, x.key from jsonb_to_recordset(${JSON.stringify(whom)}::jsonb) as x (request bigint, store text, key text)
+    join lethe.request r on r.id = x.request and r.restore_id is null where x.request = any (${[...approved]}::bigint[])
+    on conflict do nothing`.execute(db);
 };
 
 /** A store whose policy names purposes acts for those only; a request is for all stores, so all of them have to allow it. */

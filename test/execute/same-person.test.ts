@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { addRequest } from "#intake/requests.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
 let night: Night;
@@ -37,6 +38,36 @@ describe("a request means the person whom its identifiers named first", () => {
     expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
     expect(await emails()).toEqual([null, "bob@shop.example", "ann@shop.example"]);
     expect(await night.state.query("select from lethe.identity")).toEqual([]);
+  });
+
+  test("also when somebody else has it by the first night after the approval, of one request or of all", async () => {
+    night = await openNight(shop);
+    const one = await addRequest(night.context, ann);
+    await night.approve(one.ref);
+    await night.ask({ email: "bob@shop.example" });
+    await night.store.query(`update customers set email = 'new' || id || '@shop.example';
+      insert into customers values (3, 'ann@shop.example', 'X-3'), (4, 'bob@shop.example', 'X-4')`);
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "completed" }, { state: "completed" }]);
+    expect(await emails()).toEqual([null, null, "ann@shop.example", "bob@shop.example"]);
+  });
+
+  test("and is nobody whose key differs in case only, when that row is no longer there", async () => {
+    night = await openNight({
+      ...shop,
+      schema: `create table customers (id text primary key, email text, ext text);
+        create table orders (id int primary key, customer_id text references customers, total int);
+        insert into customers values ('cus_x7Kq', 'ann@shop.example'), ('cus_X7kQ', 'bob@shop.example'),
+          ('cus_ab', 'cem@shop.example'), ('cus_AB', 'dan@shop.example')`,
+    });
+    const refs = await night.ask(ann, { email: "cem@shop.example" });
+    await night.store.query("delete from customers where id = 'cus_x7Kq'");
+    await night.nightly();
+    expect(await night.requests(...refs)).toMatchObject([{ code: "SUBJECT_NOT_FOUND" }, { state: "completed" }]);
+    expect(await night.store.query("select id from customers where email is not null order by id")).toEqual([
+      { id: "cus_AB" },
+      { id: "cus_X7kQ" },
+    ]);
   });
 
   test("and is looked at by a person when that row is no longer there, whoever has the address", async () => {

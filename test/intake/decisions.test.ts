@@ -18,7 +18,7 @@ const by = "J\u00f6rg Canary <canary-dpo@example.com>";
 const planned: string[][] = [];
 const planFor: PlanFor = (_, requests) => {
   planned.push(requests.map(({ ref }) => ref));
-  return Promise.resolve({ hash: "a".repeat(64), shape: "b".repeat(64) });
+  return Promise.resolve({ hash: "a".repeat(64), shape: "b".repeat(64), whom: [] });
 };
 const add = async (email: string): Promise<string> => (await addRequest(t.context, { email, ground: "a" })).ref;
 const put = (ref: string, state: RequestState) =>

@@ -43,7 +43,7 @@ test.each([
   await releaseRequest(t.context, ref, { by });
   const before = { state, held_from: null, held_with: null, code, code_since: since, detail: { store: "shop" } };
   expect(await request(ref)).toEqual(before);
-  const planFor = () => Promise.resolve({ hash: "a".repeat(64), shape: "b".repeat(64) });
+  const planFor = () => Promise.resolve({ hash: "a".repeat(64), shape: "b".repeat(64), whom: [] });
   const reactivated = code === "REACTIVATED" ? [ref] : [];
   expect(await approveAll(t.context, { by, planFor })).toMatchObject({ approved: 0, reactivated });
   expect(await request(ref)).toEqual(before);

@@ -28,7 +28,7 @@ const lethe = async (...args: string[]): Promise<Answer> => {
     },
   };
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  registerRequests(program, shell as Shell, () => Promise.resolve({ hash: "a".repeat(64), shape: "b" }));
+  registerRequests(program, shell as Shell, () => Promise.resolve({ hash: "a".repeat(64), shape: "b", whom: [] }));
   await program.parseAsync(["request", ...args], { from: "user" });
   if (answer === undefined) throw new Error("the command did not answer");
   return answer;

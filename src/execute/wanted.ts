@@ -1,0 +1,88 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Context } from "#context.ts";
+import { streamRows } from "#db/chunks.ts";
+import { due } from "#execute/claims.ts";
+import { identified } from "#execute/locations.ts";
+import type { Elsewhere, Wanted } from "#scope/locate.ts";
+
+/**
+ * What stores have told, before anybody is looked up anywhere, about requests of which it is settled there whom they mean: identifiers that
+ * are somebody else's by now, and which stores could not be asked.
+ */
+export type PassedOn = { readonly identifiers: readonly Elsewhere[]; readonly unasked: readonly string[] };
+
+/**
+ * The identifiers by which subjects are looked up in a store: as requested, and as found in other stores. A bare number as key
+ * is one of the first store: in the others it is somebody else's. Who was found once is the same person every night after, whoever
+ * has their address by then: in the other stores, too, where nobody was found yet. While a store that knows the person cannot be asked, it
+ * cannot be told whose the address is.
+ */
+export async function* wantedIn(ctx: Context, store: string, passedOn: PassedOn): AsyncGenerator<Wanted> {
+  // Materialised: without statistics on identifiers the planner would look for the due requests once per identifier.
+  const query = sql<Wanted>`
+    with due as materialized (select r.id from lethe.request r where ${due(ctx, store)}),
+    passed_on as (select * from jsonb_to_recordset(${JSON.stringify(passedOn.identifiers)}::jsonb) as x (request bigint, kind text, value text))
+    select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
+    where ${askedIn(ctx, store)} and not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)}
+      and not exists (select from passed_on p where p.request = due.id and p.kind = i.kind and p.value = i.value)
+    union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
+    union
+    select due.id, i.kind, i.value from due
+    join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
+    where not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)}`;
+  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
+}
+
+/** An identifier `i` as requested names somebody in the store, if anybody. */
+const askedIn = (ctx: Context, store: string): RawBuilder<boolean> =>
+  ctx.stores[0]?.name === store ? sql`true` : sql`(i.kind <> 'key' or i.value !~ '^[0-9]+$')`;
+
+const knownIn = (request: string, stores: readonly string[]): RawBuilder<boolean> =>
+  sql`exists (select from lethe.identity k where k.request_id = ${sql.ref(request)} and k.store = any (${[...stores]}::text[]))`;
+
+/** What other stores have told since about requests whose subject this store did not know. */
+export async function* wantedAgain(ctx: Context, store: string, passedOn: PassedOn): AsyncGenerator<Wanted> {
+  const query = again(ctx, store, passedOn).compile(ctx.state.db);
+  for await (const rows of streamRows(ctx.state.pool, query)) yield* rows;
+}
+
+const again = (ctx: Context, store: string, { unasked }: PassedOn) => sql<Wanted>`
+    select i.request_id as request, i.kind, i.value from lethe.subject s
+    join lethe.request r on r.id = s.request_id
+    join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
+    where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)} and not ${identified("r.id", store)}
+      and not ${knownIn("r.id", unasked)}`;
+
+export const anyWantedAgain = async (ctx: Context, store: string, passedOn: PassedOn): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`select exists (${again(ctx, store, passedOn)}) as any`.execute(
+    ctx.state.db,
+  );
+  return result.rows[0]?.any === true;
+};
+
+/** Requests that are to be looked for in other stores, though it is not settled whom they mean there. */
+export const unsettledElsewhere = (ctx: Context, store: string): RawBuilder<unknown> => {
+  const others = ctx.stores.filter(({ name }) => name !== store);
+  return sql`(false${sql.join(
+    others.map(({ name }) => sql` or (${due(ctx, name)} and not ${identified("r.id", name)})`),
+    sql``,
+  )})`;
+};
+
+const settled = (ctx: Context, store: string, among: RawBuilder<unknown>) => sql<Wanted>`
+    with settled as materialized (select r.id, k.key from lethe.request r
+      join lethe.identity k on k.request_id = r.id and k.store = ${store} where ${among})
+    select s.id as request, 'identity' as kind, s.key as value from settled s
+    union all select s.id, i.kind, i.value from settled s join lethe.request_identifier i on i.request_id = s.id where ${askedIn(ctx, store)}`;
+
+export const anySettled = async (ctx: Context, store: string, among: RawBuilder<unknown>): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`select exists (${settled(ctx, store, among)}) as any`.execute(
+    ctx.state.db,
+  );
+  return result.rows[0]?.any === true;
+};
+
+/** Whom those of the requests `r` mean of which it is settled in a store, and the identifiers as requested. */
+export async function* settledIn(ctx: Context, store: string, among: RawBuilder<unknown>): AsyncGenerator<Wanted> {
+  for await (const rows of streamRows(ctx.state.pool, settled(ctx, store, among).compile(ctx.state.db))) yield* rows;
+}
