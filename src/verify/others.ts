@@ -4,7 +4,8 @@ import type { Hit } from "#verify/search.ts";
 
 /**
  * Strikes from the search what is also the identifier of somebody else's root row: a telephone that two people share is the living person's
- * own data. The subject's own row never counts, whatever its treatment left in it. Returns how many forms were struck.
+ * own data. The subject's own row never counts, whatever its treatment left in it; nor does any, where that row is no longer to be found: it
+ * may be the person's under another key. Returns how many forms were struck.
  */
 export const ownedByOthers = async (db: Kysely<unknown>, root: SubjectRoot, hits: readonly Hit[]): Promise<number> => {
   const requests = [...new Set(hits.map((hit) => hit.request))];
@@ -21,7 +22,7 @@ export const ownedByOthers = async (db: Kysely<unknown>, root: SubjectRoot, hits
       select w.identifier from pg_temp.lethe_sought w join ${table} t on ${value} = w.form
       where w.request = any (${requests}::bigint[]) and w.kind = ${kind === "phone" ? "phone" : "token"}
         and not exists (select from pg_temp.lethe_sought_key o
-          where o.request = w.request and o.key = t.${sql.id(root.key)}::text))`.execute(db);
+          where o.request = w.request and (o.key is null or o.key = t.${sql.id(root.key)}::text)))`.execute(db);
     struck += Number(result.numAffectedRows ?? 0n);
   }
   return struck;

@@ -42,9 +42,11 @@ export async function* soughtIdentifiers(ctx: Context): AsyncGenerator<Sought> {
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
+/** The keys of the subjects' root rows; null for one whose row was there once and has not been found again. */
 export async function* soughtKeys(ctx: Context, store: string): AsyncGenerator<SoughtKey> {
   const query = sql<SoughtKey>`select s.request_id as request, s.key from lethe.subject s join lethe.request r on r.id = s.request_id
-    where s.store = ${store} and s.key is not null and ${ready(ctx)}`;
+    where s.store = ${store} and ${ready(ctx)} and (s.key is not null
+      or exists (select from lethe.identity k where k.request_id = s.request_id and k.store = s.store))`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 

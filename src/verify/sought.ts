@@ -8,8 +8,8 @@ import { Silhouette } from "#verify/silhouette.ts";
 /** What must not be found any more. */
 export type Sought = { readonly request: number; readonly kind: IdentifierKind; readonly value: string };
 
-/** The subject's own root row, which is never somebody else's. */
-export type SoughtKey = { readonly request: number; readonly key: string };
+/** The subject's own root row, which is never somebody else's; null where any may be: it had another key when it was last found. */
+export type SoughtKey = { readonly request: number; readonly key: string | null };
 
 /** What the sought forms look like: from it the search derives a cheap test that no match can fail. */
 export type SoughtProfile = {

@@ -34,7 +34,7 @@ export const verifyStore = async (
       await client.query(
         "create temporary table lethe_sought (request bigint not null, identifier int not null, kind text not null, form text not null)",
       );
-      await client.query("create temporary table lethe_sought_key (request bigint not null, key text not null)");
+      await client.query("create temporary table lethe_sought_key (request bigint not null, key text)");
       await client.query("begin isolation level repeatable read read only");
       const catalog = await readCatalog(client, { store: store.name, schemas: store.config.schemas });
       // Both would do per row of a large table what one hash of what is sought does once.
