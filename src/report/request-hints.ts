@@ -2,8 +2,10 @@ import { requestCodes, type RequestDetail } from "#records/request.ts";
 
 /** What a person does about a request that stopped with one of Lethe's own codes. */
 const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
-  SUBJECT_NOT_FOUND: "Check the identifiers with the person; refuse the request if nothing is held about them.",
-  SUBJECT_AMBIGUOUS: "Several people match. Add an identifier that names only one of them.",
+  SUBJECT_NOT_FOUND:
+    "Check the identifiers with the person and refuse the request; add one with the right ones, if any.",
+  SUBJECT_AMBIGUOUS:
+    "Several people match. Refuse the request and add one that names only the right one, such as by key alone.",
   SUBJECT_HELD: "Another request for the same person is held. This one goes on by itself when that is released.",
   PLAN_CHANGED: "The plan is no longer the one that was approved. Look at the new plan and approve again.",
   PLAN_MOVED: "The data moved past the plan. The next night plans again; look at it if this repeats.",

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from "vitest";
+import { refuseRequest } from "#intake/decide.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
 let night: Night;
@@ -255,6 +256,25 @@ test("identifiers that nobody or several people answer to block the request", as
   );
   expect(await night.nightly()).toMatchObject({ requests: { done: 4, blocked: 0 } });
   expect(await night.store.query("select id from customers")).toEqual([]);
+});
+
+test("who is one of two people is erased by a request for the key alone, once the one for both is refused, as its hint says", async () => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      insert into customers values (1, 'twin@shop.example'), (2, 'twin@shop.example')`,
+    tables: "customers: { treatment: erase }",
+  });
+  const [both = ""] = await night.ask({ email: "twin@shop.example" });
+  await night.nightly();
+  const [request] = await night.requests(both);
+  expect(request).toMatchObject({ code: "SUBJECT_AMBIGUOUS" });
+  expect(request?.detail?.hint).toMatch(/refuse this request; then add one with nothing but .* its key$/);
+  await refuseRequest(night.context, both, { by: "dpo", reason: "identity-not-proven" });
+  const [one = ""] = await night.ask({ key: "1" });
+  await night.nightly();
+  await night.nightly();
+  expect(await night.requests(one)).toMatchObject([{ state: "completed" }]);
+  expect(await night.store.query("select id from customers")).toEqual([{ id: 2 }]);
 });
 
 test("two root rows are noticed wherever the pair falls in the reading", async () => {
