@@ -48,6 +48,14 @@ export const currentShape = async (
     return { shape, catalog };
   });
 
+/** A policy that does not fit the store says so before what it names is looked for there. */
+export const fitting =
+  (work: (session: StoreSession) => Promise<void>) =>
+  async (session: StoreSession): Promise<void> => {
+    await currentShape(session);
+    await work(session);
+  };
+
 /**
  * Plans the given requests against every store and changes nothing: neither the stores nor our own records. Identifiers found in one store's
  * root row serve as keys in the next.
@@ -67,10 +75,7 @@ const foresee = async (
     ctx,
     () => sql`r.id = any (${ids}::bigint[])`,
     async (store, work) => {
-      await withStoreSession(store, async (session) => {
-        await currentShape(session);
-        await work(session);
-      });
+      await withStoreSession(store, fitting(work));
       return true;
     },
   );
@@ -146,9 +151,7 @@ const locateNamed = (
     const { country } = ctx.config.controller;
     // A bare number as key is one of the first store.
     const first = ctx.stores[0]?.name === session.store.name;
-    const asked = own.rows.filter(
-      (each) => (first || each.kind !== "key" || !/^[0-9]+$/.test(each.value)) && !passedOn.has(nameOf(each)),
-    );
+    const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
     const others = found.flatMap(({ request, values }) =>
       values.flatMap(({ kind, value }): Wanted[] =>
         kind === "name" || kind === "key" ? [] : [{ request, kind, value: normaliseFound(kind, value, country) }],
@@ -156,7 +159,9 @@ const locateNamed = (
     );
     async function* wanted(): AsyncGenerator<Wanted> {
       yield* known.rows;
-      for (const each of [...asked, ...others]) if (!settled.has(each.request)) yield each;
+      for (const each of [...asked, ...others]) {
+        if (!settled.has(each.request) && !passedOn.has(nameOf(each))) yield each;
+      }
     }
     const here: Located[] = [];
     for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted()))

@@ -16,9 +16,16 @@ import { releaseClaims, returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
-import { anyWantedAgain, unsettledElsewhere, wantedAgain, wantedIn, type PassedOn } from "#execute/wanted.ts";
+import {
+  anyWantedAgain,
+  saveAbsences,
+  unsettledElsewhere,
+  wantedAgain,
+  wantedIn,
+  type PassedOn,
+} from "#execute/wanted.ts";
 import { clearPartialExports } from "#export/directory.ts";
-import { currentShape } from "#forecast.ts";
+import { currentShape, fitting } from "#forecast.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import { readPassedOn } from "#passed-on.ts";
@@ -165,19 +172,11 @@ const find = (ctx: Context, run: Run, store: Store, { ambiguous, passedOn }: Loo
     const several = await lookUp(ctx, run, session, wantedIn(ctx, store.name, passedOn));
     ambiguous.push(...several);
     faultPoint("after-subjects-located");
-    await locations.saveAbsences(ctx, store.name, several);
+    await saveAbsences(ctx, store.name, { ambiguous: several, passedOn });
     await analyseState(ctx.state);
     const count = await claims.countClaims(ctx, store.name);
     ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous or held`);
   });
-
-/** A policy that does not fit the store says so before what it names is looked for there. */
-const fitting =
-  (work: (session: StoreSession) => Promise<void>) =>
-  async (session: StoreSession): Promise<void> => {
-    await currentShape(session);
-    await work(session);
-  };
 
 /** Nobody else works on the store meanwhile. */
 const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {

@@ -102,16 +102,6 @@ const saveChunk = async (
   return several.map(({ request }) => request);
 };
 
-/** Notes that a store holds no root row for the requests that were looked for and not found; `ambiguous` ones were. */
-export const saveAbsences = async (ctx: Context, store: string, ambiguous: readonly number[]): Promise<void> => {
-  await sql`insert into lethe.subject (request_id, store, key, state)
-    select r.id, ${store}, null, 'absent' from lethe.request r where ${due(ctx, store)}
-      and not (r.id = any (${[...ambiguous]}::bigint[]))
-      and not exists (select from lethe.subject s where s.request_id = r.id and s.store = ${store})`.execute(
-    ctx.state.db,
-  );
-};
-
 export const anyHeld = async ({ state }: Context): Promise<boolean> => {
   const held = await state.db.selectFrom("lethe.request").select("id").where("state", "=", "held").limit(1).execute();
   return held.length > 0;

@@ -94,6 +94,8 @@ test("an address that has passed on, where it is settled who they are, finds nob
   await expect(withStores(other, { ...shop, pool }).nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
   await closePool(pool);
   expect(await both.requests(ref)).toMatchObject([{ state: "approved" }]);
+  // They were not looked for, so nobody may say that they are not there.
+  expect(await night.state.query("select from lethe.subject")).toEqual([]);
 
   const { whom } = await planForApproval(both.context, [{ id: 1, ref }]);
   expect(whom).toEqual([{ request: 1, store: "shop", key: "1" }]);
