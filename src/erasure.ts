@@ -11,7 +11,7 @@ import { dayIn } from "#lib/clock.ts";
 import { readBatch } from "#batch-plan.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
-import type { Found } from "#execute/marks.ts";
+import type { Active } from "#execute/marks.ts";
 import { failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { halving, type Unfinished } from "#execute/halving.ts";
 import { stopBlocked, stopFailed } from "#execute/stops.ts";
@@ -148,7 +148,7 @@ type Stopped = {
   readonly kind: "stopped";
   readonly requests: ReadonlySet<number>;
   readonly blocked: readonly Blocked[];
-  readonly active: readonly Found[];
+  readonly active: readonly Active[];
 };
 
 const stopped = (requests: readonly number[], why: Partial<Pick<Stopped, "blocked" | "active">> = {}): Stopped => ({

@@ -133,7 +133,7 @@ const refusedText = (refused: readonly string[]): string =>
 const reactivatedText = (reactivated: readonly string[]): string =>
   reactivated.length === 0
     ? ""
-    : `\n${reactivated.join(", ")} left: active again since; ask the person, then approve by reference, or refuse`;
+    : `\n${reactivated.join(", ")} left: active again since, or it cannot be told; ask the person, then approve by reference, or refuse`;
 
 const refusedChoice = (): LetheError =>
   new LetheError("USAGE", "approve takes references, or --all", {

@@ -3,6 +3,7 @@ import { copyInto, type CopyValue } from "#db/copy.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { ColumnChange, SavedMark, Shape } from "#records/plan.ts";
+import type { ReopeningCode } from "#records/request.ts";
 import { and, column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /** A subject whose row was marked: the row's key as text, and what was set in it. */
@@ -11,28 +12,50 @@ export type Marked = {
   readonly ref: string;
   readonly key: string;
   readonly mark: SavedMark;
+  /** Something is still to be done to the subject. */
+  readonly waits: boolean;
 };
 
-/** What the rows of marked subjects say by now. Of those that are in neither list nothing has changed, or it cannot be told any more. */
-export type Standing = { readonly active: readonly Found[]; readonly gone: readonly Found[] };
+/** What the rows of marked subjects say by now. Of those that are in no list nothing has changed. */
+export type Standing = {
+  /** Active again, or, of those who wait, not to be told any more: then the person may be. */
+  readonly active: readonly Active[];
+  readonly gone: readonly Found[];
+};
 export type Found = Pick<Marked, "request" | "ref">;
+export type Active = Found & { readonly code: ReopeningCode };
 
 /** One statement for all who were marked alike, in the snapshot of the caller's transaction; whatever the policy's mark is by now. */
 export const readMarked = async (
   { client, db }: StoreSession,
   marked: Iterable<Marked> | AsyncIterable<Marked>,
 ): Promise<Standing> => {
-  await sql`create temporary table lethe_marked (request bigint, ref text, key text, mark int) on commit drop`.execute(
+  await sql`create temporary table lethe_marked (request bigint, ref text, key text, mark int, waits boolean) on commit drop`.execute(
     db,
   );
   const marks = new Marks();
-  await copyInto(client, "pg_temp.lethe_marked (request, ref, key, mark)", valuesOf(marked, marks));
-  const found: Changed[] = [];
+  await copyInto(client, "pg_temp.lethe_marked (request, ref, key, mark, waits)", valuesOf(marked, marks));
+  const active: Active[] = [];
+  const gone: Found[] = [];
   for (const [position, mark] of marks.distinct.entries()) {
     const types = await typesOf(db, mark);
-    if (types !== undefined) found.push(...(await changed(db, mark, position, types)));
+    if (types === undefined) {
+      active.push(...(await unreadable(db, position)));
+      continue;
+    }
+    for (const { gone: isGone, ...found } of await changed(db, mark, position, types)) {
+      if (isGone) gone.push(found);
+      else active.push({ ...found, code: "REACTIVATED" });
+    }
   }
-  return { active: found.filter(({ gone }) => !gone), gone: found.filter(({ gone }) => gone) };
+  return { active, gone };
+};
+
+/** Who is archived stays so: nothing is done to them any more. */
+const unreadable = async (db: Kysely<unknown>, position: number): Promise<readonly Active[]> => {
+  const { rows } = await sql<Active>`select request, ref, 'MARK_UNREADABLE' as code from pg_temp.lethe_marked
+    where mark = ${position} and waits`.execute(db);
+  return rows;
 };
 
 /** The different marks of many subjects: a few, by their position. */
@@ -50,12 +73,13 @@ class Marks {
 }
 
 async function* valuesOf(marked: Iterable<Marked> | AsyncIterable<Marked>, marks: Marks): AsyncGenerator<CopyValue[]> {
-  for await (const { request, ref, key, mark } of marked) yield [request, ref, key, marks.positionOf(mark)];
+  for await (const { request, ref, key, mark, waits } of marked)
+    yield [request, ref, key, marks.positionOf(mark), waits];
 }
 
 type Types = "same" | "changed";
 
-/** Whether the columns have the types they had when the mark was set. Undefined: they are no longer there, and say nothing about anybody. */
+/** Whether the columns have the types they had when the mark was set. Undefined: they are not all there, and say nothing about anybody. */
 const typesOf = async (db: Kysely<unknown>, { root, changes }: SavedMark): Promise<Types | undefined> => {
   const then = [{ name: root.key, type: root.keyType }, ...changes.map(({ name, type }) => ({ name, type }))];
   const { rows } = await sql<{ there: number; same: boolean | null }>`

@@ -8,6 +8,7 @@ import { lockRequests, parseReference, type LockedRequest } from "#intake/refere
 import { inTransaction, reading } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import { reopeningCodes } from "#records/request.ts";
 
 /** What would happen to these requests. Changes nothing. */
 export type PlanFor = (
@@ -33,7 +34,7 @@ export type Approved = {
   readonly approved: number;
   /** References of those that ask for something a policy does not allow: they are refused. */
   readonly refused: readonly string[];
-  /** References of those whose subject has become active again: they want an approval by name. */
+  /** References of those whose subject is or may be active again: they want an approval by name. */
   readonly reactivated: readonly string[];
   /** The hashes that the approval binds to: one for each page of requests. */
   readonly plans: readonly string[];
@@ -74,8 +75,8 @@ export const approveRequests = async (
 /**
  * Approves everything that waits for approval (`received`, `verified`), page by page: memory does not grow with
  * the register, and a crash leaves whole pages approved and the rest waiting. What was decided otherwise while its page
- * was planned is left as it is. So are those who were marked as deleted and are active again: they may have changed their mind, and nobody
- * should be deleted for being one of many.
+ * was planned is left as it is. So are those who were marked as deleted and are or may be active again: they may have changed their mind, and
+ * nobody should be deleted for being one of many.
  */
 export const approveAll = async (ctx: Context, approval: Approval): Promise<Approved> => {
   const plans: string[] = [];
@@ -110,7 +111,7 @@ const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string
       .select(["id", "ref", "purpose"])
       .where("state", "in", ["received", "verified"])
       .where("restore_id", "is", null)
-      .where("code", "is distinct from", "REACTIVATED")
+      .where((where) => where.or([where("code", "is", null), where("code", "not in", reopeningCodes)]))
       .where("id", ">", after)
       .orderBy("id")
       .limit(pageSize)
@@ -123,7 +124,7 @@ const reactivated = async (ctx: Context): Promise<readonly string[]> => {
       .selectFrom("lethe.request")
       .select("ref")
       .where("state", "=", "verified")
-      .where("code", "=", "REACTIVATED")
+      .where("code", "in", reopeningCodes)
       .orderBy("id")
       .execute(),
   );

@@ -121,7 +121,13 @@ export const requestCodes = [
   "TOTALS_CHANGED",
   "RULE_UNDONE",
   "CLOCK_UNREADABLE",
+  "REACTIVATED",
+  "MARK_UNREADABLE",
 ] as const;
+
+/** Reopened, because the person is or may be active again: an approval of many at once leaves them alone. */
+export const reopeningCodes = ["REACTIVATED", "MARK_UNREADABLE"] as const;
+export type ReopeningCode = (typeof reopeningCodes)[number];
 
 /** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
 export const passingCodes = ["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"] as const;

@@ -1,7 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import type { Context, Store } from "#context.ts";
 import { planForApproval } from "#forecast.ts";
-import { approveRequests } from "#intake/approve.ts";
+import { approveAll, approveRequests } from "#intake/approve.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, type Night, type NightOptions } from "#test/execute/night.ts";
 import { whileLocked } from "#test/execute/while-locked.ts";
@@ -147,6 +147,31 @@ test.each([
   await night.store.query(`update customers set status = 'active' where id = 1; alter table customers ${change}`);
   await night.nightly(under(night.context, { ...shop, tables: shop.tables.replace("status", column) }));
   expect(await night.requests(first, second)).toMatchObject([{ state: active }, { state: "archived" }]);
+});
+
+test("who waits with a mark that cannot be read any more, and may be active again, is not erased without an approval by reference", async () => {
+  night = await openNight(softThenHard);
+  const [first = "", second = ""] = await night.ask(ann, bob);
+  await night.nightly();
+  await night.store.query("update customers set status = 'active' where id = 1");
+  await night.store.query("alter table customers rename status to standing");
+  const change = (text: string): string => text.replace("status", "standing");
+  const renamed = { ...softThenHard, sections: change(softThenHard.sections), tables: change(softThenHard.tables) };
+  const at = (now: string): Context => under(night.at(now), renamed);
+  await night.nightly(at("2026-12-03T02:00:00Z"));
+  const unreadable = { state: "verified", code: "MARK_UNREADABLE", detail: { store: "shop" } };
+  expect(await night.requests(first, second)).toMatchObject([unreadable, unreadable]);
+  const approval = { by: "dpo", planFor: planForApproval };
+  const left = { approved: 0, reactivated: [first, second] };
+  expect(await approveAll(at("2026-12-03T03:00:00Z"), approval)).toMatchObject(left);
+  await approveRequests(at("2026-12-03T03:00:00Z"), [second], approval);
+  await night.nightly(at("2026-12-03T04:00:00Z"));
+  await night.nightly(at("2027-01-03T02:00:00Z"));
+  expect(await night.requests(first, second)).toMatchObject([unreadable, { state: "completed" }]);
+  expect(await night.store.query("select email, standing from customers order by id")).toEqual([
+    { ...ann, standing: "active" },
+    { email: null, standing: "inactive" },
+  ]);
 });
 
 test("a mark that a trigger changes fails the request, and the row stays as it was", async () => {

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from "vitest";
+import { planForApproval } from "#forecast.ts";
+import { approveRequests } from "#intake/approve.ts";
 import { holdRequest, releaseRequest } from "#intake/decide.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
@@ -35,6 +37,23 @@ test("who is active again is not erased when what blocked the end of the grace i
   await night.nightly(night.at("2026-12-04T02:00:00Z"));
   expect(await night.requests(ref)).toMatchObject(reactivated);
   expect(await emails()).toEqual(untouched);
+});
+
+test("who is active again, and approves, is the same person as before, whoever has the address by then", async () => {
+  night = await openNight(softThenHard);
+  const [ref = ""] = await night.ask(ann);
+  await night.nightly();
+  await night.store.query("update customers set status = 'active' where id = 1");
+  await night.nightly(night.at("2026-11-05T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject(reactivated);
+  await night.store.query(`update customers set email = 'ann@new.example' where id = 1;
+    insert into customers values (3, 'ann@shop.example', 'X-3')`);
+  const approval = { by: "dpo", planFor: planForApproval };
+  await approveRequests(night.at("2026-11-06T01:00:00Z"), [ref], approval);
+  await night.nightly(night.at("2026-11-06T02:00:00Z"));
+  await night.nightly(night.at("2026-12-20T02:00:00Z"));
+  expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
+  expect(await emails()).toEqual([{ email: null }, { email: "bob@shop.example" }, { email: "ann@shop.example" }]);
 });
 
 test("who is active again while the request was held is not erased after it is released", async () => {
