@@ -102,8 +102,10 @@ export const erase = async (ctx: Context, run: Run): Promise<void> => {
   // Before what keeps them is asked: who is not there is kept by nothing.
   await stopNotFound(ctx, run, ambiguous);
   if (ctx.stores.length > 1) await failures.collect(() => blockAcross(ctx, run, ask));
-  // What a store would forbid must not be half done in the others by the time it can be asked.
+  // What a store would forbid must not be half done in the others by the time it can be asked; nor what a hold forbids, whose person only that
+  // store may know.
   if (unasked.some(({ policy }) => policy.blockers.length > 0)) failures.rethrow();
+  if (unasked.length > 0 && (await locations.anyHeld(ctx))) failures.rethrow();
   // Where it could not be asked, a store may know more by now than what was found in an earlier night.
   const asked = ctx.stores.filter((store) => !unasked.includes(store));
   for (const store of asked) {

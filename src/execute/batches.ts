@@ -1,7 +1,10 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Context, Store } from "#context.ts";
+import { lockHolds } from "#db/hold-lock.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
+import type { StateDb } from "#db/state-schema.ts";
 import { batchesWithTasks } from "#execute/journal.ts";
+import { stopRequests, subjectHeld } from "#execute/stops.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -16,8 +19,8 @@ export type FrozenBatch = { readonly id: string; readonly planHash: string; read
  * Saves the plan and claims its requests, in one transaction of Lethe's own database, before anything changes (I2). A crash after it
  * leaves a frozen batch, which the next run settles by asking the store's journal.
  *
- * Returns the requests that somebody has held, withdrawn or refused since they were looked up: with any of them nothing is frozen. From
- * here on the others are `erasing`, which no decision stops.
+ * Returns the requests that somebody has held, withdrawn or refused since they were looked up, and those whose person another request holds:
+ * with any of them nothing is frozen. From here on the others are `erasing`, which no decision stops.
  */
 export const freezeBatch = async (
   ctx: Context,
@@ -28,11 +31,15 @@ export const freezeBatch = async (
 ): Promise<readonly number[]> => {
   const at = ctx.clock.now();
   const requests = [...batch.requests];
-  const stopped = await ctx.state.db.transaction().execute(async (tx) => {
+  const { decided, held } = await ctx.state.db.transaction().execute(async (tx): Promise<Forbidden> => {
+    await lockHolds(tx, "freeze");
     const locked = await sql<{ id: number; state: RequestState }>`select id, state from lethe.request
       where id = any (${requests}::bigint[]) order by id for update`.execute(tx);
-    const decided = locked.rows.filter(({ state }) => !runnable.includes(state));
-    if (decided.length > 0) return decided.map(({ id }) => id);
+    const forbidden = {
+      decided: locked.rows.flatMap(({ id, state }) => (runnable.includes(state) ? [] : [id])),
+      held: await heldByOthers(tx, requests),
+    };
+    if (forbidden.decided.length > 0 || forbidden.held.length > 0) return forbidden;
     const body = canonicalJson({ plan, shape });
     await sql`insert into lethe.plan (hash, shape, store, run_id, frozen_at, body)
       values (${batch.planHash}, ${plan.shape}, ${plan.store}, ${run.id}, ${at.toString()}, ${body}) on conflict (hash) do nothing`.execute(
@@ -57,10 +64,27 @@ export const freezeBatch = async (
       events.push({ kind: "request.erasing", request: ref, store: plan.store, plan: batch.planHash });
     }
     await appendEntries(tx, events, { at, run: run.id });
-    return [];
+    return { decided: [], held: [] };
   });
+  const stops = held.filter((request) => !decided.includes(request)).map((request) => subjectHeld(request, plan.store));
+  await stopRequests(ctx, run, "blocked", stops);
+  const stopped = [...new Set([...decided, ...held])];
   if (stopped.length === 0) faultPoint("after-plan-frozen");
   return stopped;
+};
+
+type Forbidden = { readonly decided: readonly number[]; readonly held: readonly number[] };
+
+/** A hold is on a person: those of the requests that mean, in whichever store, the same row as another one that is held. */
+const heldByOthers = async (tx: Kysely<StateDb>, requests: readonly number[]): Promise<readonly number[]> => {
+  const { rows } = await sql<{ request: number }>`
+    with held as materialized (select id from lethe.request where state = 'held'),
+    person as materialized (
+      select i.request_id, i.store, i.key from held join lethe.identity i on i.request_id = held.id
+      union select s.request_id, s.store, s.key from held join lethe.subject s on s.request_id = held.id)
+    select distinct s.request_id as request from person p join lethe.subject s on s.store = p.store and s.key = p.key
+    where s.request_id = any (${[...requests]}::bigint[]) and s.request_id <> p.request_id`.execute(tx);
+  return rows.map(({ request }) => request);
 };
 
 const runnable: readonly RequestState[] = ["approved", "scheduled", "erasing", "blocked", "failed"];

@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { due } from "#execute/claims.ts";
-import { stopRequests } from "#execute/stops.ts";
+import { stopRequests, subjectHeld } from "#execute/stops.ts";
 import type { IdentifierKind } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
@@ -118,7 +118,10 @@ export async function* heldIn(ctx: Context, store: string): AsyncGenerator<Wante
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
-/** A hold is on a person: whoever else asks for the same person's erasure waits as well. Returns those. */
+/**
+ * A hold is on a person: whoever else asks for the same person's erasure waits as well. Returns those. Whom the held request means is settled
+ * as for any other: later somebody else may have the address.
+ */
 export const stopHeld = async (
   ctx: Context,
   run: Run,
@@ -126,20 +129,20 @@ export const stopHeld = async (
   held: AsyncIterable<readonly Located[]>,
 ): Promise<readonly number[]> => {
   const stopped: number[] = [];
-  const hint = "another request for the same person is held: it is looked at again every night";
+  const found = new Map<number, string[]>();
   for await (const rows of held) {
     const keys = rows.map(({ request, key }) => ({ request, key }));
-    const found = await sql<{ request: number }>`select distinct s.request_id as request from lethe.subject s
+    for (const { request, key } of keys) found.set(request, [...(found.get(request) ?? []), key]);
+    const same = await sql<{ request: number }>`select distinct s.request_id as request from lethe.subject s
       join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as x (request bigint, key text) on x.key = s.key and x.request <> s.request_id
       where s.store = ${store} and s.state = 'located'`.execute(ctx.state.db);
-    const requests = found.rows.map(({ request }) => request);
-    await stopRequests(
-      ctx,
-      run,
-      "blocked",
-      requests.map((request) => ({ request, code: "SUBJECT_HELD", detail: { store, hint } })),
-    );
-    stopped.push(...requests);
+    const stops = same.rows.map(({ request }) => subjectHeld(request, store));
+    await stopRequests(ctx, run, "blocked", stops);
+    stopped.push(...stops.map(({ request }) => request));
   }
+  const settled = [...found].flatMap(([request, [key, ...others]]) => (others.length === 0 ? [{ request, key }] : []));
+  await sql`insert into lethe.identity (request_id, store, key)
+    select x.request, ${store}, x.key from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as x (request bigint, key text)
+    join lethe.request r on r.id = x.request and r.state = 'held' on conflict do nothing`.execute(ctx.state.db);
   return stopped;
 };

@@ -14,6 +14,12 @@ export const passing = sql.join(passingCodes.map((code) => sql.lit(code)));
 
 export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
 
+/** A hold is on a person: whoever else asks for the same person's erasure waits as well. */
+export const subjectHeld = (request: number, store: string): Stop => {
+  const hint = "another request for the same person is held: it is looked at again every night";
+  return { request, code: "SUBJECT_HELD", detail: { store, hint } };
+};
+
 /** Requests that must not run anywhere tonight. */
 export const releaseClaims = async (db: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
   await sql`delete from lethe.subject where state = 'located' and request_id = any (${[...requests]}::bigint[])`.execute(

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
+import { lockHolds } from "#db/hold-lock.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
 import { forgetSubjects } from "#intake/forget.ts";
@@ -91,6 +92,7 @@ export const holdRequest = async (
     });
   }
   return await inTransaction(ctx, async (db) => {
+    await lockHolds(db, "hold");
     const request = await theRequest(lockRequests(db, [parseReference(ref)]));
     requireDecision("hold", request);
     const now = ctx.clock.now();

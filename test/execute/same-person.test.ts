@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
+import { withClient } from "#db/pool.ts";
 import { holdRequest, releaseRequest } from "#intake/decide.ts";
 import { addRequest } from "#intake/requests.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
@@ -102,6 +104,46 @@ describe("a hold is on a person: it also stops another request for the same one"
     await night.nightly(night.at("2026-12-04T02:00:00Z"));
     expect(await night.requests(held, other)).toMatchObject([{ state: "completed" }, { state: "completed" }]);
     expect(await emails()).toEqual([null, null]);
+  });
+
+  test("also when somebody else has the address by then that the held request names", async () => {
+    night = await openNight(shop);
+    const [held = ""] = await night.ask(ann);
+    await holdRequest(night.context, held, { by: "dpo", matter: "A-1" });
+    await night.nightly();
+    await night.store.query(`update customers set email = 'ann@new.example' where id = 1;
+      insert into customers values (3, 'ann@shop.example', 'X-3')`);
+    const others = await night.ask({ external_id: "X-1" }, { external_id: "X-3" });
+    await night.nightly();
+    expect(await night.requests(...others)).toMatchObject([
+      { state: "blocked", code: "SUBJECT_HELD" },
+      { state: "completed" },
+    ]);
+    expect(await emails()).toEqual(["ann@new.example", "bob@shop.example", null]);
+  });
+
+  test("when it comes before a batch is frozen, also after everybody was found", async () => {
+    night = await openNight({ ...shop, store: { batch: 1 } });
+    const [other = "", held = ""] = await night.ask({ external_id: "X-1" }, ann);
+    await withClient(night.state.pool, async (client) => {
+      await client.query("begin");
+      await client.query("select from lethe.request where ref = $1 for no key update", [held]);
+      const waiting = async (count: number): Promise<void> => {
+        const waits = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+        while ((await night.state.query(waits)).length < count) await sleep(20);
+      };
+      const hold = holdRequest(night.context, held, { by: "dpo", matter: "A-1" });
+      await waiting(1);
+      const done = night.nightly();
+      await waiting(2);
+      await client.query("commit");
+      await Promise.all([hold, done]);
+    });
+    expect(await night.requests(other, held)).toMatchObject([
+      { state: "blocked", code: "SUBJECT_HELD", detail: { store: "shop" } },
+      { state: "held", code: "LEGAL_HOLD" },
+    ]);
+    expect(await emails()).toEqual(["ann@shop.example", "bob@shop.example"]);
   });
 });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Context, Store } from "#context.ts";
 import { closePool, openPool } from "#db/pool.ts";
+import { holdRequest, releaseRequest } from "#intake/decide.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
@@ -120,6 +121,22 @@ test("while a store that may forbid something cannot be asked, nothing is begun 
     await stores.nightly();
     expect(await stores.requests()).toMatchObject([{ state: "blocked", code: "CONTACT_OPEN" }]);
     expect(await left()).toEqual({ shop: [1, 2, 3], crm: [1, 7, 8, 9, 10] });
+  });
+});
+
+test("nor while somebody is held whom perhaps only that store knows", async () => {
+  await night.store.query("update customers set email = null, ext = 'X-9' where id = 1");
+  const [held = ""] = await withStores([shop, crmStore(crm.url, "")], async (stores) => {
+    const refs = await stores.ask({ email: "ann@shop.example" }, { external_id: "X-9" });
+    await holdRequest(stores.context, refs[0] ?? "", { by: "dpo", matter: "A-1" });
+    return refs;
+  });
+  await withStores([shop, crmStore(elsewhere, "")], async (stores) => {
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    expect(await left()).toMatchObject({ shop: [1, 2, 3] });
+    await releaseRequest(stores.context, held, { by: "dpo" });
+    await expect(stores.nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    expect(await left()).toMatchObject({ shop: [2, 3] });
   });
 });
 
