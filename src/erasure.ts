@@ -172,7 +172,7 @@ const attemptBatch = async (
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
   const requests = requestsOf(subjects);
-  let phase = "reading" as "reading" | "freezing" | "changing";
+  let phase = "reading" as "reading" | "freezing" | "changing" | "committing";
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
       const active = shape.stage === "soft" ? [] : await activeInBatch(ctx, session, requests);
@@ -194,6 +194,7 @@ const attemptBatch = async (
       const at = ctx.clock.now();
       const day = dayIn(at, ctx.config.controller.timeZone).toString();
       await executeBatch(session, shape, { id, planHash: hash, seed, at, day, subjects });
+      phase = "committing";
       return { kind: "committed", batch: id };
     });
     if (outcome.kind === "committed") faultPoint("after-batch-commit");
@@ -202,6 +203,8 @@ const attemptBatch = async (
     if (phase === "reading") return { kind: "failed", failure: readingFailure(error) };
     // Lethe's own database is no subject's fault.
     const failure = phase === "freezing" ? undefined : failureOf(error);
+    // What was never asked to commit is undone, whatever went wrong: its requests need not wait for the next run to ask.
+    if (failure === undefined && phase !== "committing") await abandonBatch(ctx, id).catch(() => undefined);
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
     await abandonBatch(ctx, id);

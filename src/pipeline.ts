@@ -7,7 +7,7 @@ import { eraseInStore } from "#erasure.ts";
 import { blockInStore, scheduleInStore } from "#waiting.ts";
 import { reopenReactivated } from "#reactivation.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
-import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
+import { abandonBatch, returnUndone, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { marksInForce } from "#execute/guard-marks.ts";
 import { assureGuards } from "#execute/guards.ts";
@@ -84,6 +84,13 @@ const repeatErasures = async (ctx: Context, run: Run): Promise<void> => {
 
 /** Plans and executes everything that is approved, store by store. */
 export const erase = async (ctx: Context, run: Run): Promise<void> => {
+  const failures = new Failures();
+  await failures.collect(() => eraseInStores(ctx, run));
+  await failures.collect(() => returnUndone(ctx, run));
+  failures.rethrow();
+};
+
+const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
   const ambiguous: number[] = [];
   const unasked: Store[] = [];

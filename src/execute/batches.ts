@@ -98,6 +98,29 @@ export const abandonBatch = async (ctx: Context, id: string): Promise<void> => {
 };
 
 /**
+ * Requests that are called `erasing`, while no store has done anything of them nor can still be doing so: what was begun was undone, and the
+ * work on the store stopped. They wait as they did before, so that people can decide about them.
+ */
+export const returnUndone = async (ctx: Context, run: Run): Promise<void> => {
+  const undone = sql`r.state = 'erasing' and not exists (select from lethe.subject s left join lethe.batch b on b.id = s.batch_id
+    where s.request_id = r.id and (s.state = 'executed' or b.state = 'frozen'))`;
+  const at = ctx.clock.now();
+  await ctx.state.db.transaction().execute(async (tx) => {
+    // Locked, and then looked at once more: another runner may have frozen them meanwhile.
+    const found = await sql<{
+      id: number;
+    }>`select r.id from lethe.request r where ${undone} order by r.id for update`.execute(tx);
+    const returned = await sql<{
+      ref: string;
+    }>`update lethe.request r set changed_at = ${at.toString()}, run_id = ${run.id},
+        state = case when r.scheduled_for is null then 'approved' else 'scheduled' end
+      where r.id = any (${found.rows.map(({ id }) => id)}::bigint[]) and ${undone} returning r.ref`.execute(tx);
+    const events = returned.rows.map(({ ref }): LedgerEvent => ({ kind: "request.undone", request: ref }));
+    await appendEntries(tx, events, { at, run: run.id });
+  });
+};
+
+/**
  * Batches of a store that a run which died left unfinished: frozen, so that their fate is not known; or recorded, while the store still
  * holds what names their tasks.
  */

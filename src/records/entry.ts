@@ -30,6 +30,7 @@ export type LedgerEvent =
   | { kind: "request.reapproval"; request: string; code: string }
   | { kind: "request.exported"; request: string; store: string; sha256: string; bytes: number; rows: number }
   | { kind: "request.erasing"; request: string; store: string; plan: string }
+  | { kind: "request.undone"; request: string }
   | { kind: "request.scheduled"; request: string; store: string; for: string }
   | { kind: "request.reopened"; request: string; store: string; code: string }
   | ({ kind: "request.erased"; request: string; clear: string | null } & Done)

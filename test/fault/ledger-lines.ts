@@ -11,6 +11,7 @@ type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
  * - `plan.frozen`, `batch.committed`: a batch that died is planned again, and what is left is divided anew: the sums count;
  * - `backup.inventory`, `analytics.measured`, `analytics.conserved`: every run looks anew: the last look counts;
  * - `request.exported`: a request that is planned again is exported again: the last one counts, and `oddities` compares it with its file;
+ * - `request.erasing`: what is undone is begun again: once for each time that it was not undone;
  * - `backup.exception`: told again as long as it lasts;
  * - `suppression.destroyed`: each run tells its part: the sums count.
  */
@@ -22,6 +23,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
   };
   const last = new Map<string, unknown>();
   const exported = new Map<string, unknown>();
+  const begun: { readonly request: string; readonly store: string }[] = [];
   const sums = new Map<string, number>();
   const sum = (key: string, value: number): void => void sums.set(key, (sums.get(key) ?? 0) + value);
   for (const { body } of rows) {
@@ -72,7 +74,13 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         });
         break;
       case "request.erasing":
-        add(event.kind, { request: event.request, store: event.store });
+        begun.push({ request: event.request, store: event.store });
+        break;
+      case "request.undone":
+        begun.splice(
+          begun.findLastIndex(({ request }) => request === event.request),
+          1,
+        );
         break;
       case "request.scheduled": {
         const { for: _for, ...rest } = event;
@@ -107,6 +115,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         break;
     }
   }
+  for (const line of begun) add("request.erasing", line);
   for (const value of exported.values()) add("request.exported", value);
   for (const [key, value] of last) add(key, value);
   for (const [key, value] of sums) add(key, value);
