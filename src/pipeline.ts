@@ -15,6 +15,7 @@ import { stopNotFound } from "#execute/not-found.ts";
 import { releaseClaims, returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
+import { settleDoneBefore } from "#execute/same-person.ts";
 import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import {
   anyWantedAgain,
@@ -181,6 +182,7 @@ const find = (ctx: Context, run: Run, store: Store, { ambiguous, passedOn }: Loo
     const several = await lookUp(ctx, run, session, wantedIn(ctx, store.name, passedOn));
     ambiguous.push(...several);
     faultPoint("after-subjects-located");
+    await settleDoneBefore(ctx, store.name, several);
     await saveAbsences(ctx, store.name, { ambiguous: several, passedOn });
     await analyseState(ctx.state);
     const count = await claims.countClaims(ctx, store.name);

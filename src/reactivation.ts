@@ -11,7 +11,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { ReopeningCode } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
-import { forgetArchived } from "#verify/forget-archived.ts";
+import { forgetArchived } from "#db/forget-archived.ts";
 import { unsuppress } from "#verify/suppress.ts";
 
 /**

@@ -61,9 +61,11 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.subject_identifier (
       request_id bigint not null references lethe.request, store text not null, kind text not null,
       value text not null, primary key (request_id, store, kind, value))`,
-    // Whom a request means in a store: the root row that its identifiers named first.
+    // Whom a request means in a store: the root row that its identifiers named first; and which other request has had it erased since.
     sql`create table lethe.identity (
-      request_id bigint not null references lethe.request, store text not null, key text not null, primary key (request_id, store))`,
+      request_id bigint not null references lethe.request, store text not null, key text not null,
+      done_by bigint references lethe.request, primary key (request_id, store))`,
+    sql`create index identity_key on lethe.identity (store, key)`,
     sql`alter table lethe.identity alter column key set statistics 0`,
     // An ANALYZE must not copy identifiers into pg_statistic, where deleting the row would leave them.
     sql`alter table lethe.request_identifier alter column value set statistics 0`,
@@ -82,6 +84,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.grace (
       request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,
       lost boolean not null default false, primary key (request_id, store))`,
+    sql`create index grace_key on lethe.grace (store, key)`,
     sql`alter table lethe.grace alter column key set statistics 0`,
     sql`create table lethe.reopened (
       request_id bigint not null references lethe.request, store text not null, primary key (request_id, store))`,

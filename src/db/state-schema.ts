@@ -149,7 +149,7 @@ export type SubjectTable = {
   batch_id: string | null;
   /** What its row says for as long as nobody activates it again; null where the row says nothing, or cannot come back. */
   mark: JSONColumnType<SavedMark> | null;
-  /** The request that was executed first, where the same person has several: what was done is on record there. */
+  /** The request that was executed first, where the same person has several: what was done is on record there, if nothing was left here. */
   same_as: number | null;
 };
 

@@ -1,9 +1,11 @@
 import { sql, type Kysely } from "kysely";
 import type { Context, Store } from "#context.ts";
+import { removeDeadRows } from "#db/dead-rows.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { dispositionsOf, staysOf } from "#execute/dispositions.ts";
 import { forgetTasks, readJournal, type Journal, type TaskRow } from "#execute/journal.ts";
+import { settleSamePerson } from "#execute/same-person.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -20,10 +22,10 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
   if (journal === undefined) return false;
   const at = ctx.clock.now();
 
-  await ctx.state.db.transaction().execute(async (tx) => {
+  const forgotten = await ctx.state.db.transaction().execute(async (tx): Promise<boolean> => {
     const known = await sql<{ state: string }>`select state from lethe.batch where id = ${id} for update`.execute(tx);
     const state = known.rows[0]?.state;
-    if (state !== "frozen" && state !== "abandoned") return;
+    if (state !== "frozen" && state !== "abandoned") return false;
     // Given up too early, by somebody who could not see that it was about to commit: the journal is what counts.
     if (state === "abandoned") await claimAgain(tx, store.name, id, journal.refs);
     await sql`update lethe.batch set state = 'committed', committed_at = ${journal.committed_at} where id = ${id}`.execute(
@@ -41,9 +43,13 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
       // Only a subject that is deleted softly can be activated again.
       if (mode === "soft") await saveMark(tx, id, mark);
     }
+    const treated = { store: store.name, batch: id, stage: journal.stage, mode, mark };
+    const anyForgotten = await settleSamePerson(tx, treated);
     await appendEntries(tx, events, { at, run: run.id });
+    return anyForgotten;
   });
   faultPoint("after-journal-collected");
+  if (forgotten) await removeDeadRows(ctx);
   if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
   return true;
 };

@@ -36,7 +36,7 @@ export const transitions: Readonly<Record<RequestState, readonly RequestState[]>
     "withdrawn",
     "held",
   ],
-  scheduled: ["erasing", "blocked", "failed", "verified", "refused", "withdrawn", "held"],
+  scheduled: ["erasing", "erased", "archived", "blocked", "failed", "verified", "refused", "withdrawn", "held"],
   erasing: ["erased", "archived", "scheduled", "failed", "approved", "blocked", "verified"],
   erased: ["completed"],
   // Who is active again has not been erased.

@@ -6,7 +6,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { Done, LedgerEvent } from "#records/entry.ts";
 import { outcomeIn, type Disposition, type Remedied, type StayingData } from "#records/treatment.ts";
 import type { Run } from "#records/run.ts";
-import { forgetArchived } from "#verify/forget-archived.ts";
+import { forgetArchived } from "#db/forget-archived.ts";
 import { ready } from "#verify/settle.ts";
 import { clearOn, suppress } from "#verify/suppress.ts";
 

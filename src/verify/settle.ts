@@ -12,10 +12,10 @@ import type { Sought, SoughtKey } from "#verify/sought.ts";
 
 /**
  * Executed in some store and waiting in none, or searched before and found wanting. Approving the latter again asks for another search. What
- * kept it from one store may have gone together with the person's row there.
+ * kept it from one store may have gone together with the person's row there, and by another request for the same person.
  */
 const executed = (ctx: Pick<Context, "restore">) => sql`
-  (${ofThisWork(ctx)} and (r.state in ('erasing', 'approved', 'blocked') or (r.state = 'failed' and r.code in (${sql.join(["RESIDUAL", ...passingCodes].map((code) => sql.lit(code)))})))
+  (${ofThisWork(ctx)} and (r.state in ('erasing', 'approved', 'scheduled', 'blocked') or (r.state = 'failed' and r.code in (${sql.join(["RESIDUAL", ...passingCodes].map((code) => sql.lit(code)))})))
   and exists (select from lethe.subject s where s.request_id = r.id and s.state = 'executed')
   and not exists (select from lethe.subject s where s.request_id = r.id and s.state = 'located'))`;
 
