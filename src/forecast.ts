@@ -143,7 +143,7 @@ const locateNamed = (
   inTransaction(session, "read-write", async () => {
     const ids = requests.map(({ id }) => id);
     const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
-      where request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
+      where not settled and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
     // Who was found once is the same person ever after.
     const known = await sql<Wanted>`select request_id as request, 'identity' as kind, key as value from lethe.identity
       where store = ${session.store.name} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);

@@ -141,11 +141,15 @@ export const reopen = async (ctx: Context, run: Run, store: string, active: read
   await removeDeadRows(ctx);
 };
 
-/** Whom a request means does not change with what becomes of it: by the time that it is approved, somebody else may have the address. */
+/**
+ * Whom a request means does not change with what becomes of it: by the time that it is approved, somebody else may have the address. Where it is not
+ * known any more, the person is found by what the rows say of whom it is known, not by what was asked then.
+ */
 const keepWhom = async (tx: Kysely<StateDb>, requests: readonly number[]): Promise<void> => {
   const these = sql`any (${[...requests]}::bigint[])`;
   await sql`insert into lethe.identity (request_id, store, key)
     select request_id, store, key from lethe.grace where request_id = ${these}
     union select request_id, store, key from lethe.subject where key is not null and request_id = ${these}
     on conflict do nothing`.execute(tx);
+  await sql`update lethe.request_identifier set settled = true where request_id = ${these}`.execute(tx);
 };

@@ -40,7 +40,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       request_id bigint references lethe.request, code text, primary key (file_digest, row_number))`,
     sql`create table lethe.request_identifier (
       request_id bigint not null references lethe.request, kind text not null, value text not null,
-      primary key (request_id, kind, value))`,
+      settled boolean not null default false, primary key (request_id, kind, value))`,
     sql`create index request_identifier_value on lethe.request_identifier (kind, value)`,
     sql`create table lethe.plan (
       hash text primary key, shape text not null, store text not null, run_id text references lethe.run,

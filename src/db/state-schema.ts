@@ -137,7 +137,13 @@ export type RequestTable = {
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */
-export type RequestIdentifierTable = { request_id: number; kind: IdentifierKind; value: string };
+export type RequestIdentifierTable = {
+  request_id: number;
+  kind: IdentifierKind;
+  value: string;
+  /** The request was reopened: whom it means is known, and by this nobody is looked up any more. It is still searched for. */
+  settled: Generated<boolean>;
+};
 
 /** Where a subject was found: the primary key of the root row as text. `key` is null in a store that holds no root row. */
 export type SubjectTable = {

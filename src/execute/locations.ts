@@ -113,7 +113,7 @@ export async function* heldIn(ctx: Context, store: string): AsyncGenerator<Wante
   const query = sql<Wanted>`
     with held as materialized (select r.id from lethe.request r where r.state = 'held')
     select held.id as request, i.kind, i.value from held join lethe.request_identifier i on i.request_id = held.id
-    where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not ${identified("held.id", store)}
+    where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not i.settled and not ${identified("held.id", store)}
     union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }

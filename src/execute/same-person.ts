@@ -23,15 +23,17 @@ export const settleSamePerson = async (tx: Kysely<StateDb>, treated: Treated): P
   const { store, batch, stage, mode } = treated;
   const marked = stage === "soft" || mode === "soft";
   const mark = sql`${marked ? JSON.stringify(treated.mark) : null}::jsonb`;
+  // A later policy may be about another table, whose keys are other people's.
+  const ofRoot = (alias: string) => sql`${sql.ref(`${alias}.mark`)} #>> '{root,table}' = ${treated.mark.root.table}`;
   const same = (alias: string) => sql`${sql.ref(`${alias}.store`)} = ${store} and exists (select from lethe.subject b
     where b.batch_id = ${batch} and b.store = ${store} and b.key = ${sql.ref(`${alias}.key`)} and b.request_id <> ${sql.ref(`${alias}.request_id`)})`;
   // Locked first, as whoever reopens one does.
   const archived = await sql<{ id: number }>`select r.id from lethe.request r where r.state = 'archived'
-    and exists (select from lethe.subject o where o.request_id = r.id and o.mark is not null and ${same("o")})
+    and exists (select from lethe.subject o where o.request_id = r.id and ${ofRoot("o")} and ${same("o")})
     order by r.id for update`.execute(tx);
   const ids = archived.rows.map(({ id }) => id);
-  await sql`update lethe.grace g set mark = ${mark} where g.mark is not null and ${same("g")}`.execute(tx);
-  await sql`update lethe.subject o set mark = ${mark} where o.mark is not null and ${same("o")}`.execute(tx);
+  await sql`update lethe.grace g set mark = ${mark} where ${ofRoot("g")} and ${same("g")}`.execute(tx);
+  await sql`update lethe.subject o set mark = ${mark} where ${ofRoot("o")} and ${same("o")}`.execute(tx);
   if (marked) return false;
   await forgetArchived(tx, ids);
   // An archived row stays as it is: if it goes, that is by another hand.

@@ -22,7 +22,7 @@ export async function* wantedIn(ctx: Context, store: string, passedOn: PassedOn)
   const query = sql<Wanted>`
     with due as materialized (select r.id from lethe.request r where ${due(ctx, store)})
     select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
-    where ${askedIn(ctx, store)} and not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)}
+    where ${askedIn(ctx, store)} and not i.settled and not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)}
       and not ${hasPassedOn(passedOn)}
     union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
     union

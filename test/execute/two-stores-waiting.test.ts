@@ -184,6 +184,21 @@ test("who is active again has an open request also when another store is down, a
   expect(await night.state.query("select from lethe.reopened")).toEqual([]);
 });
 
+test("who is active again is looked for, where they were erased, by what their row says now, and not by what was asked then", async () => {
+  const customers = "{ treatment: keep, reason: soft, personal: [email] }";
+  const both = await open("{ mode: soft, set: { status: inactive } }", "{ mode: hard }", { customers });
+  const refs = await both.ask(ann);
+  await both.nightly();
+  await night.store.query("update customers set status = 'active', email = 'ann@new.example'");
+  await crm.query("insert into contacts values (8, 'ann@shop.example'), (9, 'ann@new.example')");
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "verified", code: "REACTIVATED" }]);
+  await approveRequests(both.context, refs, { by: "dpo", planFor: planForApproval });
+  await both.nightly();
+  expect(await both.requests()).toMatchObject([{ state: "archived" }]);
+  expect(await left()).toMatchObject({ shop: [{ status: "inactive" }], crm: [{ mail: ann.email }] });
+});
+
 test("who is active again keeps everything when the grace is over while another store is down", async () => {
   const both = await open("{ mode: soft-then-hard, set: { status: inactive }, grace: P30D }", "{ mode: hard }");
   await both.ask(ann);
