@@ -133,6 +133,8 @@ const configOf = (file: string, written: Written): Config => {
       country: controller.country,
       region: controller.region,
       dpo: controller.dpo,
+      sector: controller.sector,
+      fiscalYearBegins: controller.fiscal_year_begins,
       timeZone: controller.time_zone,
     },
     state: locationOf(written.state),

@@ -3,6 +3,7 @@ import { validate as validCron } from "node-cron";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { recipientMistake } from "#lib/age-recipient.ts";
+import { calendarYear, sectors } from "#records/controller.ts";
 
 const text = z.string().min(1);
 
@@ -67,6 +68,15 @@ const controller = z
     country: z.string().refine(isCountry, "expected a country by its two capital letters (ISO 3166-1), such as DE"),
     region: text.optional(),
     dpo: text,
+    sector: z.enum(sectors).optional(),
+    fiscal_year_begins: z
+      .string()
+      .refine(
+        (day) => /^\d\d-\d\d$/.test(day) && holds(() => Temporal.PlainMonthDay.from(day)),
+        "expected month and day, such as 04-01 for the first of April",
+      )
+      .refine((day) => day !== "02-29", "must be a day that every year has: 02-28 or 03-01")
+      .default(calendarYear),
     time_zone: z
       .string()
       .refine(

@@ -1,3 +1,5 @@
+import type { Sector } from "#records/controller.ts";
+
 /** `lethe.yaml` after parsing: paths absolute, `${LETHE_…}` filled in, defaults set. */
 export type Config = {
   /** Absolute path of the file, and the folder that its relative paths start from. */
@@ -25,6 +27,10 @@ export type Controller = {
   /** ISO 3166-2 subdivision without the country, e.g. `BE` for Berlin. */
   readonly region: string | undefined;
   readonly dpo: string;
+  /** For which some laws say something else. */
+  readonly sector: Sector | undefined;
+  /** `MM-DD`: from the end of the fiscal year some laws count. */
+  readonly fiscalYearBegins: string;
   /** IANA name: days of receipt, schedules and report dates are this zone's. */
   readonly timeZone: string;
 };

@@ -6,7 +6,7 @@ import type { Context, Store } from "#context.ts";
 import { type EmbeddedServer, startEmbedded } from "#db/embedded.ts";
 import { closePool, openPool } from "#db/pool.ts";
 import { openState } from "#db/state.ts";
-import type { Clock } from "#lib/clock.ts";
+import { dayIn, type Clock } from "#lib/clock.ts";
 import { loadKeys } from "#lib/keys.ts";
 import type { Progress } from "#lib/progress.ts";
 import type { Random } from "#lib/random.ts";
@@ -40,8 +40,10 @@ export const openContext = async ({ configFile, env, ...surroundings }: OpenOpti
 /** The same for a configuration that has been read already. */
 export const contextFor = async (config: Config, surroundings: Surroundings): Promise<OpenContext> => {
   const keys = await loadKeys(config.keys);
+  const { controller } = config;
+  const holder = { controller, on: dayIn(surroundings.clock.now(), controller.timeZone) };
   const policies = await Promise.all(
-    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy, config.controller.country) })),
+    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy, holder) })),
   );
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {

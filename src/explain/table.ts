@@ -117,7 +117,10 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         retention === undefined
           ? ""
           : ` for ${durationText(retention.period)} ${anchorWords(retention)} ${rule.clock}, by ${retention.basis}`;
-      return [`The subject's rows stay${basis} (class ${rule.class}), without what the law does not ask for.`];
+      return [
+        `The subject's rows stay${basis} (class ${rule.class}), without what the law does not ask for.`,
+        ...(retention === undefined ? [] : lawWords(retention)),
+      ];
     }
     case "keep":
       if (rule.personal.length === 0) return [`Its rows are not touched: ${rule.reason}.`];
@@ -130,8 +133,28 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
   }
 };
 
-const anchorWords = ({ anchor }: RetentionClass): string =>
-  anchor === "event" ? "from" : "from the end of the calendar year of";
+const lawWords = ({ law }: RetentionClass): readonly string[] => {
+  if (law === undefined) return [];
+  const { jurisdiction, class: name, period, verify, longer } = law;
+  return [
+    `The class is ${name} of ${jurisdiction}, in the version that is in force today.`,
+    ...(longer === undefined ? [] : [`The law asks for ${durationText(period)}; it is kept longer: ${longer}.`]),
+    ...(verify ? ["Have counsel confirm it: the citation, or what exactly it says, is not settled."] : []),
+  ];
+};
+
+const anchorWords = ({ anchor }: RetentionClass): string => {
+  switch (anchor) {
+    case "event":
+      return "from";
+    case "end-of-calendar-year":
+      return "from the end of the calendar year of";
+    case "end-of-fiscal-year":
+      return "from the end of the fiscal year of";
+    case "end-of-calendar-year-of-fiscal-year-end":
+      return "from the end of the calendar year in which the fiscal year ends of";
+  }
+};
 
 /** When the rule of a table is carried out, and what marks the subject meanwhile. */
 const deletionWords = (policy: Policy, { root, deletion, steps }: Shape, table: string): readonly string[] => {

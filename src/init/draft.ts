@@ -7,7 +7,7 @@ import { reachedFrom } from "#init/guess-reach.ts";
 import { guessSubject, type SubjectGuess } from "#init/guess-subject.ts";
 import { guessTransforms, type ColumnDraft } from "#init/guess-transforms.ts";
 import { guessTreatments, type TreatmentGuess } from "#init/guess-treatments.ts";
-import type { Statute } from "#policy/statutes.ts";
+import type { Law } from "#policy/law.ts";
 import type { Analytics, SubjectRoot } from "#policy/policy.ts";
 
 export type TableDraft = {
@@ -28,7 +28,7 @@ export type PolicyDraft = {
   readonly subject: SubjectRoot;
   readonly subjectReason: string;
   readonly links: readonly LinkGuess[];
-  readonly statute: Statute | undefined;
+  readonly statute: Law | undefined;
   readonly tables: readonly TableDraft[];
   readonly views: readonly string[];
   readonly blockers: readonly BlockerGuess[];

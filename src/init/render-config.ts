@@ -25,6 +25,7 @@ controller:
   name: ${prose(organisation ?? "Your organisation")}${review(organisation, "who is responsible for the data")}
   country: ${place}${review(country, "whose public holidays move deadlines")}
   dpo: dpo@example.org  # review: whom subjects and auditors write to
+  # fiscal_year_begins: '04-01'  # when it is not the calendar year: some laws count from its end
   time_zone: ${zone ?? "UTC"}${review(undefined, "days of receipt, schedules and report dates are this zone's")}
 
 # Lethe's own records: an embedded PostgreSQL in .lethe/ beside this file. Apart from the store, so that restoring the

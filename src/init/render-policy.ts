@@ -1,3 +1,4 @@
+import { durationText } from "#lib/duration-text.ts";
 import type { PolicyDraft, TableDraft } from "#init/draft.ts";
 import { aligned, flowList, prose, scalar, transformText, type Line } from "#init/yaml-text.ts";
 import type { Conserve } from "#policy/policy.ts";
@@ -76,18 +77,16 @@ const linkLines = ({ links }: PolicyDraft): string[] => {
 
 const classLines = ({ tables, statute, country }: PolicyDraft): string[] => {
   if (!tables.some(({ guess }) => guess.treatment === "retain")) return [];
-  const { basis, period, anchor } = statute ?? { basis: "unknown", period: "P10Y", anchor: "end-of-calendar-year" };
+  const value =
+    statute === undefined ? "{ basis: unknown, period: P10Y, anchor: end-of-calendar-year }" : "{ law: voucher }";
   const note =
     statute === undefined
       ? `no statutory period is known to Lethe for ${country}: fill in basis and period`
-      : `transaction records in ${country}; have counsel confirm${statute.verify === true ? ", the citation is not settled" : ""}`;
+      : `${country}: ${durationText(statute.period)} by ${statute.citation}; have counsel confirm${statute.verify ? ", the citation is not settled" : ""}`;
   return [
     "# How long the law demands that records stay, counted from the `clock` of each row.",
     "classes:",
-    ...aligned(
-      [{ key: "voucher", value: `{ basis: ${scalar(basis)}, period: ${period}, anchor: ${anchor} }`, note }],
-      "  ",
-    ),
+    ...aligned([{ key: "voucher", value, note }], "  "),
   ];
 };
 

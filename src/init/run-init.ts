@@ -1,5 +1,6 @@
 import { access, mkdir, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { Temporal } from "temporal-polyfill";
 import { readCatalog } from "#catalog/read.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import { closePool, openPool, withClient } from "#db/pool.ts";
@@ -9,11 +10,12 @@ import type { Samples } from "#init/guess-columns.ts";
 import { defaultCountry, renderConfig } from "#init/render-config.ts";
 import { renderPolicy } from "#init/render-policy.ts";
 import { readSamples } from "#init/sample.ts";
-import { readStatutes } from "#policy/statutes.ts";
 import { isCountry } from "#config-schema.ts";
 import { LetheError } from "#lib/errors.ts";
 import { generateKeys } from "#lib/keys.ts";
+import { lawOf, readLaw } from "#policy/law.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { calendarYear } from "#records/controller.ts";
 
 export type InitOptions = {
   readonly url: string;
@@ -72,19 +74,20 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
   await refuseExisting(directory, files);
 
   const { catalog, samples } = await readStore(options.url, database, schemas);
-  const statutes = await readStatutes();
+  const on = Temporal.PlainDate.from(options.today);
+  const under = { versions: await readLaw(), country, sector: undefined, yearBegins: calendarYear, on };
   const draft = draftPolicy({
     name: store,
     database,
     country,
     today: options.today,
-    statute: statutes[country],
+    statute: lawOf(under, "voucher"),
     catalog,
     samples,
     subjectTable: options.subject,
   });
   const policyText = renderPolicy(draft);
-  const policy = parsePolicy(path.join(directory, policyFile), policyText);
+  const policy = parsePolicy(path.join(directory, policyFile), policyText, under);
   const configText = renderConfig({
     organisation: options.organisation,
     country: options.country,

@@ -41,7 +41,8 @@ const lawOf = ({ statute, classes, tables }: Policy): string => {
   const said = Object.entries(tables).flatMap(([table, rule]) =>
     rule.treatment === "retain" && isAccountingRecord(table) ? (classes[rule.class] ?? []) : [],
   );
-  const rule = statute ?? said[0] ?? Object.values(classes)[0];
+  if (statute !== undefined) return `${statute.citation} keeps such records for ${durationText(statute.period)}`;
+  const rule = said[0] ?? Object.values(classes)[0];
   return rule === undefined
     ? "accounting law keeps such records for years (policies/retention-classes.yaml)"
     : `${rule.basis} keeps such records for ${durationText(rule.period)}`;

@@ -1,24 +1,26 @@
+import type { Temporal } from "temporal-polyfill";
+import type { Controller } from "#config.ts";
 import { readText } from "#lib/read-text.ts";
+import { nowhere } from "#policy/classes.ts";
+import { readLaw } from "#policy/law.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import type { Policy } from "#policy/policy.ts";
-import { readStatutes } from "#policy/statutes.ts";
 
-/**
- * Reads and parses a policy file. `country`, two capital letters, is where the controller is: its law says how long accounting
- * records stay. Throws `POLICY_MISSING` or `POLICY_INVALID`.
- */
-export const loadPolicy = async (file: string, country?: string): Promise<Policy> => {
+/** Whose policy it is, and the day on which it is to hold: retention classes are those of the law in force then. */
+export type Holder = {
+  readonly controller: Pick<Controller, "country" | "sector" | "fiscalYearBegins">;
+  readonly on: Temporal.PlainDate;
+};
+
+/** Reads and parses a policy file. Throws `POLICY_MISSING` or `POLICY_INVALID`. Without a holder it knows of no law. */
+export const loadPolicy = async (file: string, holder?: Holder): Promise<Policy> => {
   const text = await readText(file, {
     what: "policy",
     missing: "POLICY_MISSING",
     invalid: "POLICY_INVALID",
     hint: "check the store's `policy` in the configuration, or draft one with `lethe init <postgres-url>`",
   });
-  const statute = country === undefined ? undefined : (await readStatutes())[country];
-  const inCountry = (policy: Policy): Policy => ({
-    ...policy,
-    statute,
-    withOptions: (options) => inCountry(policy.withOptions(options)),
-  });
-  return inCountry(parsePolicy(file, text));
+  if (holder === undefined) return parsePolicy(file, text, nowhere);
+  const { country, sector, fiscalYearBegins: yearBegins } = holder.controller;
+  return parsePolicy(file, text, { versions: await readLaw(), country, sector, yearBegins, on: holder.on });
 };

@@ -1,7 +1,9 @@
-import { digestOf } from "#lib/canonical.ts";
+import { digestOf, type Json } from "#lib/canonical.ts";
 import { refuseMistakes } from "#lib/mistakes.ts";
 import { readYaml } from "#lib/yaml-document.ts";
+import { nowhere, resolveClasses } from "#policy/classes.ts";
 import { conserveOf } from "#policy/conserve.ts";
+import { lawOf, type Under } from "#policy/law.ts";
 import { mapValues } from "#policy/map-values.ts";
 import { blockerOf, conditionOf, type Counts } from "#policy/parse-blockers.ts";
 import { ruleOf, setTo } from "#policy/parse-rules.ts";
@@ -15,13 +17,25 @@ const hint = "mend the policy; nothing was changed";
 /**
  * From the text of a policy file to a `Policy`. Throws one `POLICY_INVALID` that lists every mistake with file, line
  * and column: syntax first, then unknown, missing and wrong values, then what contradicts itself inside the document.
- * The digest is over the values: comments, order of keys and formatting do not change it.
+ * The digest is over the values: comments, order of keys and formatting do not change it. `under`: whose law the classes are of that the policy
+ * takes from a law.
  */
-export const parsePolicy = (file: string, text: string): Policy => {
+export const parsePolicy = (file: string, text: string, under: Under = nowhere): Policy => {
   const code = "POLICY_INVALID";
   const document = readYaml({ file, text, schema: policySchema, code, hint, explainKey, exactNumbers: true });
-  refuseMistakes(code, selfContradictions(document.value, document), hint);
-  return policyOf(document.value, {}, { file, digest: digestOf(document.plain), placeOf: document.placeOf });
+  const { classes, mistakes } = resolveClasses(document.value, document, under);
+  refuseMistakes(code, [...selfContradictions(document.value, document), ...mistakes], hint);
+  const statute = lawOf(under, "voucher");
+  const origin = { file, digest: digestOfPolicy(document.plain, classes), placeOf: document.placeOf };
+  return policyOf(document.value, {}, { ...origin, classes, statute });
+};
+
+/** What a law says is part of what the policy says: its new version is a new policy, in every report. */
+const digestOfPolicy = (document: Json, classes: Policy["classes"]): string => {
+  const ofLaw = Object.entries(classes).flatMap(([name, { basis, period, anchor, law }]) =>
+    law === undefined ? [] : [[name, { basis, period, anchor }] as const],
+  );
+  return digestOf(ofLaw.length === 0 ? document : { document, classes: Object.fromEntries(ofLaw) });
 };
 
 const analyticsKeys: readonly string[] = ["quasi", "k", "conserve", "per"] satisfies (keyof Extract<
@@ -37,7 +51,7 @@ const explainKey = (path: readonly (string | number)[], key: string): string | u
 const policyOf = (
   written: PolicyDocument,
   options: Readonly<Record<string, boolean>>,
-  origin: Pick<Policy, "file" | "digest" | "placeOf">,
+  origin: Pick<Policy, "file" | "digest" | "placeOf" | "classes" | "statute">,
 ): Policy => {
   const counts: Counts = (option) => option === undefined || (options[option] ?? written.options?.[option]) === true;
   return {
@@ -56,7 +70,6 @@ const policyOf = (
       names: written.subject.names ?? [],
     },
     links: (written.links ?? []).map(linkOf),
-    classes: written.classes ?? {},
     tables: mapValues(written.tables, ruleOf),
     blockers: (written.blockers ?? []).map((blocker) => blockerOf(blocker, counts)),
     recipients: (written.recipients ?? []).flatMap(({ if: option, ...recipient }, index) =>
@@ -70,7 +83,6 @@ const policyOf = (
       equal: equal ?? false,
     })),
     examples: (written.examples ?? []).map(({ options: set = {}, ...example }) => ({ ...example, options: set })),
-    statute: undefined,
     withOptions: (set) => policyOf(written, set, origin),
     ...origin,
   };

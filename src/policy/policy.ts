@@ -1,4 +1,6 @@
 import type { Place } from "#lib/errors.ts";
+import type { Law } from "#policy/law.ts";
+import type { Anchor } from "#policy/retention.ts";
 import type { IdentifierKind } from "#records/request.ts";
 
 /**
@@ -24,7 +26,7 @@ export type Policy = {
   readonly figures: readonly Figure[];
   readonly examples: readonly Example[];
   /** How long the law of the controller's country keeps accounting records, where we know it. */
-  readonly statute: RetentionClass | undefined;
+  readonly statute: Law | undefined;
   /** SHA-256 over the canonical JSON of the document: goes into every plan, entry and report. */
   readonly digest: string;
   readonly file: string;
@@ -81,7 +83,19 @@ export type RetentionClass = {
   readonly basis: string;
   /** ISO 8601 duration in years, months or days. */
   readonly period: string;
-  readonly anchor: "event" | "end-of-calendar-year";
+  readonly anchor: Anchor;
+  /** When the controller's fiscal year begins: `MM-DD`. */
+  readonly yearBegins: string;
+  /** Where the class is of a law: whose, what it asks, whether that wants a lawyer's confirmation, and why the policy keeps longer. */
+  readonly law:
+    | {
+        readonly jurisdiction: string;
+        readonly class: string;
+        readonly period: string;
+        readonly verify: boolean;
+        readonly longer: string | undefined;
+      }
+    | undefined;
 };
 
 export type TableRule =

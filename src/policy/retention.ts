@@ -1,19 +1,64 @@
 import { Temporal } from "temporal-polyfill";
 import type { RetentionClass } from "#policy/policy.ts";
 
-/**
- * The first day on which a record may be erased. The period runs from the end of the event's day (Reg. 1182/71 Art. 3:
- * the day of the event is not counted) or from the end of its calendar year (HGB §257(5), BAO §132, AWR 52), and the
- * record stays through the last day of the period.
- */
-export const erasableFrom = (cls: RetentionClass, event: Temporal.PlainDate): Temporal.PlainDate =>
-  lastDayBefore(cls.anchor, event).add(Temporal.Duration.from(cls.period)).add({ days: 1 });
+/** From when a period runs. The second and later kinds of year differ only where the fiscal year is not the calendar year. */
+export const anchors = [
+  "event",
+  "end-of-calendar-year",
+  "end-of-fiscal-year",
+  "end-of-calendar-year-of-fiscal-year-end",
+] as const;
+export type Anchor = (typeof anchors)[number];
 
-const lastDayBefore = (anchor: RetentionClass["anchor"], event: Temporal.PlainDate): Temporal.PlainDate => {
+/**
+ * The first day on which a record may be erased; it stays through the day before.
+ *
+ * From an event, its day is not counted, and the period ends with the day of the same number, or the month's last (Reg. 1182/71 Art. 3,
+ * BGB §187(1), §188(2)). From the end of a year it begins with the next day, which is counted (HGB §257(5), BAO §132(1), BGB
+ * §187(2)): of the two countings that a February allows, the one that keeps longer.
+ */
+export const erasableFrom = (
+  { anchor, period, yearBegins }: Pick<RetentionClass, "anchor" | "period" | "yearBegins">,
+  event: Temporal.PlainDate,
+): Temporal.PlainDate => {
+  const length = Temporal.Duration.from(period);
+  if (anchor === "event") return event.add(length).add({ days: 1 });
+  return endOfYear(anchor, event, yearBegins).add({ days: 1 }).add(length);
+};
+
+const endOfYear = (
+  anchor: Exclude<Anchor, "event">,
+  event: Temporal.PlainDate,
+  yearBegins: string,
+): Temporal.PlainDate => {
   switch (anchor) {
-    case "event":
-      return event;
     case "end-of-calendar-year":
       return event.with({ month: 12, day: 31 });
+    case "end-of-fiscal-year":
+      return endOfFiscalYear(event, yearBegins);
+    case "end-of-calendar-year-of-fiscal-year-end":
+      return endOfFiscalYear(event, yearBegins).with({ month: 12, day: 31 });
   }
+};
+
+/** The last day of the fiscal year in which a day lies. `yearBegins`: `MM-DD`, a day that every year has. */
+const endOfFiscalYear = (day: Temporal.PlainDate, yearBegins: string): Temporal.PlainDate => {
+  const first = Temporal.PlainMonthDay.from(yearBegins).toPlainDate({ year: day.year });
+  const next = Temporal.PlainDate.compare(day, first) < 0 ? first : first.add({ years: 1 });
+  return next.subtract({ days: 1 });
+};
+
+/**
+ * The latest day whose records may be erased on `today`; undefined when there is none. A later event is never erasable earlier, so that
+ * everything up to this day is due, and a statement needs no more than one comparison with the clock.
+ */
+export const dueThrough = (
+  cls: Pick<RetentionClass, "anchor" | "period" | "yearBegins">,
+  today: Temporal.PlainDate,
+): Temporal.PlainDate => {
+  const isDue = (day: Temporal.PlainDate): boolean => Temporal.PlainDate.compare(erasableFrom(cls, day), today) <= 0;
+  // The period back from today is at most a year and a few days too late.
+  let day = today.subtract(Temporal.Duration.from(cls.period));
+  while (!isDue(day)) day = day.subtract({ days: 1 });
+  return day;
 };

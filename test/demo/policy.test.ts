@@ -8,6 +8,7 @@ import { generateCompany, type Company } from "#demo/generate.ts";
 import { loadCompany } from "#demo/load.ts";
 import { systemClock } from "#lib/clock.ts";
 import { shapeOf } from "#plan/shape.ts";
+import { holderIn } from "#test/policy/holder.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { repository } from "#test/support/cli.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
@@ -47,7 +48,7 @@ describe("the sample company in PostgreSQL", () => {
 
 describe("the sample policy", () => {
   it("covers the sample company and contradicts nothing", async () => {
-    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"));
+    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"), holderIn("DE"));
     const catalog = await withClient(database.pool, (client) =>
       readCatalog(client, { store: "shop", schemas: ["public"] }),
     );
@@ -63,7 +64,7 @@ describe("the sample policy", () => {
   });
 
   it("has a rule for every table of the company", async () => {
-    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"));
+    const policy = await loadPolicy(join(repository, "policies/juicyway.yaml"), holderIn("DE"));
     const expected = [...company.tables.keys(), "audit_log", "address_history"].toSorted();
     expect(Object.keys(policy.tables).toSorted()).toEqual(expected);
   });

@@ -10,6 +10,7 @@ import { resolveName } from "#explain/name.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import { shapeOf } from "#plan/shape.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { lawIn } from "#test/policy/holder.ts";
 import { repository } from "#test/support/cli.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
@@ -21,10 +22,11 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
+const law = await lawIn("DE");
 const textOf = (policy: string): string => readFileSync(join(repository, `policies/${policy}.yaml`), "utf8");
 
 const explained = (policy: string, name: string) => {
-  const parsed = parsePolicy(`${policy}.yaml`, textOf(policy));
+  const parsed = parsePolicy(`${policy}.yaml`, textOf(policy), law);
   const named = resolveName(catalog, name);
   const table = catalog.tables.get(named?.table ?? "");
   if (table === undefined) throw new Error(`no ${name}`);
@@ -42,6 +44,7 @@ describe("a table", () => {
     expect(lineAt("juicyway", rule?.place)).toBe("invoices:");
     expect(says).toEqual([
       "The subject's rows stay for 8 years from the end of the calendar year of issued_on, by HGB §257(1) no. 4, AO §147(1) no. 4 (class voucher), without what the law does not ask for.",
+      "The class is voucher of DE, in the version that is in force today.",
     ]);
     expect(paths).toEqual(["customer_id → customers"]);
   });
@@ -255,6 +258,7 @@ describe("a column", () => {
         /deletion: .*/,
         "deletion: { mode: soft-then-hard, set: { status: inactive }, grace: P30D }",
       ),
+      law,
     );
     const table = catalog.tables.get("customers");
     if (table === undefined) throw new Error("no customers");

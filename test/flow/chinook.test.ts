@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parsePolicy } from "#policy/parse.ts";
+import { lawIn } from "#test/policy/holder.ts";
 import { dumpDatabase, ownTables, relationsWith, type Dump } from "#test/flow/dump.ts";
 import { unzipped } from "#test/flow/unzip.ts";
 import { chinookMissing, loadChinook } from "#test/support/chinook.ts";
@@ -132,10 +133,10 @@ describe.skipIf(chinookMissing !== undefined)(
     it("the policy that was completed by hand treats each table and column that `lethe init` drafted", async () => {
       expect(ended["init"]).toMatchObject({ code: 0, stderr: "" });
       const file = join(directory, `policies/${store.name}.yaml`);
-      const draft = parsePolicy(file, await readFile(file, "utf8"));
+      const draft = parsePolicy(file, await readFile(file, "utf8"), await lawIn("DE"));
       const fixture = join(import.meta.dirname, "chinook-policy.yaml");
       const written = await readFile(fixture, "utf8");
-      const completed = parsePolicy(fixture, written);
+      const completed = parsePolicy(fixture, written, await lawIn("DE"));
       const outline = ({ tables }: typeof draft): unknown =>
         Object.fromEntries(
           Object.entries(tables).map(([name, rule]) => [

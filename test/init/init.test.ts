@@ -8,6 +8,7 @@ import { withClient } from "#db/pool.ts";
 import { initialise, type InitOptions } from "#init/run-init.ts";
 import { loadKeys } from "#lib/keys.ts";
 import { findingsOf } from "#plan/findings.ts";
+import { holderIn } from "#test/policy/holder.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { chinookMissing, loadChinook } from "#test/support/chinook.ts";
 import { lethe } from "#test/support/cli.ts";
@@ -47,7 +48,7 @@ describe.skipIf(chinookMissing !== undefined)(
 
     it("drafts a policy that covers the schema and contradicts nothing", async () => {
       const result = await initialise(optionsFor(database.url));
-      const policy = await loadPolicy(join(directory, result.files[1] ?? ""));
+      const policy = await loadPolicy(join(directory, result.files[1] ?? ""), holderIn("DE"));
       const catalog = await withClient(database.pool, (client) =>
         readCatalog(client, { store: "shop", schemas: ["public"] }),
       );
@@ -80,10 +81,11 @@ describe.skipIf(chinookMissing !== undefined)(
         },
       });
       expect(policy.tables["employee"]?.treatment).toBe("keep");
-      expect(policy.classes["voucher"]).toEqual({
-        basis: "HGB §257, AO §147",
+      expect(policy.classes["voucher"]).toMatchObject({
+        basis: "HGB §257(1) no. 4, AO §147(1) no. 4",
         period: "P8Y",
         anchor: "end-of-calendar-year",
+        law: { jurisdiction: "DE", class: "voucher" },
       });
     });
 
@@ -202,7 +204,7 @@ describe("init", () => {
 
   it("reads other schemas, and goes by values where a name says nothing", async () => {
     const result = await initialise({ ...optionsFor(database.url), schemas: ["crm"] });
-    const policy = await loadPolicy(join(directory, result.files[1] ?? ""));
+    const policy = await loadPolicy(join(directory, result.files[1] ?? ""), holderIn("DE"));
     expect(policy.subject).toMatchObject({ table: "crm.people", identifiers: { email: "e_mail", phone: "handle" } });
     expect(policy.tables["crm.deals"]?.treatment).toBe("anonymise");
     expect(result.grants).toContain("grant usage on schema crm to lethe;");

@@ -171,7 +171,7 @@ describe("a policy that deletes invoices without saying who decided it", () => {
 
   test("is refused by the law of the controller's country", async () => {
     expect(await check({ tables: erased }, "DE")).toEqual([
-      finding("HGB §257, AO §147 keeps such records for 8 years"),
+      finding("HGB §257(1) no. 4, AO §147(1) no. 4 keeps such records for 8 years"),
     ]);
     expect(await check({ tables: erased }, "NL")).toEqual([finding("AWR art. 52 keeps such records for 7 years")]);
   });
@@ -198,7 +198,7 @@ describe("a policy that deletes invoices without saying who decided it", () => {
         at: "remove: rows } }",
         code: "POLICY_STATUTORY",
         message:
-          "the remedy of OPEN removes rows of invoices, which holds accounting records, by its name: HGB §257, AO §147 keeps such records for 8 years",
+          "the remedy of OPEN removes rows of invoices, which holds accounting records, by its name: HGB §257(1) no. 4, AO §147(1) no. 4 keeps such records for 8 years",
         hint: "let it block, or unlink the rows from whom they must not lead to",
       },
     ]);

@@ -10,6 +10,7 @@ import { isLetheError, type Place } from "#lib/errors.ts";
 import type { Finding } from "#plan/finding.ts";
 import { findingsOf } from "#plan/findings.ts";
 import { shapeOf } from "#plan/shape.ts";
+import { holderIn } from "#test/policy/holder.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import type { Policy } from "#policy/policy.ts";
@@ -101,7 +102,7 @@ export const placedFindings = async (
   });
   try {
     await writeFile(file, text);
-    const policy = await loadPolicy(file, country);
+    const policy = await loadPolicy(file, country === undefined ? undefined : holderIn(country));
     return await inSchema(schema, ["public"], async (client, catalog) =>
       (await findingsIn(client, catalog, policy)).map(placed),
     );

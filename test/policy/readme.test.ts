@@ -5,11 +5,14 @@ import { parse, stringify } from "yaml";
 import { exitOf } from "#lib/error-codes.ts";
 import { checkPolicies } from "#policy-check.ts";
 import { deletionModes } from "#policy/policy.ts";
+import { holderIn, lawIn } from "#test/policy/holder.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { treatments } from "#records/treatment.ts";
 import { repository } from "#test/support/cli.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
+
+const law = await lawIn("DE");
 
 type Written = Readonly<Record<string, unknown>> & { readonly tables?: Readonly<Record<string, unknown>> };
 
@@ -34,7 +37,7 @@ afterAll(() => opened.dispose());
 const check = async (policy: string) => {
   const [store] = opened.context.stores;
   if (store === undefined) throw new Error("no store");
-  const parsed = parsePolicy("README.md", policy);
+  const parsed = parsePolicy("README.md", policy, law);
   const [checked] = await checkPolicies({ ...opened.context, stores: [{ ...store, policy: parsed }] });
   return checked;
 };
@@ -65,7 +68,9 @@ describe("policies/README.md", () => {
     for (const treatment of treatments) expect(text).toContain(`| \`${treatment}\` |`);
     const files = ["juicyway", "flexprice", "chargebee", "polar", "flexportal"];
     const modes = await Promise.all(
-      files.map(async (file) => (await loadPolicy(join(repository, `policies/${file}.yaml`))).deletion.mode),
+      files.map(
+        async (file) => (await loadPolicy(join(repository, `policies/${file}.yaml`), holderIn("DE"))).deletion.mode,
+      ),
     );
     for (const mode of deletionModes) {
       const row = text.split("\n").find((line) => line.startsWith(`| \`${mode}\``)) ?? "";

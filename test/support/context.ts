@@ -52,6 +52,8 @@ const berlin: Config["controller"] = {
   country: "DE",
   region: "BE",
   dpo: "dpo@shop.example",
+  sector: undefined,
+  fiscalYearBegins: "01-01",
   timeZone: "Europe/Berlin",
 };
 

@@ -1,8 +1,9 @@
-import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { blocker, figure, recipient, type condition } from "#policy/schema/blockers.ts";
 import { deletion } from "#policy/schema/deletion.ts";
 import { example } from "#policy/schema/examples.ts";
+import { period } from "#policy/schema/period.ts";
+import { anchors } from "#policy/retention.ts";
 import { column, columnName, option, table, text, type value } from "#policy/schema/names.ts";
 import { tableRule, type transform } from "#policy/schema/tables.ts";
 
@@ -47,26 +48,36 @@ const subject = z.strictObject({
     ),
 });
 
-/** Years, months and days only: a statutory period never counts hours. */
-const isPeriod = (written: string): boolean => {
-  try {
-    const { years, months, weeks, days, sign } = Temporal.Duration.from(written);
-    return sign === 1 && weeks === 0 && Temporal.Duration.from({ years, months, days }).toString() === written;
-  } catch {
-    return false;
-  }
-};
-
-const retentionClass = z.strictObject({
-  basis: text.describe("The statute and paragraph that demand it, as reports cite it: `HGB §257`."),
-  period: z
-    .string()
-    .refine(isPeriod, "expected an ISO 8601 duration of years, months or days, such as P8Y")
-    .describe("How long, as an ISO 8601 duration: `P8Y` is eight years, `P18M` eighteen months."),
-  anchor: z
-    .enum(["event", "end-of-calendar-year"])
-    .describe("From when the period runs: the day of the record's `clock`, or the end of that day's year."),
-});
+/** A class of the policy's own, or one of a law (`policies/retention-classes.yaml`), which may be kept longer. */
+const retentionClass = z.union(
+  [
+    z.strictObject({
+      basis: text.describe("The statute and paragraph that demand it, as reports cite it: `HGB §257`."),
+      period,
+      anchor: z
+        .enum(anchors)
+        .describe(
+          "From when the period runs: the day of the record's `clock`, or the end of its calendar year, of its fiscal year, or of the calendar year in which its fiscal year ends.",
+        ),
+    }),
+    z
+      .strictObject({
+        law: text.describe("A class of the law by its name in policies/retention-classes.yaml: `voucher`."),
+        jurisdiction: z
+          .string()
+          .regex(/^[A-Z]{2}$/, "expected a country by its two capital letters (ISO 3166-1), such as DE")
+          .optional()
+          .describe("Whose law, by two capital letters; the controller's country unless given."),
+        period: period.optional().describe("Longer than the law asks; never shorter."),
+        why: text.optional().describe("Why the records are kept longer than the law asks."),
+      })
+      .refine(
+        ({ period: longer, why }) => (longer === undefined) === (why === undefined),
+        "`period` and `why` go together: who keeps longer than the law asks says why",
+      ),
+  ],
+  { error: "expected `basis`, `period` and `anchor`, or `law`" },
+);
 
 /** A policy as people write it: one YAML file for one store. */
 export const policySchema = z
@@ -128,4 +139,5 @@ export type WrittenRule = PolicyDocument["tables"][string];
 export type WrittenTransform = z.output<typeof transform>;
 export type WrittenCondition = z.output<typeof condition>;
 export type WrittenValue = z.output<typeof value>;
+export type WrittenClass = z.output<typeof retentionClass>;
 export type WrittenBlocker = z.output<typeof blocker>;

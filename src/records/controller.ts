@@ -1,0 +1,6 @@
+/** Controllers for which a law may say something else. */
+export const sectors = ["banking-or-insurance"] as const;
+export type Sector = (typeof sectors)[number];
+
+/** When the fiscal year begins unless the controller says otherwise: month and day. */
+export const calendarYear = "01-01";
