@@ -37,6 +37,7 @@ import { publishReports as publish } from "#report/publish.ts";
 import { enterRepeats } from "#restore/enter-repeats.ts";
 import { noticeRestore } from "#restore/notice.ts";
 import { releaseStore } from "#restore/release.ts";
+import { reviseRetention } from "#retention/revise.ts";
 import { assertNotRestored, openRestores } from "#restore/standing.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { locate, type Wanted } from "#scope/locate.ts";
@@ -48,6 +49,7 @@ import { verifyErased as verify } from "#verify/verify-erased.ts";
  */
 export const night = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
+  await failures.collect(async () => void (await reviseRetention(ctx, run)));
   await failures.collect(() => repeatErasures(ctx, run));
   await failures.collect(() => erase(ctx, run));
   await failures.collect(() => verifyErased(ctx, run));

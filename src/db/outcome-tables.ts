@@ -25,6 +25,9 @@ export type DispositionTable = {
   rows: number;
   spared: number;
   basis: string | null;
+  /** The events from which the retained rows' periods run. */
+  clock_first: string | null;
+  clock_last: string | null;
   until_first: string | null;
   until_last: string | null;
   run_id: string;
@@ -65,6 +68,7 @@ export type StayTable = {
   column_name: string;
   rows: number;
   why: string;
+  clock_last: string | null;
   until: string | null;
   run_id: string;
 };
@@ -130,4 +134,16 @@ export type ResidualTable = {
   table_name: string;
   column_name: string;
   rows: number;
+};
+
+/** Under which class the rows of a table were retained when a night last looked: what it says otherwise now is a new version. */
+export type RetentionTable = {
+  store: string;
+  table_name: string;
+  class: string;
+  basis: string;
+  period: string;
+  anchor: string;
+  year_begins: string;
+  since: string;
 };

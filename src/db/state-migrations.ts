@@ -78,8 +78,12 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.disposition (
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
       treatment text not null, rows bigint not null, spared bigint not null, basis text,
-      until_first date, until_last date, run_id text not null references lethe.run,
+      clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run,
       primary key (request_id, store, table_name))`,
+    sql`create index disposition_retained on lethe.disposition (store, table_name) where treatment = 'retain'`,
+    sql`create table lethe.retention (
+      store text not null, table_name text not null, class text not null, basis text not null, period text not null,
+      anchor text not null, year_begins text not null, since timestamptz not null, primary key (store, table_name))`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
       request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,
@@ -95,7 +99,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create index remedy_run on lethe.remedy (run_id)`,
     sql`create table lethe.stay (
       request_id bigint not null references lethe.request, store text not null, table_name text not null, column_name text not null,
-      rows bigint not null, why text not null, until date, run_id text not null references lethe.run,
+      rows bigint not null, why text not null, clock_last date, until date, run_id text not null references lethe.run,
       primary key (request_id, store, table_name, column_name))`,
     sql`create index stay_run on lethe.stay (run_id)`,
     sql`create table lethe.outcome (

@@ -10,6 +10,7 @@ import type {
   RemedyTable,
   ReopenedTable,
   ResidualTable,
+  RetentionTable,
   StayTable,
   TaskTable,
 } from "#db/outcome-tables.ts";
@@ -34,6 +35,7 @@ export type StateDb = {
   "lethe.batch": BatchTable;
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
+  "lethe.retention": RetentionTable;
   "lethe.grace": GraceTable;
   "lethe.reopened": ReopenedTable;
   "lethe.remedy": RemedyTable;

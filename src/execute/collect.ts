@@ -81,12 +81,13 @@ const record = async (
   at: string,
 ): Promise<readonly LedgerEvent[]> => {
   const dispositions = dispositionsOf(store.policy, journal.steps, journal.spared);
-  await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id)
-    select request, ${store.name}, table_name, treatment, rows, spared, basis, until_first, until_last, ${run.id}
+  await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, clock_first, clock_last,
+      until_first, until_last, run_id)
+    select request, ${store.name}, table_name, treatment, rows, spared, basis, clock_first, clock_last,
+      until_first, until_last, ${run.id}
     from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
-      as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text, until_first date, until_last date)`.execute(
-    tx,
-  );
+      as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text,
+        clock_first date, clock_last date, until_first date, until_last date)`.execute(tx);
   await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after)
     select ${run.id}, ${id}, ${store.name}, table_name, measure, period, before, after
     from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb) as x (table_name text, measure text, period date, before numeric, after numeric)`.execute(
@@ -98,10 +99,12 @@ const record = async (
     tx,
   );
   const stays = staysOf(store.policy, journal.stays);
-  await sql`insert into lethe.stay (request_id, store, table_name, column_name, rows, why, until, run_id)
-    select request, ${store.name}, table_name, column_name, rows, why, until, ${run.id}
+  await sql`insert into lethe.stay (request_id, store, table_name, column_name, rows, why, clock_last, until, run_id)
+    select request, ${store.name}, table_name, column_name, rows, why, clock_last, until, ${run.id}
     from jsonb_to_recordset(${JSON.stringify(stays)}::jsonb)
-      as x (request bigint, table_name text, column_name text, rows bigint, why text, until date)`.execute(tx);
+      as x (request bigint, table_name text, column_name text, rows bigint, why text, clock_last date, until date)`.execute(
+    tx,
+  );
   const position = new Map(store.policy.figures.map(({ figure }, index) => [figure, index]));
   const figures = journal.figures.map((row) => ({ ...row, position: position.get(row.figure) ?? 0 }));
   await sql`insert into lethe.figure (run_id, batch_id, store, figure, before, after, position)

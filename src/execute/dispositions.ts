@@ -18,6 +18,8 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
       rows: step.rows,
       spared: also?.rows ?? 0,
       basis: basisOf(policy, step.table_name),
+      clock_first: step.clock_first,
+      clock_last: step.clock_last,
       until_first: until(step.table_name, step.clock_first),
       until_last: until(step.table_name, step.clock_last),
     };
@@ -29,6 +31,8 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
     rows: 0,
     spared: row.rows,
     basis: null,
+    clock_first: null,
+    clock_last: null,
     until_first: null,
     until_last: null,
   }));
@@ -73,6 +77,7 @@ export const staysOf = (policy: Policy, stays: readonly StayRow[]) => {
     column_name,
     rows,
     why: whyOf(policy, table_name, column_name),
+    clock_last,
     until: until(table_name, clock_last),
   }));
 };

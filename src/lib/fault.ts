@@ -35,7 +35,14 @@ export const waitingPoints = [
 /** The same, while what a restore undid is repeated. */
 export const restorePoints = ["after-restore-noticed", "after-repeats-entered", "before-store-released"] as const;
 
-export type FaultPoint = (typeof faultPoints)[number] | (typeof waitingPoints)[number] | (typeof restorePoints)[number];
+/** The same, in the night after a retention class has changed. */
+export const retentionPoints = ["after-table-revised"] as const;
+
+export type FaultPoint =
+  | (typeof faultPoints)[number]
+  | (typeof waitingPoints)[number]
+  | (typeof restorePoints)[number]
+  | (typeof retentionPoints)[number];
 
 /** Dies here, at once and without cleaning up, when the fault tests ask for it. */
 export const faultPoint = (point: FaultPoint): void => {

@@ -50,9 +50,19 @@ export type LedgerEvent =
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
   | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
   | { kind: "suppression.destroyed"; store: string; entries: number }
+  | { kind: "retention.revised"; store: string; table: string; was: RetentionRule; is: RetentionRule; requests: number }
   | { kind: "store.restored"; store: string; asOf: string; batches: number }
   | { kind: "request.repeats"; request: string; store: string; certain: boolean }
   | { kind: "store.released"; store: string; asOf: string; repeated: number; refused: number };
+
+/** How long rows are retained, by what and counted from when. `yearBegins`: of the controller's fiscal year, `MM-DD`. */
+export type RetentionRule = {
+  readonly class: string;
+  readonly basis: string;
+  readonly period: string;
+  readonly anchor: string;
+  readonly yearBegins: string;
+};
 
 /** What became of a subject's records, what was done about rows of others, and what stays. */
 export type Done = {

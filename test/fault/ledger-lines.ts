@@ -41,6 +41,9 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         sum(`batch.committed ${event.store} requests`, event.requests);
         sum(`batch.committed ${event.store} rows`, event.rows);
         break;
+      case "retention.revised":
+        last.set(`retention.revised ${event.store} ${event.table}`, event);
+        break;
       case "store.restored":
         sum(`store.restored ${event.store}`, event.batches);
         break;

@@ -6,7 +6,7 @@ import { anchors as allAnchors, dueThrough, erasableFrom, type Anchor } from "#p
 
 const day = (text: string): Temporal.PlainDate => Temporal.PlainDate.from(text);
 const cls = (period: string, anchor: Anchor, yearBegins = "01-01") => ({ period, anchor, yearBegins });
-const compare = Temporal.PlainDate.compare;
+const compare = (one: Temporal.PlainDate, other: Temporal.PlainDate): number => Temporal.PlainDate.compare(one, other);
 
 const versions = await readLaw();
 const countries = [...new Set(versions.map(({ jurisdiction }) => jurisdiction))].toSorted();
