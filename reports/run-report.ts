@@ -1,7 +1,12 @@
+import { durationText } from "#lib/duration-text.ts";
+import type { RetentionRule } from "#records/entry.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
 import { summarySheet } from "#reports/summary-sheet.ts";
+
+const ruleText = ({ period, anchor, basis }: RetentionRule): string =>
+  `${durationText(period)}, ${anchor.replaceAll("-", " ")}; ${basis}`;
 
 /** What one run did: the workbook that lies beside `report.json` in every bundle. */
 export const runReport: ReportDefinition = {
@@ -74,6 +79,18 @@ export const runReport: ReportDefinition = {
             { header: "Last erasable", width: 14, format: "date", of: (row) => row.until?.last ?? null },
           ],
         }),
+        table("revisions", {
+          title: "Retention classes that have changed: what is kept already follows them",
+          empty: "No retention class has changed.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 32, format: "text", of: (row) => row.table },
+            { header: "Requests", width: 11, format: "count", of: (row) => row.requests },
+            { header: "Class", width: 11, format: "text", of: (row) => row.is.class },
+            { header: "Was", width: 44, format: "wrapped", of: (row) => ruleText(row.was) },
+            { header: "Is now", width: 44, format: "wrapped", of: (row) => ruleText(row.is) },
+          ],
+        }),
       ],
     },
     staysSheet,
@@ -133,6 +150,24 @@ export const runReport: ReportDefinition = {
             { header: "SHA-256", width: 20, format: "code", of: (row) => `${row.sha256.slice(0, 16)}…` },
             { header: "State", width: 13, format: "state", of: (row) => row.state },
             { header: "Gone since", width: 17, format: "instant", of: (row) => row.purgedAt },
+          ],
+        }),
+        table("restores", {
+          title: "Stores that were restored",
+          empty: "No store was restored that is not released since.",
+          columns: [
+            { header: "Store", width: 20, format: "text", of: (row) => row.store },
+            {
+              header: "May serve",
+              width: 44,
+              format: "text",
+              of: (row) => (row.released === null ? "no" : "released"),
+            },
+            { header: "Restored to", width: 17, format: "instant", of: (row) => row.asOf },
+            { header: "Erased again", width: 16, format: "count", of: (row) => row.repeated },
+            { header: "Refused", width: 20, format: "count", of: (row) => row.refused },
+            { header: "Open", width: 13, format: "count", of: (row) => row.open },
+            { header: "Released", width: 17, format: "instant", of: (row) => row.released },
           ],
         }),
       ],

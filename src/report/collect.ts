@@ -13,7 +13,7 @@ import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped } from "#report/read-requests.ts";
-import type { PolicyFacts } from "#report/report-document.ts";
+import type { PolicyFacts, RevisionItem } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 
@@ -70,6 +70,7 @@ const readHead = async (
     tasks,
     backups,
     restores,
+    revisions: revisionsOf(scope),
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),
@@ -90,6 +91,14 @@ const policiesOf = (ctx: Parts, scope: Scope): PolicyFacts[] => {
   }
   return [...facts.values()];
 };
+
+/** As the ledger tells them: by now the records follow the latest. */
+const revisionsOf = ({ entries }: Scope): RevisionItem[] =>
+  entries.flatMap(({ kind, body }) => {
+    if (kind !== "retention.revised") return [];
+    const { store, table, was, is, requests } = body as RevisionItem & typeof body;
+    return [{ store, table, was, is, requests }];
+  });
 
 const rowsOf = (snapshot: Snapshot, scope: Scope, today: string): ReportRows => ({
   requests: () => readRequests(snapshot, scope, today),

@@ -15,6 +15,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     requests: { ...head.requests, overdue: rows.overdue(), items: rows.requests() },
     dispositions: rows.dispositions(),
     retained: rows.retained(),
+    revisions: head.revisions,
     outcomes: { ...head.outcomes, items: rows.outcomes() },
     stays: { ...head.stays, items: rows.stays() },
     remedied: { ...head.remedied, items: rows.remedied() },

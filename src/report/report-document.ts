@@ -176,6 +176,23 @@ const restore = z.strictObject({
   released: instant.nullable(),
 });
 
+const retentionRule = z.strictObject({
+  class: z.string(),
+  basis: z.string(),
+  period: z.string(),
+  anchor: z.string(),
+  yearBegins: z.string(),
+});
+
+/** A retention class that says something else than when a night last looked; what is kept follows it. */
+const revision = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  was: retentionRule,
+  is: retentionRule,
+  requests: count,
+});
+
 const requestCounts = z
   .strictObject({
     received: count,
@@ -221,6 +238,7 @@ export const reportDocument = z
     }),
     dispositions: z.array(disposition),
     retained: z.array(retained),
+    revisions: z.array(revision),
     outcomes: outcomeSection,
     stays: staySection,
     remedied: remedySection,
@@ -251,5 +269,6 @@ export type AnonymityItem = z.infer<typeof anonymity>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;
+export type RevisionItem = z.infer<typeof revision>;
 export type RestoreItem = z.infer<typeof restore>;
 export type Limit = z.infer<typeof limit>;

@@ -96,5 +96,5 @@ const scopeEntries = async (snapshot: Snapshot, ids: readonly string[], from: nu
     snapshot,
     sql<ScopeEntry>`select kind, run_id as run, body::jsonb as body from lethe.ledger_entry
       where index >= ${from} and run_id = any(${ids}::text[])
-        and kind in ('run.started', 'backup.exception', 'backup.inventory') order by index`,
+        and kind in ('run.started', 'backup.exception', 'backup.inventory', 'retention.revised') order by index`,
   );

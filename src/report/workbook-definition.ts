@@ -1,6 +1,6 @@
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
-import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
+import type { Limit, PolicyFacts, RestoreItem, RevisionItem, RunFacts } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 
 export type CellValue = string | number | boolean | null;
@@ -46,6 +46,8 @@ type Sources = {
   readonly remedyTotals: RemedyTotal;
   readonly figures: FigureItem;
   readonly tasks: TaskItem;
+  readonly restores: RestoreItem;
+  readonly revisions: RevisionItem;
   readonly policies: PolicyFacts;
   readonly runs: RunFacts;
   readonly limits: Limit;
@@ -78,6 +80,8 @@ type Readers = { readonly [Name in keyof Sources]: () => AsyncIterable<Sources[N
 const rowsNamed = (source: ReportSource): Readers => ({
   ...source.rows,
   exceptions: () => exceptionRows(source),
+  restores: () => source.head.restores,
+  revisions: () => source.head.revisions,
   policies: () => source.head.policies,
   runs: () => source.head.runs ?? (source.head.run === undefined ? [] : [source.head.run]),
   limits: () => source.head.limits,

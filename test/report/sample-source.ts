@@ -230,6 +230,16 @@ const headFor = (requests: number): ReportHead => {
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];
+  const rule = { class: "voucher", basis: voucher, anchor: "end-of-calendar-year", yearBegins: "01-01" };
+  const revisions = [
+    {
+      store: "shop",
+      table: "invoices",
+      was: { ...rule, period: "P8Y" },
+      is: { ...rule, period: "P10Y" },
+      requests: 41,
+    },
+  ];
   const restores = [
     {
       store: "shop",
@@ -261,6 +271,7 @@ const headFor = (requests: number): ReportHead => {
     ...told,
     backups,
     restores,
+    revisions,
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
     limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, restores, ...told }),

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { afterEach, expect, test } from "vitest";
@@ -46,6 +46,14 @@ const revisions = async (): Promise<readonly unknown[]> =>
     await night.state.query<{ body: string }>("select body from lethe.ledger_entry where kind = 'retention.revised'")
   ).map(({ body }) => JSON.parse(body) as unknown);
 
+/** The report of the latest run. */
+const reportOf = async ({ directory }: Night): Promise<{ report: unknown }> => {
+  const bundles = (await readdir(join(directory, "reports"))).toSorted();
+  return {
+    report: JSON.parse(await readFile(join(directory, "reports", bundles.at(-1) ?? "", "report.json"), "utf8")),
+  };
+};
+
 const own = "voucher: { basis: HGB §257, period: P8Y, anchor: end-of-calendar-year }";
 
 test("a class that grows from eight to ten years takes along what is kept already, from the next night, and says so once", async () => {
@@ -63,7 +71,12 @@ test("a class that grows from eight to ten years takes along what is kept alread
     { basis: "HGB §257", until_first: "2032-01-01", until_last: "2032-01-01" },
   ]);
   expect(await stays()).toEqual([{ until: "2031-01-01" }, { until: "2032-01-01" }]);
+  const { report } = await reportOf(night);
+  expect(report).toMatchObject({
+    revisions: [{ table: "invoices", was: { period: "P8Y" }, is: { period: "P10Y" }, requests: 2 }],
+  });
   await night.nightly(await on("2026-11-04"));
+  expect((await reportOf(night)).report).toMatchObject({ revisions: [] });
   const rule = { class: "voucher", basis: "HGB §257", anchor: "end-of-calendar-year", yearBegins: "01-01" };
   expect(await revisions()).toMatchObject([
     { store: "shop", table: "invoices", was: { ...rule, period: "P8Y" }, is: { ...rule, period: "P10Y" }, requests: 2 },
