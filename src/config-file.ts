@@ -133,6 +133,7 @@ const configOf = (file: string, written: Written): Config => {
       country: controller.country,
       region: controller.region,
       dpo: controller.dpo,
+      regime: controller.regime,
       sector: controller.sector,
       fiscalYearBegins: controller.fiscal_year_begins,
       timeZone: controller.time_zone,

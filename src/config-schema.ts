@@ -3,7 +3,7 @@ import { validate as validCron } from "node-cron";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
 import { recipientMistake } from "#lib/age-recipient.ts";
-import { calendarYear, sectors } from "#records/controller.ts";
+import { calendarYear, regimeNames, sectors } from "#records/controller.ts";
 
 const text = z.string().min(1);
 
@@ -68,6 +68,7 @@ const controller = z
     country: z.string().refine(isCountry, "expected a country by its two capital letters (ISO 3166-1), such as DE"),
     region: text.optional(),
     dpo: text,
+    regime: z.enum(regimeNames).optional(),
     sector: z.enum(sectors).optional(),
     fiscal_year_begins: z
       .string()

@@ -1,4 +1,4 @@
-import type { Sector } from "#records/controller.ts";
+import type { RegimeName, Sector } from "#records/controller.ts";
 
 /** `lethe.yaml` after parsing: paths absolute, `${LETHE_…}` filled in, defaults set. */
 export type Config = {
@@ -27,6 +27,8 @@ export type Controller = {
   /** ISO 3166-2 subdivision without the country, e.g. `BE` for Berlin. */
   readonly region: string | undefined;
   readonly dpo: string;
+  /** Whose deadlines hold unless a request says otherwise; undefined: its country's. */
+  readonly regime: RegimeName | undefined;
   /** For which some laws say something else. */
   readonly sector: Sector | undefined;
   /** `MM-DD`: from the end of the fiscal year some laws count. */

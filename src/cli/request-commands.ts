@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
 import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
+import { deciding, registerDuties } from "#cli/request-duties.ts";
 import { addedText, importText, listText } from "#cli/request-text.ts";
 import type { Shell } from "#cli/shell.ts";
 import { showText } from "#cli/show-text.ts";
@@ -32,6 +33,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .option("--received <date>", "ISO date, or ISO instant; today unless given")
     .option("--ground <letter>", "a to f of Art. 17(1) GDPR")
     .option("--purpose <word>", "what it is for, where a policy asks: delete-user unless given")
+    .option("--regime <name>", "whose deadlines: gdpr, uk or ccpa; the controller's unless given")
     .option("--stdin", "read lines like email=… from standard input too")
     .action(async (options: FieldOptions & { readonly stdin?: true }) => {
       const lines = options.stdin === true ? await readFieldLines(process.stdin) : {};
@@ -43,7 +45,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
   request
     .command("import")
     .description("enter requests from a CSV or XLSX file; importing it again changes nothing")
-    .argument("<file>", "columns: received, email, phone, external_id, key, device_id, ground, purpose")
+    .argument("<file>", "columns: received, email, phone, external_id, key, device_id, ground, purpose, regime")
     .action(async (file: string) => {
       const result = await shell.withContext((context) => importFile(context, file));
       shell.answer(result, () => importText(result));
@@ -122,10 +124,9 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .action(async (id: string, options: By) => {
       answerDecided(await shell.withContext((context) => releaseRequest(context, id, { by: whoDecides(options.by) })));
     });
-};
 
-const deciding = (command: Command): Command =>
-  command.option("--by <name>", "who decides; LETHE_USER or the operating system's user unless given");
+  registerDuties(request, shell);
+};
 
 const refusedText = (refused: readonly string[]): string =>
   refused.length === 0 ? "" : `\n${refused.join(", ")} refused: the policy is for other purposes`;

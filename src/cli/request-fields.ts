@@ -12,6 +12,7 @@ export type FieldOptions = {
   readonly received?: string;
   readonly ground?: string;
   readonly purpose?: string;
+  readonly regime?: string;
 };
 
 export const fieldsFrom = ({ externalId, deviceId, ...others }: FieldOptions): Fields => ({
@@ -20,7 +21,7 @@ export const fieldsFrom = ({ externalId, deviceId, ...others }: FieldOptions): F
   ...(deviceId === undefined ? {} : { device_id: deviceId }),
 });
 
-const roles: readonly ColumnRole[] = [...identifierKinds, "received", "ground", "purpose"];
+const roles: readonly ColumnRole[] = [...identifierKinds, "received", "ground", "purpose", "regime"];
 const mostCharacters = 16_384;
 
 /** `kind=value` lines: what is piped in is seen by nobody else, unlike arguments. Mistakes name the line, not its text. */

@@ -18,7 +18,7 @@ export const showText = (view: RequestView): string => {
 
 type Fact = readonly [label: string, text: string | null];
 
-const label = 15;
+const label = 17;
 
 const factLines = (facts: readonly Fact[]): string =>
   facts.flatMap(([name, text]) => (text === null ? [] : [`${name.padEnd(label)}${wrap(text, label)}`])).join("\n");
@@ -35,6 +35,15 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ]),
     ["received", view.received],
     ["due", `${view.due}${view.daysLeft === null ? "" : ` (${view.daysLeft} days left)`}, ${view.basis}`],
+    [
+      "confirm receipt",
+      view.confirm && `by ${view.confirm.by}${view.confirm.on === null ? "" : `: done on ${view.confirm.on}`}`,
+    ],
+    [
+      "extended",
+      view.extended && `${view.extended.reason}; the person was told on ${view.extended.noticed ?? "no day"}`,
+    ],
+    ["identity", view.identity && identityText(view.identity)],
     ["ground", view.ground === null ? null : `Art. 17(1)(${view.ground})`],
     ["purpose", view.purpose],
     ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
@@ -53,6 +62,11 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["backups clear", view.backupsClearOn],
     ["completed", view.completedAt],
   ];
+};
+
+const identityText = ({ asked, proven, dueIfPaused }: NonNullable<RequestView["identity"]>): string => {
+  const paused = dueIfPaused === null ? "" : `; due ${dueIfPaused} if the days between do not count, which is disputed`;
+  return `asked on ${asked}, ${proven === null ? "not proven yet" : `proven on ${proven}`}${paused}`;
 };
 
 const scheduledText = ({ state, scheduledFor }: RequestView): string =>

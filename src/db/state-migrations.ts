@@ -26,6 +26,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       id bigint generated always as identity primary key, ref text not null unique,
       state text not null check (state in (${states})), held_from text check (held_from in (${states})), held_with jsonb,
       received_on date not null, due_on date not null, due_basis text not null, ground text,
+      regime text not null default 'gdpr', confirm_on date, confirmed_on date, extended text, extension_noticed_on date,
+      identity_asked_on date, identity_proven_on date,
       purpose text not null default 'delete-user',
       created_at timestamptz not null, changed_at timestamptz not null,
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,

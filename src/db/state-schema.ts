@@ -14,6 +14,7 @@ import type {
   StayTable,
   TaskTable,
 } from "#db/outcome-tables.ts";
+import type { RegimeName } from "#records/controller.ts";
 import type { SavedMark } from "#records/plan.ts";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
 
@@ -107,6 +108,16 @@ export type RequestTable = {
   due_on: string;
   /** The rule that the due date follows, e.g. `GDPR Art. 12(3)`. */
   due_basis: string;
+  regime: Generated<RegimeName>;
+  /** By when receipt has to be confirmed, where the law asks for it; when it was. */
+  confirm_on: string | null;
+  confirmed_on: string | null;
+  /** Why the time was extended, and when the person was told. */
+  extended: string | null;
+  extension_noticed_on: string | null;
+  /** When the person was asked to prove who they are, and when they did. */
+  identity_asked_on: string | null;
+  identity_proven_on: string | null;
   ground: string | null;
   /** What the request is for; a policy may allow some purposes only. */
   purpose: Generated<string>;

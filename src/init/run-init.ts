@@ -75,7 +75,7 @@ export const initialise = async (options: InitOptions): Promise<Initialised> => 
 
   const { catalog, samples } = await readStore(options.url, database, schemas);
   const on = Temporal.PlainDate.from(options.today);
-  const under = { versions: await readLaw(), country, sector: undefined, yearBegins: calendarYear, on };
+  const under = { versions: readLaw(), country, sector: undefined, yearBegins: calendarYear, on };
   const draft = draftPolicy({
     name: store,
     database,

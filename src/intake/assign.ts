@@ -3,6 +3,7 @@ import type { RowCode } from "#intake/rejections.ts";
 import type { Entrant } from "#intake/row.ts";
 import { requestReference, type Random } from "#lib/random.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { RegimeName } from "#records/controller.ts";
 import type { Ground, Identifier } from "#records/request.ts";
 
 export type Outcome =
@@ -26,6 +27,8 @@ export type Target = {
   receivedOn: string;
   dueOn: string;
   readonly basis: string;
+  readonly regime: RegimeName;
+  confirmOn: string | undefined;
   readonly ground: Ground | undefined;
   readonly purpose: string;
 };
@@ -101,6 +104,8 @@ const existing = ({ id, ref, state, purpose }: OpenRequest, rank: number): Targe
   receivedOn: "9999-12-31",
   dueOn: "9999-12-31",
   basis: "",
+  regime: "gdpr",
+  confirmOn: undefined,
   ground: undefined,
   purpose,
 });
@@ -115,6 +120,8 @@ const fresh = (entrant: Entrant, rank: number, random: Random): Target => ({
   receivedOn: entrant.receivedOn,
   dueOn: entrant.dueOn,
   basis: entrant.basis,
+  regime: entrant.regime,
+  confirmOn: entrant.confirmOn,
   ground: entrant.ground,
   purpose: entrant.purpose,
 });

@@ -1,6 +1,7 @@
-import type { Temporal } from "temporal-polyfill";
+import { Temporal } from "temporal-polyfill";
+import type { Regime, RegimeEnd } from "#intake/regimes.ts";
 import type { Jurisdiction } from "#intake/working-days.ts";
-import { nextWorkingDay } from "#intake/working-days.ts";
+import { isWorkingDay, nextWorkingDay } from "#intake/working-days.ts";
 
 export type Deadline = {
   readonly due: Temporal.PlainDate;
@@ -9,20 +10,57 @@ export type Deadline = {
 };
 
 /**
- * By when a request must be answered: one month from receipt (Art. 12(3) GDPR). The day of receipt is not counted; the
- * month ends on the same day number or on the month's last day; an end on a Saturday, Sunday or public holiday moves to
- * the next working day (Regulation 1182/71 Art. 3(1), 3(2)(c), 3(4)).
+ * By when a request must be answered. Of the GDPR (Art. 12(3)): one month from receipt. The day of receipt is not counted; the month ends on
+ * the same day number or on the month's last day; an end on a Saturday, Sunday or public holiday moves to the next working day
+ * (Regulation 1182/71 Art. 3(1), 3(2)(c), 3(4)). Of the CCPA: calendar days, which nothing moves.
  */
-export const dueDate = (receivedOn: Temporal.PlainDate, jurisdiction: Jurisdiction): Deadline => ({
-  due: nextWorkingDay(receivedOn.add({ months: 1 }), jurisdiction),
-  basis: "GDPR Art. 12(3)",
-});
+export const dueDate = (receivedOn: Temporal.PlainDate, jurisdiction: Jurisdiction, { answer }: Regime): Deadline =>
+  endOf(receivedOn, answer, jurisdiction);
 
 /**
- * By when, after an extension by two further months: receipt plus three months, then moved; never the moved first date
- * plus two. The caller sees to the reasoned notice inside the first month, without which there is no extension.
+ * By when, after an extension: the longer period from receipt, then moved; never the moved first date plus the rest. Only with a
+ * reasoned notice in the first period: see `extendRequest`.
  */
-export const extendedDueDate = (receivedOn: Temporal.PlainDate, jurisdiction: Jurisdiction): Deadline => ({
-  due: nextWorkingDay(receivedOn.add({ months: 3 }), jurisdiction),
-  basis: "GDPR Art. 12(3), extended",
-});
+export const extendedDueDate = (
+  receivedOn: Temporal.PlainDate,
+  jurisdiction: Jurisdiction,
+  { extended }: Regime,
+): Deadline => endOf(receivedOn, extended, jurisdiction);
+
+/** By when receipt must be confirmed, in working days after it; undefined where the law does not ask for it. */
+export const confirmationDate = (
+  receivedOn: Temporal.PlainDate,
+  jurisdiction: Jurisdiction,
+  { confirm }: Regime,
+): Deadline | undefined => {
+  if (confirm === undefined) return undefined;
+  let due = receivedOn;
+  for (let days = 0; days < confirm.working_days;) {
+    due = due.add({ days: 1 });
+    if (isWorkingDay(due, jurisdiction)) days += 1;
+  }
+  return { due, basis: confirm.basis };
+};
+
+/**
+ * When it would be due if the days between asking for a proof of identity and its arrival did not count (A5): the end of the period, so many
+ * days later, then moved. What to rely on is the day without the pause.
+ */
+export const suspendedDueDate = (
+  receivedOn: Temporal.PlainDate,
+  jurisdiction: Jurisdiction,
+  { within, moved, basis }: RegimeEnd,
+  days: number,
+): Deadline => {
+  const last = receivedOn.add(within).add({ days });
+  return { due: moved ? nextWorkingDay(last, jurisdiction) : last, basis: `${basis}, paused for ${days} days` };
+};
+
+const endOf = (
+  receivedOn: Temporal.PlainDate,
+  { within, moved, basis }: RegimeEnd,
+  jurisdiction: Jurisdiction,
+): Deadline => {
+  const last = receivedOn.add(Temporal.Duration.from(within));
+  return { due: moved ? nextWorkingDay(last, jurisdiction) : last, basis };
+};

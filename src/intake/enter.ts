@@ -44,13 +44,14 @@ const insertRequests = async (
 ): Promise<Map<string, number>> => {
   if (opened.length === 0) return new Map();
   const { rows } = await sql<{ id: number; ref: string }>`
-    insert into lethe.request (ref, state, received_on, due_on, due_basis, ground, purpose, repeats, created_at, changed_at)
-    select ref, 'received', received_on, due_on, basis, ground, purpose, repeats, ${now}, ${now}
+    insert into lethe.request (ref, state, received_on, due_on, due_basis, regime, confirm_on, ground, purpose, repeats, created_at, changed_at)
+    select ref, 'received', received_on, due_on, basis, regime, confirm_on, ground, purpose, repeats, ${now}, ${now}
     from unnest(
       ${opened.map(({ ref }) => ref)}::text[], ${opened.map(({ receivedOn }) => receivedOn)}::date[],
       ${opened.map(({ dueOn }) => dueOn)}::date[], ${opened.map(({ basis }) => basis)}::text[],
+      ${opened.map(({ regime }) => regime)}::text[], ${opened.map(({ confirmOn }) => confirmOn ?? null)}::date[],
       ${opened.map(({ ground }) => ground ?? null)}::text[], ${opened.map(({ purpose }) => purpose)}::text[], ${opened.map(({ repeats }) => repeats)}::integer[]
-    ) as entrant (ref, received_on, due_on, basis, ground, purpose, repeats)
+    ) as entrant (ref, received_on, due_on, basis, regime, confirm_on, ground, purpose, repeats)
     returning id, ref`.execute(db);
   return new Map(rows.map(({ id, ref }) => [ref, id]));
 };

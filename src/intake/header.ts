@@ -2,16 +2,16 @@ import { LetheError } from "#lib/errors.ts";
 import { identifierKinds, type IdentifierKind } from "#records/request.ts";
 import { mostColumns, refusedWidth, type ImportRecord } from "#intake/import-record.ts";
 
-export type ColumnRole = IdentifierKind | "received" | "ground" | "purpose";
+export type ColumnRole = IdentifierKind | "received" | "ground" | "purpose" | "regime";
 
 /** What each column of the file is, in the file's order. */
 export type Header = readonly ColumnRole[];
 
-const roles: readonly ColumnRole[] = ["received", "ground", "purpose", ...identifierKinds];
+const roles: readonly ColumnRole[] = ["received", "ground", "purpose", "regime", ...identifierKinds];
 const known = roles.join(", ");
 
 /**
- * Reads the header: `received`, at least one kind of identifier, optionally `ground` and `purpose`, in any order and case. There is
+ * Reads the header: `received`, at least one kind of identifier, optionally `ground`, `purpose` and `regime`, in any order and case. There is
  * no column for notes, since free text brings in personal data that nobody asked for. The header's text is never quoted:
  * in a file without one, it is a person.
  */

@@ -10,6 +10,7 @@ const reasons = {
   IDENTIFIER_INVALID:
     "an external id, key or device id is too long or holds something other than letters, digits and ._:@+-=|#",
   GROUND_INVALID: "the ground is not one of a, b, c, d, e, f (Art. 17(1) GDPR)",
+  REGIME_INVALID: "the regime is not one of gdpr, uk, ccpa",
   PURPOSE_INVALID: "the purpose is not a word of up to 40 small letters, digits and -",
   FORMULA: "a cell holds a formula, or text that a spreadsheet would run as one",
   FIELD_COUNT: "the row has more or fewer fields than the header",

@@ -1,10 +1,12 @@
 import { Temporal } from "temporal-polyfill";
 import type { Controller } from "#config.ts";
-import { dueDate } from "#intake/deadline.ts";
+import { confirmationDate, dueDate } from "#intake/deadline.ts";
 import type { ColumnRole, Header } from "#intake/header.ts";
 import { normalise } from "#intake/normalise.ts";
+import { regimeOf } from "#intake/regimes.ts";
 import type { RowCode } from "#intake/rejections.ts";
 import { dayIn } from "#lib/clock.ts";
+import { regimeNames, type RegimeName } from "#records/controller.ts";
 import { defaultPurpose, grounds, identifierKinds, type Ground, type Identifier } from "#records/request.ts";
 
 /** A request as it enters the register. Dates are ISO dates. */
@@ -12,6 +14,8 @@ export type Entrant = {
   readonly receivedOn: string;
   readonly dueOn: string;
   readonly basis: string;
+  readonly regime: RegimeName;
+  readonly confirmOn: string | undefined;
   readonly ground: Ground | undefined;
   readonly purpose: string;
   /** At least one, no two the same. */
@@ -62,19 +66,26 @@ export const parseFields = (fields: Fields, controller: Controller, today: Tempo
   if (ground !== "" && known === undefined) return refused("GROUND_INVALID");
   const purpose = fields.purpose?.trim().toLowerCase() ?? "";
   if (purpose !== "" && !/^[a-z][a-z0-9-]{0,39}$/.test(purpose)) return refused("PURPOSE_INVALID");
-  const { due, basis } = dueDate(received, controller);
+  const named = fields.regime?.trim().toLowerCase() ?? "";
+  if (named !== "" && !isRegime(named)) return refused("REGIME_INVALID");
+  const regime = regimeOf({ country: controller.country, regime: named === "" ? controller.regime : named });
+  const { due, basis } = dueDate(received, controller, regime);
   return {
     ok: true,
     entrant: {
       receivedOn: received.toString(),
       dueOn: due.toString(),
       basis,
+      regime: regime.regime,
+      confirmOn: confirmationDate(received, controller, regime)?.due.toString(),
       ground: known,
       purpose: purpose === "" ? defaultPurpose : purpose,
       identifiers,
     },
   };
 };
+
+const isRegime = (name: string): name is RegimeName => (regimeNames as readonly string[]).includes(name);
 
 // The GDPR applies from here on (Art. 99(2)); an earlier day of receipt is a mistake in the file.
 const firstDay = Temporal.PlainDate.from("2018-05-25");

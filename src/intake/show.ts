@@ -1,9 +1,15 @@
+import type { Selectable } from "kysely";
+import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
+import type { RequestTable } from "#db/state-schema.ts";
+import { suspendedDueDate } from "#intake/deadline.ts";
+import { regimeOf } from "#intake/regimes.ts";
 import { effectsOf, outcomesOf } from "#intake/show-effects.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
 import { exportFile } from "#records/export.ts";
+import type { RegimeName } from "#records/controller.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
@@ -16,6 +22,17 @@ export type RequestView = {
   readonly daysLeft: number | null;
   /** The rule that the due date follows. */
   readonly basis: string;
+  readonly regime: RegimeName;
+  /** By when receipt has to be confirmed to the person, and when it was; null where the law does not ask for it. */
+  readonly confirm: { readonly by: string; readonly on: string | null } | null;
+  /** Why the time was extended, and when the person was told. */
+  readonly extended: { readonly reason: string; readonly noticed: string | null } | null;
+  /** A check of the person's identity: since when, until when, and when the request would be due if the days between did not count. */
+  readonly identity: {
+    readonly asked: string;
+    readonly proven: string | null;
+    readonly dueIfPaused: string | null;
+  } | null;
   readonly ground: string | null;
   readonly purpose: string | null;
   /** When its time of grace is over. */
@@ -68,6 +85,24 @@ export type RequestView = {
   readonly history: readonly { readonly index: number; readonly at: string; readonly kind: string }[];
 };
 
+type IdentityRow = Pick<
+  Selectable<RequestTable>,
+  "regime" | "received_on" | "extended" | "identity_asked_on" | "identity_proven_on"
+>;
+
+/** Both clocks (A5): while nobody has proven anything, the pause goes on until today. */
+const identityOf = (ctx: Context, row: IdentityRow): RequestView["identity"] => {
+  const { identity_asked_on: asked, identity_proven_on: proven } = row;
+  if (asked === null) return null;
+  const regime = regimeOf({ country: ctx.config.controller.country, regime: row.regime });
+  if (regime.identity === "none") return { asked, proven, dueIfPaused: null };
+  const until = proven === null ? todayOf(ctx) : Temporal.PlainDate.from(proven);
+  const { days } = Temporal.PlainDate.from(asked).until(until);
+  const end = row.extended === null ? regime.answer : regime.extended;
+  const paused = suspendedDueDate(Temporal.PlainDate.from(row.received_on), ctx.config.controller, end, days);
+  return { asked, proven, dueIfPaused: paused.due.toString() };
+};
+
 /** Everything on record about a request except whom it is about. Throws `REQUEST_UNKNOWN`. */
 export const showRequest = (ctx: Context, reference: string): Promise<RequestView> =>
   reading(ctx, async (db) => {
@@ -100,6 +135,10 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       due: row.due_on,
       daysLeft: daysLeft(row.state, row.due_on, todayOf(ctx)),
       basis: row.due_basis,
+      regime: row.regime,
+      confirm: row.confirm_on === null ? null : { by: row.confirm_on, on: row.confirmed_on },
+      extended: row.extended === null ? null : { reason: row.extended, noticed: row.extension_noticed_on },
+      identity: identityOf(ctx, row),
       ground: row.ground,
       purpose: row.purpose,
       scheduledFor: row.scheduled_for,

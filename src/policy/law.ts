@@ -1,8 +1,6 @@
-import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import path from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { shippedText } from "#lib/shipped-file.ts";
 import { readYaml } from "#lib/yaml-document.ts";
 import { period } from "#policy/schema/period.ts";
 import { anchors } from "#policy/retention.ts";
@@ -42,8 +40,7 @@ export type Under = {
 const file = "policies/retention-classes.yaml";
 
 /** Reads the classes that ship: data with citations, not code. Throws `POLICY_INVALID` with the place of what is wrong in them. */
-export const readLaw = async (): Promise<readonly LawVersion[]> =>
-  parseLaw(file, await readFile(findUpwards(file), "utf8"));
+export const readLaw = (): readonly LawVersion[] => parseLaw(file, shippedText(file));
 
 export const parseLaw = (name: string, source: string): readonly LawVersion[] =>
   readYaml({
@@ -90,12 +87,4 @@ export const lawOf = (under: Under, name: string, jurisdiction = under.country):
   if (found === undefined) return undefined;
   const override = found.overrides.find(({ sector }) => sector === under.sector);
   return { ...found, ...(override && { period: override.period, citation: override.citation }) };
-};
-
-// The sources and the built package lie at different depths below the folder that holds policies/.
-const findUpwards = (relative: string): string => {
-  for (let folder = import.meta.dirname; ; folder = path.dirname(folder)) {
-    const candidate = path.join(folder, relative);
-    if (existsSync(candidate) || folder === path.dirname(folder)) return candidate;
-  }
 };

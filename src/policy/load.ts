@@ -22,5 +22,5 @@ export const loadPolicy = async (file: string, holder?: Holder): Promise<Policy>
   });
   if (holder === undefined) return parsePolicy(file, text, nowhere);
   const { country, sector, fiscalYearBegins: yearBegins } = holder.controller;
-  return parsePolicy(file, text, { versions: await readLaw(), country, sector, yearBegins, on: holder.on });
+  return parsePolicy(file, text, { versions: readLaw(), country, sector, yearBegins, on: holder.on });
 };

@@ -21,6 +21,17 @@ export type LedgerEvent =
   | { kind: "request.repeated"; request: string; received: string }
   | { kind: "request.verified"; request: string; by: string }
   | { kind: "request.approved"; request: string; by: string; plan: string; ground?: string | undefined }
+  | { kind: "request.confirmed"; request: string; on: string; by: string }
+  | { kind: "request.identity"; request: string; step: "asked" | "proven"; on: string; by: string }
+  | {
+      kind: "request.extended";
+      request: string;
+      due: string;
+      basis: string;
+      reason: string;
+      noticed: string;
+      by: string;
+    }
   | { kind: "request.refused"; request: string; by: string; reason: string }
   | { kind: "request.withdrawn"; request: string; by: string }
   | { kind: "request.held"; request: string; by: string; matter: string }

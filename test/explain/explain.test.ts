@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-const law = await lawIn("DE");
+const law = lawIn("DE");
 const textOf = (policy: string): string => readFileSync(join(repository, `policies/${policy}.yaml`), "utf8");
 
 const explained = (policy: string, name: string) => {

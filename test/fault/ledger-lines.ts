@@ -98,6 +98,9 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
       case "request.received":
       case "request.repeated":
       case "request.repeats":
+      case "request.confirmed":
+      case "request.identity":
+      case "request.extended":
       case "request.verified":
       case "request.refused":
       case "request.withdrawn":

@@ -133,10 +133,10 @@ describe.skipIf(chinookMissing !== undefined)(
     it("the policy that was completed by hand treats each table and column that `lethe init` drafted", async () => {
       expect(ended["init"]).toMatchObject({ code: 0, stderr: "" });
       const file = join(directory, `policies/${store.name}.yaml`);
-      const draft = parsePolicy(file, await readFile(file, "utf8"), await lawIn("DE"));
+      const draft = parsePolicy(file, await readFile(file, "utf8"), lawIn("DE"));
       const fixture = join(import.meta.dirname, "chinook-policy.yaml");
       const written = await readFile(fixture, "utf8");
-      const completed = parsePolicy(fixture, written, await lawIn("DE"));
+      const completed = parsePolicy(fixture, written, lawIn("DE"));
       const outline = ({ tables }: typeof draft): unknown =>
         Object.fromEntries(
           Object.entries(tables).map(([name, rule]) => [

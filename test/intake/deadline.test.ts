@@ -1,14 +1,16 @@
 import fc from "fast-check";
 import { Temporal } from "temporal-polyfill";
 import { describe, expect, test } from "vitest";
-import { dueDate, extendedDueDate } from "#intake/deadline.ts";
+import { confirmationDate, dueDate, extendedDueDate, suspendedDueDate } from "#intake/deadline.ts";
+import { regimeOf } from "#intake/regimes.ts";
 import { isWorkingDay } from "#intake/working-days.ts";
 import { isLetheError } from "#lib/errors.ts";
 
+const gdpr = regimeOf({ country: "DE" });
 const germany = { country: "DE", region: undefined };
 const day = (text: string): Temporal.PlainDate => Temporal.PlainDate.from(text);
 const due = (received: string, where = germany as { country: string; region: string | undefined }): string =>
-  dueDate(day(received), where).due.toString();
+  dueDate(day(received), where, gdpr).due.toString();
 
 test.each([
   ["2026-01-31", "2026-03-02"],
@@ -24,7 +26,7 @@ test.each([
   ["2026-01-31", "2026-04-30"],
   ["2026-11-30", "2027-03-01"],
 ])("extended, a request received on %s is due on %s: three months, then moved", (received, expected) => {
-  expect(extendedDueDate(day(received), germany).due.toString()).toBe(expected);
+  expect(extendedDueDate(day(received), germany, gdpr).due.toString()).toBe(expected);
 });
 
 describe("public holidays", () => {
@@ -66,7 +68,7 @@ test.each([
   fc.assert(
     fc.property(anyDay, anywhere, (received, where) => {
       const last = received.add({ months });
-      const { due: end } = rule(received, where);
+      const { due: end } = rule(received, where, gdpr);
       expect(isWorkingDay(end, where)).toBe(true);
       expect(Temporal.PlainDate.compare(end, last)).toBeGreaterThanOrEqual(0);
       expect(last.until(end).days).toBeLessThanOrEqual(10);
@@ -84,7 +86,44 @@ test("who asks later is never due earlier", () => {
         Temporal.PlainDate,
         Temporal.PlainDate,
       ];
-      expect(Temporal.PlainDate.compare(dueDate(first, where).due, dueDate(second, where).due)).toBeLessThanOrEqual(0);
+      expect(
+        Temporal.PlainDate.compare(dueDate(first, where, gdpr).due, dueDate(second, where, gdpr).due),
+      ).toBeLessThanOrEqual(0);
     }),
   );
+});
+
+describe("other regimes", () => {
+  const california = { country: "US", region: "CA" };
+  const ccpa = regimeOf(california);
+
+  test("California: forty-five calendar days, ninety with notice, whatever day that is, and ten working days to confirm", () => {
+    const received = day("2026-03-05");
+    expect(dueDate(received, california, ccpa)).toEqual({ due: day("2026-04-19"), basis: "11 CCR §7021(b)" }); // a Sunday
+    expect(extendedDueDate(received, california, ccpa).due.toString()).toBe("2026-06-03");
+    expect(confirmationDate(received, california, ccpa)?.due.toString()).toBe("2026-03-19");
+    expect(confirmationDate(received, germany, gdpr)).toBeUndefined();
+  });
+
+  test("the United Kingdom: a month, with its own bank holidays", () => {
+    const uk = regimeOf({ country: "GB" });
+    const there = { country: "GB", region: undefined };
+    expect(dueDate(day("2026-11-25"), there, uk)).toEqual({ due: day("2026-12-29"), basis: "UK GDPR Art. 12(3)" }); // 25 and 28: holidays
+  });
+
+  test("are those of the controller's country, of the configuration, or of the request", () => {
+    expect(regimeOf({ country: "FR" }).regime).toBe("gdpr");
+    expect(regimeOf({ country: "US" }).regime).toBe("ccpa");
+    expect(regimeOf({ country: "JP" }).regime).toBe("gdpr");
+    expect(regimeOf({ country: "US", regime: "gdpr" }).regime).toBe("gdpr");
+  });
+});
+
+test("a check of identity is shown both ways: without the pause, and so many days later, then moved", () => {
+  const received = day("2026-08-31");
+  expect(suspendedDueDate(received, germany, gdpr.answer, 0).due.toString()).toBe(due("2026-08-31"));
+  expect(suspendedDueDate(received, germany, gdpr.answer, 3)).toEqual({
+    due: day("2026-10-05"), // 30 September, three days later a Saturday and a holiday
+    basis: "GDPR Art. 12(3), paused for 3 days",
+  });
 });

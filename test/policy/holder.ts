@@ -12,8 +12,8 @@ export const holderIn = (country: string): Holder => ({
 });
 
 /** The law that holds for it. */
-export const lawIn = async (country: string): Promise<Under> => ({
-  versions: await readLaw(),
+export const lawIn = (country: string): Under => ({
+  versions: readLaw(),
   country,
   sector: undefined,
   yearBegins: calendarYear,

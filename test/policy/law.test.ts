@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { lawOf, parseLaw, readLaw, type Under } from "#policy/law.ts";
 import { parsePolicy } from "#policy/parse.ts";
 
-const versions = await readLaw();
+const versions = readLaw();
 const germany = (on: string, more: Partial<Under> = {}): Under => ({
   versions,
   country: "DE",

@@ -12,7 +12,7 @@ import { treatments } from "#records/treatment.ts";
 import { repository } from "#test/support/cli.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 
-const law = await lawIn("DE");
+const law = lawIn("DE");
 
 type Written = Readonly<Record<string, unknown>> & { readonly tables?: Readonly<Record<string, unknown>> };
 

@@ -8,7 +8,7 @@ const day = (text: string): Temporal.PlainDate => Temporal.PlainDate.from(text);
 const cls = (period: string, anchor: Anchor, yearBegins = "01-01") => ({ period, anchor, yearBegins });
 const compare = (one: Temporal.PlainDate, other: Temporal.PlainDate): number => Temporal.PlainDate.compare(one, other);
 
-const versions = await readLaw();
+const versions = readLaw();
 const countries = [...new Set(versions.map(({ jurisdiction }) => jurisdiction))].toSorted();
 const voucherOf = (country: string): Law => {
   const on = day("2026-03-15");

@@ -52,6 +52,7 @@ const berlin: Config["controller"] = {
   country: "DE",
   region: "BE",
   dpo: "dpo@shop.example",
+  regime: undefined,
   sector: undefined,
   fiscalYearBegins: "01-01",
   timeZone: "Europe/Berlin",
