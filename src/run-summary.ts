@@ -1,10 +1,12 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
+import { dayIn } from "#lib/clock.ts";
 import type { RequestCounts } from "#records/request.ts";
 import type { Run, RunSummary } from "#records/run.ts";
 import type { TaskState } from "#records/task.ts";
 import { outcomes, type Outcome } from "#records/treatment.ts";
 import { snapshotOn } from "#report/cursor.ts";
+import { warnings } from "#report/read-requests.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readFigures, readTasks } from "#report/read-effects.ts";
 
@@ -24,11 +26,13 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
   const exceptions = await sql<{ count: number }>`
     select count(*) from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception'`.execute(db);
   const found = residuals.rows[0]?.rows ?? 0;
-  const attention = requests.failed > 0 || requests.overdue > 0 || found > 0;
+  const warned = await warningsOf(ctx);
+  const attention = requests.failed > 0 || requests.overdue > 0 || warned.notConfirmed > 0 || found > 0;
   return {
     run: run.id,
     outcome: ctx.signal.aborted ? "stopped" : attention ? "attention" : "done",
     requests,
+    warnings: warned,
     steps: steps.rows,
     ...(await effectsOf(ctx, run)),
     backups: {
@@ -48,6 +52,14 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     residuals: found,
     report: null,
   };
+};
+
+const warningsOf = async ({ state, clock, config }: Context): Promise<RunSummary["warnings"]> => {
+  const today = dayIn(clock.now(), config.controller.timeZone).toString();
+  const { rows } = await sql<RunSummary["warnings"]>`select count(*) filter (where what = 'due-soon') as "dueSoon",
+      min(due) filter (where what = 'due-soon') as next, count(*) filter (where what = 'not-confirmed') as "notConfirmed"
+    from (${warnings(today, config.warnDays)}) as warning`.execute(state.db);
+  return rows[0] ?? { dueSoon: 0, next: null, notConfirmed: 0 };
 };
 
 /** What became of the persons. Of its own run, Lethe's tables say the same as the ledger, from which the report reads it. */

@@ -21,6 +21,8 @@ export type RunSummary = {
   readonly outcomes: Readonly<Record<Outcome, number>>;
   /** Where personal data stays, on purpose, of the requests that this run declared done. */
   readonly stays: { readonly columns: number; readonly tables: number };
+  /** Pending requests that are due within `warn_days`, the day of the next of them, and receipts that should have been confirmed by now. */
+  readonly warnings: { readonly dueSoon: number; readonly next: string | null; readonly notConfirmed: number };
   /** In the order of the policies; decimal text. */
   readonly figures: readonly {
     readonly store: string;

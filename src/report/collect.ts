@@ -12,7 +12,7 @@ import { readDispositions, readResiduals, readRetained, readTotals } from "#repo
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
 import { readRestores } from "#report/read-restores.ts";
-import { readOverdue, readRegister, readRequests, readStopped } from "#report/read-requests.ts";
+import { readOverdue, readRegister, readRequests, readStopped, readWarnings } from "#report/read-requests.ts";
 import type { PolicyFacts, RevisionItem } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
@@ -36,7 +36,7 @@ export const collect = async (
   ledger: ReportHead["ledger"],
 ): Promise<ReportSource> => {
   const head = await readHead(ctx, snapshot, scope, ledger);
-  return { head, rows: rowsOf(snapshot, scope, head.today) };
+  return { head, rows: rowsOf(snapshot, scope, head.today, ctx.config.warnDays) };
 };
 
 const readHead = async (
@@ -100,9 +100,10 @@ const revisionsOf = ({ entries }: Scope): RevisionItem[] =>
     return [{ store, table, was, is, requests }];
   });
 
-const rowsOf = (snapshot: Snapshot, scope: Scope, today: string): ReportRows => ({
+const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: number): ReportRows => ({
   requests: () => readRequests(snapshot, scope, today),
   overdue: () => readOverdue(snapshot, today),
+  warnings: () => readWarnings(snapshot, today, warnDays),
   failures: () => readStopped(snapshot, ["failed"], today),
   blocks: () => readStopped(snapshot, ["blocked", "held"], today),
   dispositions: () => readDispositions(snapshot, scope),

@@ -7,6 +7,8 @@ import type { ReportSource } from "#report/report-source.ts";
 export type ExceptionRow = {
   readonly what:
     | "overdue request"
+    | "receipt not confirmed"
+    | "due soon"
     | "failed request"
     | "blocked request"
     | "held request"
@@ -29,6 +31,10 @@ export type ExceptionRow = {
 
 const overdueTodo =
   "Answer the person today and record why it is late; a request that is blocked needs its cause removed.";
+const confirmTodo =
+  "Confirm to the person that the request has arrived, then record it: `lethe request confirm ID --on DATE`.";
+const soonTodo =
+  "Decide, remove what it waits for, or tell the person in time that it takes longer (`lethe request extend`).";
 const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
@@ -44,6 +50,12 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
   for await (const { ref, due, code } of rows.overdue()) {
     const since = Temporal.PlainDate.from(due).add({ days: 1 }).toString();
     yield { what: "overdue request", urgent: true, name: ref, since, due, code, place: null, todo: overdueTodo };
+  }
+  for await (const { ref, what, due, daysLeft } of rows.warnings()) {
+    if (what === "due-soon") continue;
+    const since = Temporal.PlainDate.from(due).add({ days: 1 }).toString();
+    const place = `${-daysLeft} ${daysLeft === -1 ? "day" : "days"} late`;
+    yield { what: "receipt not confirmed", urgent: true, name: ref, since, due, code: null, place, todo: confirmTodo };
   }
   for await (const item of rows.residuals()) {
     const place = `${item.store}: ${item.table}.${item.column} (${item.rows} ${item.rows === 1 ? "row" : "rows"})`;
@@ -72,6 +84,11 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     if (met) continue;
     const facts = { name: `k = ${k}, wanted ${threshold}`, since: measuredAt, due: null, code: null };
     yield { what: "k below threshold", urgent: false, ...facts, place: `${store}: ${table}`, todo: anonymityTodo };
+  }
+  for await (const { ref, what, due, daysLeft } of rows.warnings()) {
+    if (what !== "due-soon") continue;
+    const place = daysLeft === 0 ? "today" : `in ${daysLeft} ${daysLeft === 1 ? "day" : "days"}`;
+    yield { what: "due soon", urgent: false, name: ref, since: null, due, code: null, place, todo: soonTodo };
   }
   for await (const item of rows.blocks()) {
     yield stopped(item.state === "held" ? "held request" : "blocked request", false, item);

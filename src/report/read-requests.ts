@@ -8,7 +8,7 @@ import {
 } from "#records/request.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import { hintFor } from "#report/request-hints.ts";
-import type { OverdueItem, RequestItem, StoppedItem } from "#report/report-document.ts";
+import type { OverdueItem, RequestItem, StoppedItem, WarningItem } from "#report/report-document.ts";
 import type { ReportHead } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 
@@ -84,6 +84,18 @@ export async function* readOverdue(snapshot: Snapshot, today: string): AsyncGene
     sql<OverdueItem>`select ref, state, due_on as due, ${today}::date - due_on as "daysLate", code from lethe.request
       where state in (${pending}) and due_on < ${today}::date order by due_on, ref`,
   );
+}
+
+/** Pending requests that are due within `warnDays`, and those whose receipt was to be confirmed by yesterday and is not. */
+export const warnings = (today: string, warnDays: number) => sql<WarningItem>`
+  select ref, 'due-soon' as what, due_on as due, due_on - ${today}::date as "daysLeft" from lethe.request
+    where state in (${pending}) and due_on between ${today}::date and ${today}::date + ${warnDays}::int
+  union all select ref, 'not-confirmed', confirm_on, confirm_on - ${today}::date from lethe.request
+    where state not in (${closed}) and confirmed_on is null and confirm_on < ${today}::date
+  order by due, ref, what`;
+
+export async function* readWarnings(snapshot: Snapshot, today: string, warnDays: number): AsyncGenerator<WarningItem> {
+  yield* stream(snapshot, warnings(today, warnDays));
 }
 
 type StoppedRow = Omit<StoppedItem, "detail" | "code"> & { code: string | null; detail: RequestDetail | null };

@@ -12,7 +12,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     period: head.period,
     runs: head.runs,
     policies: head.policies,
-    requests: { ...head.requests, overdue: rows.overdue(), items: rows.requests() },
+    requests: { ...head.requests, overdue: rows.overdue(), warnings: rows.warnings(), items: rows.requests() },
     dispositions: rows.dispositions(),
     retained: rows.retained(),
     revisions: head.revisions,

@@ -72,6 +72,14 @@ const overdueItem = z.strictObject({
   code: z.string().nullable(),
 });
 
+/** A pending request whose day comes near (`warn_days`), or whose receipt should have been confirmed by now. */
+const warningItem = z.strictObject({
+  ref: z.string(),
+  what: z.enum(["due-soon", "not-confirmed"]),
+  due: day,
+  daysLeft: z.int(),
+});
+
 /** A request that a person must look at: why, since when, and where. */
 const stoppedItem = z.strictObject({
   ref: z.string(),
@@ -234,6 +242,7 @@ export const reportDocument = z
       listed: count,
       closedEarlier: count,
       overdue: z.array(overdueItem),
+      warnings: z.array(warningItem),
       items: z.array(requestItem),
     }),
     dispositions: z.array(disposition),
@@ -261,6 +270,7 @@ export type RunFacts = z.infer<typeof runFacts>;
 export type PolicyFacts = z.infer<typeof policyFacts>;
 export type RequestItem = z.infer<typeof requestItem>;
 export type OverdueItem = z.infer<typeof overdueItem>;
+export type WarningItem = z.infer<typeof warningItem>;
 export type StoppedItem = z.infer<typeof stoppedItem>;
 export type DispositionItem = z.infer<typeof disposition>;
 export type RetainedItem = z.infer<typeof retained>;

@@ -10,6 +10,7 @@ import type {
   ResidualItem,
   RetainedItem,
   StoppedItem,
+  WarningItem,
 } from "#report/report-document.ts";
 
 /** The parts of a report that do not grow with the number of requests. */
@@ -27,7 +28,7 @@ export type ReportHead = Omit<
   | "blocks"
   | "residuals"
 > & {
-  readonly requests: Omit<ReportDocument["requests"], "overdue" | "items">;
+  readonly requests: Omit<ReportDocument["requests"], "overdue" | "warnings" | "items">;
   readonly outcomes: Omit<ReportDocument["outcomes"], "items">;
   readonly stays: Omit<ReportDocument["stays"], "items">;
   readonly remedied: Omit<ReportDocument["remedied"], "items">;
@@ -52,6 +53,7 @@ export type ReportTotals = {
 export type ReportRows = {
   readonly requests: () => AsyncIterable<RequestItem>;
   readonly overdue: () => AsyncIterable<OverdueItem>;
+  readonly warnings: () => AsyncIterable<WarningItem>;
   readonly failures: () => AsyncIterable<StoppedItem>;
   readonly blocks: () => AsyncIterable<StoppedItem>;
   readonly dispositions: () => AsyncIterable<DispositionItem>;

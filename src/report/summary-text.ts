@@ -67,7 +67,16 @@ const header = ({ run, outcome }: RunSummary, { title, took }: SummaryExtra): Li
   [endings[outcome]],
 ];
 
-const requestLines = ({ requests }: RunSummary): Line[] => {
+const warningLines = ({ dueSoon, next, notConfirmed }: RunSummary["warnings"]): Line[] => [
+  ...(dueSoon === 0
+    ? []
+    : [[{ text: `! ${plural(dueSoon, "request")} due soon, the next on ${next}`, colour: "yellow" as const }]]),
+  ...(notConfirmed === 0
+    ? []
+    : [[{ text: `! ${plural(notConfirmed, "receipt")} not confirmed in time`, colour: "red" as const }]]),
+];
+
+const requestLines = ({ requests, warnings }: RunSummary): Line[] => {
   const states: readonly (readonly [string, number, Colour])[] = [
     ["done", requests.done, "green"],
     ["pending", requests.pending, "cyan"],
@@ -89,7 +98,11 @@ const requestLines = ({ requests }: RunSummary): Line[] => {
       { text: aside, colour: "dim" },
     ];
   });
-  return [[{ text: `${plural(requests.received, "request")} received`, colour: "bold" }], ...bars];
+  return [
+    [{ text: `${plural(requests.received, "request")} received`, colour: "bold" }],
+    ...bars,
+    ...warningLines(warnings),
+  ];
 };
 
 /** Tables by treatment, so that what was erased, anonymised and retained stands together. */

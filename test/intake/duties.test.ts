@@ -1,8 +1,12 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { nightly } from "../../jobs/nightly.ts";
 import { checkIdentity, confirmReceipt, extendRequest } from "#intake/duties.ts";
 import { withdrawRequest } from "#intake/decide.ts";
 import { addRequest } from "#intake/requests.ts";
 import { showRequest } from "#intake/show.ts";
+import { runJob } from "#run-job.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 
 let t: TestContext;
@@ -107,5 +111,29 @@ test("a Californian request: ten working days to confirm, forty-five days to ans
   });
   await expect(addRequest(later, { email: "kim@example.org", regime: "mars" })).rejects.toMatchObject({
     code: "REQUEST_INVALID",
+  });
+});
+
+test("the night warns of what is due soon and of receipts that nobody has confirmed, by reference, and ends with attention for the latter", async () => {
+  const { ref } = await addRequest(t.at("2026-03-10T09:00:00Z"), {
+    email: "kit@example.org",
+    received: "2026-03-05",
+    regime: "ccpa",
+  });
+  const night = (now: string) => runJob(t.at(now), nightly);
+  expect(await night("2026-03-19T02:00:00Z")).toMatchObject({
+    outcome: "done",
+    warnings: { dueSoon: 0, notConfirmed: 0 },
+  });
+  const late = await night("2026-03-20T02:00:00Z");
+  expect(late).toMatchObject({ outcome: "attention", warnings: { dueSoon: 0, next: null, notConfirmed: 1 } });
+  const report = JSON.parse(await readFile(join(late.report ?? "", "report.json"), "utf8")) as unknown;
+  expect(report).toMatchObject({
+    requests: { warnings: [{ ref, what: "not-confirmed", due: "2026-03-19", daysLeft: -1 }] },
+  });
+  await confirmReceipt(t.at("2026-03-20T09:00:00Z"), ref, { by, on: "2026-03-19" });
+  expect(await night("2026-04-12T02:00:00Z")).toMatchObject({
+    outcome: "done",
+    warnings: { dueSoon: 1, next: "2026-04-19", notConfirmed: 0 },
   });
 });

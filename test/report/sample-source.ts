@@ -10,6 +10,7 @@ export const sampleSource = (requests: number, change: Partial<ReportRows> = {})
   const rows: ReportRows = {
     requests: () => items(requests),
     overdue: () => overdue(requests),
+    warnings: () => each([{ ref: "R-AAAA-0000-0007", what: "due-soon", due: "2026-11-06", daysLeft: 4 }]),
     failures: () => stopped(requests, "failed"),
     blocks: () => stopped(requests, "blocked"),
     dispositions: () => each(dispositions),

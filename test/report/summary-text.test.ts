@@ -54,6 +54,7 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
       equal: fc.boolean(),
     }),
   ),
+  warnings: fc.record({ dueSoon: count, next: fc.constantFrom(null, "2026-11-05"), notConfirmed: count }),
   tasks: fc.record({ open: count, done: count, failed: count }),
   restores: fc.array(
     fc.record({
@@ -91,6 +92,7 @@ const quiet = {
   figures: [],
   tasks: { open: 0, done: 0, failed: 0 },
   restores: [],
+  warnings: { dueSoon: 0, next: null, notConfirmed: 0 },
 };
 
 const summary: RunSummary = {
