@@ -2,6 +2,7 @@ import { durationText } from "#lib/duration-text.ts";
 import type { RetentionRule } from "#records/entry.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
+import { expirySheet } from "#reports/expiry-sheet.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
 import { summarySheet } from "#reports/summary-sheet.ts";
 
@@ -93,6 +94,7 @@ export const runReport: ReportDefinition = {
         }),
       ],
     },
+    expirySheet,
     staysSheet,
     remediesSheet,
     figuresSheet,

@@ -145,6 +145,7 @@ const configOf = (file: string, written: Written): Config => {
       policy: absolute(store.policy),
       schemas: store.schemas,
       batch: store.batch,
+      expireRows: store.expire_rows,
       lockTimeoutMs: store.lock_timeout,
       statementTimeoutMs: store.statement_timeout,
     })),

@@ -108,6 +108,7 @@ const store = z
     policy: text,
     schemas: z.array(text).min(1).default(["public"]),
     batch: z.int().min(1).max(100_000).default(1000),
+    expire_rows: z.int().min(1).default(1_000_000),
     lock_timeout: timeout("PT5S"),
     statement_timeout: timeout("PT10M"),
   })
@@ -129,6 +130,7 @@ const schedule = z
     nightly: cron.optional(),
     erase: cron.optional(),
     verify: cron.optional(),
+    expire: cron.optional(),
     backups: cron.optional(),
     report: cron.optional(),
   })

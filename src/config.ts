@@ -49,6 +49,8 @@ export type StoreConfig = {
   readonly schemas: readonly string[];
   /** Subjects in one transaction. */
   readonly batch: number;
+  /** Old rows that go in one night, of all tables together; the next night goes on. */
+  readonly expireRows: number;
   readonly lockTimeoutMs: number;
   readonly statementTimeoutMs: number;
 };

@@ -8,6 +8,7 @@ import { abandonBatch, freezeBatch } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { journalled } from "#execute/journal.ts";
 import { dayIn } from "#lib/clock.ts";
+import { uuidFrom } from "#lib/random.ts";
 import { readBatch } from "#batch-plan.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
@@ -228,8 +229,3 @@ const seedFrom = (key: KeyObject, hash: string): string =>
   createHmac("sha256", key).update(`seed ${hash}`).digest("hex");
 
 /** RFC 9562, version 4, from the given 16 bytes. */
-const uuidFrom = (bytes: Uint8Array): string => {
-  const hex = Buffer.from(bytes).toString("hex");
-  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
-};

@@ -6,6 +6,7 @@ import { analyseState } from "#db/state.ts";
 import { eraseInStore } from "#erasure.ts";
 import { blockInStore, scheduleInStore } from "#waiting.ts";
 import { reopenReactivated } from "#reactivation.ts";
+import { expireInStore } from "#expiry.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { abandonBatch, returnUndone, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
@@ -41,6 +42,7 @@ import { reviseRetention } from "#retention/revise.ts";
 import { assertNotRestored, openRestores } from "#restore/standing.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { locate, type Wanted } from "#scope/locate.ts";
+import { verifyExpired } from "#verify/expired.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
 
 /**
@@ -53,6 +55,7 @@ export const night = async (ctx: Context, run: Run): Promise<void> => {
   await failures.collect(() => repeatErasures(ctx, run));
   await failures.collect(() => erase(ctx, run));
   await failures.collect(() => verifyErased(ctx, run));
+  await failures.collect(() => expireRecords(ctx, run));
   await failures.collect(() => purgeBackups(ctx, run));
   failures.rethrow();
 };
@@ -145,6 +148,21 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
     // Not "erased": a policy may leave what it says, or only mark.
     failed === 0 ? `${erased} verified` : `${erased} verified, ${failed} left residuals`,
   );
+};
+
+/** Lets go what is older than its period, with or without a request, and reads back what is still there and why. */
+export const expireRecords = async (ctx: Context, run: Run): Promise<void> => {
+  const failures = new Failures();
+  for (const store of ctx.stores) {
+    if (ctx.signal.aborted || Object.values(store.policy.tables).every(({ expiry }) => expiry === undefined)) continue;
+    await failures.collect(() =>
+      workOn(ctx, store, async (session) => {
+        const plan = await expireInStore(ctx, run, session);
+        if (plan !== undefined) await verifyExpired(ctx, run, store, plan);
+      }),
+    );
+  }
+  failures.rethrow();
 };
 
 /** Purges what is older than the policy allows, then completes the requests whose last backup is gone. */

@@ -7,6 +7,7 @@ const jobs: Readonly<Record<string, () => Promise<Job>>> = {
   nightly: async () => (await import("#jobs/nightly.ts")).nightly,
   erase: async () => (await import("#jobs/erase.ts")).eraseJob,
   verify: async () => (await import("#jobs/verify.ts")).verifyJob,
+  expire: async () => (await import("#jobs/expire.ts")).expireJob,
   backups: async () => (await import("#jobs/backups.ts")).backupsJob,
   report: async () => (await import("#jobs/report.ts")).reportJob,
 };

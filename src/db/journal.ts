@@ -47,6 +47,10 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     sql`create table ${at}.journal_task (
       batch uuid not null references ${at}.journal_batch, request bigint not null, recipient text not null, task text not null,
       reference text not null)`,
+    // What expired without a request; emptied as soon as it is on record in Lethe's own database.
+    sql`create table ${at}.journal_expiry (
+      id uuid primary key, plan text not null, table_name text not null, treatment text not null, class text, basis text not null,
+      through date not null, rows bigint not null, clock_first date not null, clock_last date not null, committed_at timestamptz not null)`,
     sql`alter table ${at}.journal_task alter column reference set statistics 0`,
   ];
   for (const statement of statements) await statement.execute(db);

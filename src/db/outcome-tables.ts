@@ -147,3 +147,32 @@ export type RetentionTable = {
   year_begins: string;
   since: string;
 };
+
+/** Rows that expired, whoever they were about, in one transaction. */
+export type ExpiryTable = {
+  id: string;
+  run_id: string;
+  store: string;
+  table_name: string;
+  treatment: "erase" | "anonymise";
+  /** Of a retention class; null where the table has a period of its own. */
+  class: string | null;
+  basis: string;
+  /** Rows up to this day were due. */
+  through: string;
+  rows: number;
+  clock_first: string;
+  clock_last: string;
+};
+
+/** What a search after the change found: rows that are due and still there, rows without a clock, and rows that a hold keeps. */
+export type ExpiryRestTable = {
+  run_id: string;
+  store: string;
+  table_name: string;
+  due: number;
+  without_clock: number;
+  held: number;
+  /** An index begins with the clock. */
+  indexed: boolean;
+};

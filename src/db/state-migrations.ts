@@ -133,6 +133,14 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       mac bytea not null, key_id text not null, store text not null, erased_at timestamptz not null,
       expires_on date not null, primary key (mac, store, erased_at))`,
     sql`create table lethe.forgotten (store text primary key, erased_at timestamptz not null)`,
+    sql`create table lethe.expiry (
+      id uuid primary key, run_id text not null references lethe.run, store text not null, table_name text not null,
+      treatment text not null, class text, basis text not null, through date not null, rows bigint not null,
+      clock_first date not null, clock_last date not null)`,
+    sql`create index expiry_run on lethe.expiry (run_id)`,
+    sql`create table lethe.expiry_rest (
+      run_id text not null references lethe.run, store text not null, table_name text not null, due bigint not null,
+      without_clock bigint not null, held bigint not null, indexed boolean not null, primary key (run_id, store, table_name))`,
     sql`create table lethe.backup_set (
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,

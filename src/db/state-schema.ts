@@ -3,6 +3,8 @@ import type {
   AnonymityTable,
   ConservedTable,
   DispositionTable,
+  ExpiryRestTable,
+  ExpiryTable,
   ExportTable,
   FigureTable,
   GraceTable,
@@ -47,6 +49,8 @@ export type StateDb = {
   "lethe.conserved": ConservedTable;
   "lethe.anonymity": AnonymityTable;
   "lethe.residual": ResidualTable;
+  "lethe.expiry": ExpiryTable;
+  "lethe.expiry_rest": ExpiryRestTable;
   "lethe.suppression": SuppressionTable;
   "lethe.forgotten": ForgottenTable;
   "lethe.backup_set": BackupSetTable;

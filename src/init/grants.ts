@@ -71,7 +71,9 @@ const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
       if (kind !== "keep" && kind !== "stays") columns.add(column);
   }
   const refuse = policy.deletion.mark?.refuse ?? [];
-  const removes = rule?.treatment === "erase" || remedies.some(({ kind }) => kind === "remove");
+  if (rule?.expiry?.columns !== undefined) for (const column of Object.keys(rule.expiry.columns)) columns.add(column);
+  const expires = rule?.expiry !== undefined && rule.expiry.columns === undefined;
+  const removes = rule?.treatment === "erase" || expires || remedies.some(({ kind }) => kind === "remove");
   return [
     ...(removes ? ["delete"] : []),
     ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),

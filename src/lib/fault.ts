@@ -36,7 +36,12 @@ export const waitingPoints = [
 export const restorePoints = ["after-restore-noticed", "after-repeats-entered", "before-store-released"] as const;
 
 /** The same, in the night after a retention class has changed. */
-export const retentionPoints = ["after-table-revised"] as const;
+export const retentionPoints = [
+  "after-table-revised",
+  "after-expiry-planned",
+  "after-expiry-commit",
+  "after-expiry-recorded",
+] as const;
 
 export type FaultPoint =
   | (typeof faultPoints)[number]

@@ -23,3 +23,10 @@ export const runIdentifier = (now: { toString(): string }, random: Random): stri
     .toString()
     .replaceAll(/[-:]|\..*$/g, "")
     .replace(/Z?$/, "Z")}-${randomCode(random, 6)}`;
+
+/** Sixteen random bytes as a UUID of version 4 (RFC 9562). */
+export const uuidFrom = (bytes: Uint8Array): string => {
+  const hex = Buffer.from(bytes).toString("hex");
+  const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+};

@@ -6,7 +6,7 @@ import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
 import { namedFindings } from "#plan/named.ts";
 import { isLeftAlone, isRemedied, type Reach } from "#plan/reach.ts";
 
-const datelike = /^(date|timestamp)/;
+export const datelike = /^(date|timestamp)/;
 
 /** I1: every reached table has a rule, every column of a treated row has a treatment, and nothing named is missing. */
 export const coverageFindings = (

@@ -7,6 +7,7 @@ import { edgesOf } from "#plan/edges.ts";
 import { unclearFinding } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
 import { placelessFindings } from "#plan/placeless.ts";
+import { expiryFindings } from "#plan/expiry.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { remedyFindings } from "#plan/remedies.ts";
@@ -26,6 +27,7 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
     ...deletionFindings(policy, catalog, edges),
     ...remedyFindings(policy, catalog, edges, found),
     ...statutoryFindings(policy),
+    ...expiryFindings(policy, catalog),
   ];
   if (contradicting.length > 0) return contradicting;
   const scopes = scopesOf(policy, catalog, edges, found);

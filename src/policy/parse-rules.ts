@@ -1,18 +1,19 @@
 import { conserveOf } from "#policy/conserve.ts";
 import { mapValues } from "#policy/map-values.ts";
-import type { Analytics, TableRule, Transform } from "#policy/policy.ts";
+import type { Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
 export const ruleOf = (rule: WrittenRule): TableRule => {
   switch (rule.treatment) {
     case "erase":
-      return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided };
+      return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided, expiry: expiryOf(rule.expires) };
     case "anonymise":
       return {
         treatment: "anonymise",
         owner: ownerOf(rule.owner),
         columns: mapValues(rule.columns, transformOf),
         analytics: analyticsOf(rule),
+        expiry: expiryOf(rule.expires),
       };
     case "retain":
       return {
@@ -21,11 +22,30 @@ export const ruleOf = (rule: WrittenRule): TableRule => {
         columns: mapValues(rule.columns, transformOf),
         class: rule.class,
         clock: rule.clock,
+        expiry: rule.expired && { clock: rule.clock, period: { class: rule.class }, columns: fateOf(rule.expired) },
       };
     case "keep":
-      return { treatment: "keep", owner: ownerOf(rule.owner), reason: rule.reason, personal: rule.personal ?? [] };
+      return {
+        treatment: "keep",
+        owner: ownerOf(rule.owner),
+        reason: rule.reason,
+        personal: rule.personal ?? [],
+        expiry: expiryOf(rule.expires),
+      };
   }
 };
+
+type WrittenExpiry = Extract<WrittenRule, { treatment: "erase" }>["expires"];
+
+const expiryOf = (written: WrittenExpiry): Expiry | undefined =>
+  written && {
+    clock: written.clock,
+    period: { after: written.after, why: written.why },
+    columns: fateOf(written.then),
+  };
+
+const fateOf = (written: NonNullable<WrittenExpiry>["then"]): Expiry["columns"] =>
+  written === "erase" ? undefined : mapValues(written, transformOf);
 
 const ownerOf = (owner: string | string[] | undefined): readonly string[] | undefined =>
   typeof owner === "string" ? [owner] : owner;

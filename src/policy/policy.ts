@@ -104,12 +104,14 @@ export type TableRule =
       readonly owner: readonly string[] | undefined;
       /** Why records that a statute may hold go nevertheless. */
       readonly decided: Decision | undefined;
+      readonly expiry: Expiry | undefined;
     }
   | {
       readonly treatment: "anonymise";
       readonly owner: readonly string[] | undefined;
       readonly columns: Readonly<Record<string, Transform>>;
       readonly analytics: Analytics | undefined;
+      readonly expiry: Expiry | undefined;
     }
   | {
       readonly treatment: "retain";
@@ -118,6 +120,7 @@ export type TableRule =
       readonly class: string;
       /** The date or timestamp column from which the period counts. */
       readonly clock: string;
+      readonly expiry: Expiry | undefined;
     }
   | {
       readonly treatment: "keep";
@@ -125,7 +128,17 @@ export type TableRule =
       readonly reason: string;
       /** Columns with personal data that stays on purpose. */
       readonly personal: readonly string[];
+      readonly expiry: Expiry | undefined;
     };
+
+/** When rows go without anybody asking, and what becomes of them. */
+export type Expiry = {
+  readonly clock: string;
+  /** A retention class by name, or a period of the table's own. */
+  readonly period: { readonly class: string } | { readonly after: string; readonly why: string };
+  /** Undefined: the rows go. */
+  readonly columns: Readonly<Record<string, Transform>> | undefined;
+};
 
 /** ISO date. */
 export type Decision = { readonly by: string; readonly on: string; readonly why: string };

@@ -60,6 +60,19 @@ const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note)
   }
 };
 
+/** What is done to old rows is done again every night: it has to come out the same. */
+const checkFate = (path: Path, fate: "erase" | Columns | undefined, note: Note): void => {
+  if (fate === undefined || fate === "erase") return;
+  for (const [column, written] of Object.entries(fate)) {
+    if (typeof written === "object" && ("set" in written || "truncate" in written || "generalise" in written)) continue;
+    note(
+      [...path, column],
+      "old rows can be set, truncated or generalised, and nothing else",
+      "or leave the column out: it stays as it is",
+    );
+  }
+};
+
 const isStay = (transform: WrittenTransform | undefined): boolean =>
   typeof transform === "object" && transform.stays !== undefined;
 
@@ -119,6 +132,8 @@ const checkOptions = ({ options, blockers, recipients, examples }: PolicyDocumen
 
 const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, note: Note): void => {
   const base = ["tables", table];
+  if (rule.treatment === "retain") checkFate([...base, "expired"], rule.expired, note);
+  else checkFate([...base, "expires", "then"], rule.expires?.then, note);
   switch (rule.treatment) {
     case "erase":
     case "keep":

@@ -61,6 +61,20 @@ export type LedgerEvent =
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
   | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
   | { kind: "suppression.destroyed"; store: string; entries: number }
+  | { kind: "expiry.planned"; plan: string; store: string; tables: number }
+  | {
+      kind: "records.expired";
+      plan: string;
+      store: string;
+      table: string;
+      treatment: string;
+      class: string | null;
+      basis: string;
+      through: string;
+      rows: number;
+      first: string;
+      last: string;
+    }
   | { kind: "retention.revised"; store: string; table: string; was: RetentionRule; is: RetentionRule; requests: number }
   | { kind: "store.restored"; store: string; asOf: string; batches: number }
   | { kind: "request.repeats"; request: string; store: string; certain: boolean }

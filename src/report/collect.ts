@@ -11,6 +11,7 @@ import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
+import { readExpired, readExpiryRest } from "#report/read-expiry.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped, readWarnings } from "#report/read-requests.ts";
 import type { PolicyFacts, RevisionItem } from "#report/report-document.ts";
@@ -71,6 +72,7 @@ const readHead = async (
     backups,
     restores,
     revisions: revisionsOf(scope),
+    expiry: { expired: await readExpired(snapshot, scope), rest: await readExpiryRest(snapshot, scope) },
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),

@@ -16,6 +16,7 @@ export type ExceptionRow = {
     | "totals differ"
     | "recipient failed"
     | "k below threshold"
+    | "due records stay"
     | "store not released"
     | "backup kept too long"
     | "backup exception";
@@ -35,6 +36,10 @@ const confirmTodo =
   "Confirm to the person that the request has arrived, then record it: `lethe request confirm ID --on DATE`.";
 const soonTodo =
   "Decide, remove what it waits for, or tell the person in time that it takes longer (`lethe request extend`).";
+const waitingTodo =
+  "They wait for what refers to them, for the record that they are part of, for a hold, or for the next night. They go by themselves.";
+const clockTodo = "Say in the data when the record was made, or decide what becomes of it: without a date it is kept.";
+const indexTodo = "Create an index whose first column is the clock: every night reads the whole table otherwise.";
 const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
@@ -84,6 +89,13 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     if (met) continue;
     const facts = { name: `k = ${k}, wanted ${threshold}`, since: measuredAt, due: null, code: null };
     yield { what: "k below threshold", urgent: false, ...facts, place: `${store}: ${table}`, todo: anonymityTodo };
+  }
+  for (const { store, table, waiting, withoutClock, indexed } of head.expiry.rest) {
+    const facts = { what: "due records stay", urgent: false, name: table, since: null, due: null, code: null } as const;
+    const place = (rows: number, what: string): string => `${store}: ${rows} ${rows === 1 ? "row" : "rows"} ${what}`;
+    if (waiting > 0) yield { ...facts, place: place(waiting, "past their period"), todo: waitingTodo };
+    if (withoutClock > 0) yield { ...facts, place: place(withoutClock, "without a clock"), todo: clockTodo };
+    if (!indexed) yield { ...facts, place: `${store}: no index on the clock`, todo: indexTodo };
   }
   for await (const { ref, what, due, daysLeft } of rows.warnings()) {
     if (what !== "due-soon") continue;

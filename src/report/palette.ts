@@ -81,6 +81,7 @@ const words: Readonly<Record<string, Tone>> = {
   "receipt not confirmed": "bad",
   "store not released": "bad",
   "due soon": "warn",
+  "due records stay": "warn",
   "failed request": "bad",
   "personal data found": "bad",
   "totals differ": "bad",

@@ -16,6 +16,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     dispositions: rows.dispositions(),
     retained: rows.retained(),
     revisions: head.revisions,
+    expiry: head.expiry,
     outcomes: { ...head.outcomes, items: rows.outcomes() },
     stays: { ...head.stays, items: rows.stays() },
     remedied: { ...head.remedied, items: rows.remedied() },

@@ -201,6 +201,28 @@ const revision = z.strictObject({
   requests: count,
 });
 
+/** Old rows that went, whoever they were about: `treatment` is what became of them. */
+const expiredItem = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  treatment: z.enum(["erase", "anonymise"]),
+  rows: count,
+  class: z.string().nullable(),
+  basis: z.string(),
+  through: day,
+  first: day,
+  last: day,
+});
+
+/** What a search after it found: rows that are due and wait for something, and rows without a clock, which stay. */
+const expiryRest = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  waiting: count,
+  withoutClock: count,
+  indexed: z.boolean(),
+});
+
 const requestCounts = z
   .strictObject({
     received: count,
@@ -248,6 +270,7 @@ export const reportDocument = z
     dispositions: z.array(disposition),
     retained: z.array(retained),
     revisions: z.array(revision),
+    expiry: z.strictObject({ expired: z.array(expiredItem), rest: z.array(expiryRest) }),
     outcomes: outcomeSection,
     stays: staySection,
     remedied: remedySection,
@@ -279,6 +302,8 @@ export type AnonymityItem = z.infer<typeof anonymity>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;
+export type ExpiredItem = z.infer<typeof expiredItem>;
+export type ExpiryRestItem = z.infer<typeof expiryRest>;
 export type RevisionItem = z.infer<typeof revision>;
 export type RestoreItem = z.infer<typeof restore>;
 export type Limit = z.infer<typeof limit>;

@@ -1,6 +1,14 @@
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
-import type { Limit, PolicyFacts, RestoreItem, RevisionItem, RunFacts } from "#report/report-document.ts";
+import type {
+  ExpiredItem,
+  ExpiryRestItem,
+  Limit,
+  PolicyFacts,
+  RestoreItem,
+  RevisionItem,
+  RunFacts,
+} from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 
 export type CellValue = string | number | boolean | null;
@@ -46,6 +54,8 @@ type Sources = {
   readonly remedyTotals: RemedyTotal;
   readonly figures: FigureItem;
   readonly tasks: TaskItem;
+  readonly expired: ExpiredItem;
+  readonly expiryRest: ExpiryRestItem;
   readonly restores: RestoreItem;
   readonly revisions: RevisionItem;
   readonly policies: PolicyFacts;
@@ -80,6 +90,8 @@ type Readers = { readonly [Name in keyof Sources]: () => AsyncIterable<Sources[N
 const rowsNamed = (source: ReportSource): Readers => ({
   ...source.rows,
   exceptions: () => exceptionRows(source),
+  expired: () => source.head.expiry.expired,
+  expiryRest: () => source.head.expiry.rest,
   restores: () => source.head.restores,
   revisions: () => source.head.revisions,
   policies: () => source.head.policies,

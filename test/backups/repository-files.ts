@@ -77,6 +77,7 @@ export const scene = async (now: string): Promise<Scene> => {
     policy: join(base.directory, "policy.yaml"),
     schemas: ["public"],
     batch: 100,
+    expireRows: 1,
     lockTimeoutMs: 1_000,
     statementTimeoutMs: 10_000,
   };

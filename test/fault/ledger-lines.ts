@@ -41,6 +41,12 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         sum(`batch.committed ${event.store} requests`, event.requests);
         sum(`batch.committed ${event.store} rows`, event.rows);
         break;
+      case "expiry.planned":
+        last.set(`expiry.planned ${event.store}`, event);
+        break;
+      case "records.expired":
+        sum(`records.expired ${event.store} ${event.table}`, event.rows);
+        break;
       case "retention.revised":
         last.set(`retention.revised ${event.store} ${event.table}`, event);
         break;

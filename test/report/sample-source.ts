@@ -273,6 +273,22 @@ const headFor = (requests: number): ReportHead => {
     backups,
     restores,
     revisions,
+    expiry: {
+      expired: [
+        {
+          store: "shop",
+          table: "invoices",
+          treatment: "erase" as const,
+          rows: 1204,
+          class: "voucher",
+          basis: voucher,
+          through: "2017-12-31",
+          first: "2017-01-02",
+          last: "2017-12-31",
+        },
+      ],
+      rest: [{ store: "shop", table: "invoices", waiting: 3, withoutClock: 2, indexed: false }],
+    },
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
     limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, restores, ...told }),

@@ -141,6 +141,7 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
           {
             schemas: ["public"],
             batch: 1000,
+            expireRows: 1_000_000,
             lockTimeoutMs: 2000,
             statementTimeoutMs: 60_000,
             ...options.store,

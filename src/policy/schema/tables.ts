@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { now } from "#policy/schema/blockers.ts";
+import { period } from "#policy/schema/period.ts";
 import { column, measure, text, value } from "#policy/schema/names.ts";
 
 const changes = z.strictObject({
@@ -68,12 +69,34 @@ const decision = z
   })
   .describe("Who decided that records which a statute may hold are erased nevertheless, when, and why.");
 
+const fate = z
+  .union(
+    [
+      z.literal("erase"),
+      z.record(column, transform).refine((columns) => Object.keys(columns).length > 0, "expected at least one column"),
+    ],
+    {
+      error: "expected `erase`, or columns and what becomes of them",
+    },
+  )
+  .describe("What becomes of the rows then: `erase`, or columns and their values (`set`, `truncate`, `generalise`).");
+
+const expires = z
+  .strictObject({
+    after: period.describe("How long rows stay, whoever they are about: `P90D` is ninety days after their `clock`."),
+    clock: column.describe("The date or time from which it counts."),
+    why: text.describe("Why so long and no longer, as reports cite it: Art. 5(1)(e) GDPR, or the company's own rule."),
+    then: fate.default("erase"),
+  })
+  .optional()
+  .describe("Storage limitation: rows that are older go in the night, without anybody asking.");
+
 const rule = <const T extends string, Keys extends z.ZodRawShape>(name: T, means: string, keys: Keys) =>
   z.strictObject({ treatment: z.literal(name).describe(means), ...keys }).meta({ title: name, description: means });
 
 export const tableRule = z
   .discriminatedUnion("treatment", [
-    rule("erase", "The subject's rows go.", { owner, decided: decision.optional() }),
+    rule("erase", "The subject's rows go.", { owner, decided: decision.optional(), expires }),
     rule("anonymise", "The subject's rows stay, and nobody can be recognised in them.", {
       owner,
       columns,
@@ -90,12 +113,18 @@ export const tableRule = z
         ),
       clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
       per: z.enum(["day", "month", "year"]).optional().describe("The period of the totals; month unless given."),
+      expires,
     }),
     rule("retain", "The subject's rows stay for a statutory period, without what the statute does not ask for.", {
       owner,
       class: text.describe("One of the retention `classes` above."),
       clock: column.describe("The date or time of the record, from which the period counts; it must be `keep`."),
       columns,
+      expired: fate
+        .optional()
+        .describe(
+          "What becomes of rows whose period is over, whoever they are about: `erase`, or columns and their values. Without it they stay, and reports say so.",
+        ),
     }),
     rule("keep", "The rows stay as they are: nothing in them is about people, or what is stays on purpose.", {
       owner,
@@ -105,6 +134,7 @@ export const tableRule = z
         .min(1)
         .optional()
         .describe("Columns with personal data that stays on purpose: counted and listed for every request."),
+      expires,
     }),
   ])
   .meta({ id: "table", description: "What becomes of a person's rows in the table." });

@@ -1,0 +1,106 @@
+import { sql, type RawBuilder } from "kysely";
+import { transformSql } from "#execute/transforms.ts";
+import { inTransaction, type StoreSession } from "#execute/store-session.ts";
+import type { ExpiryStep } from "#records/expiry.ts";
+import type { Shape } from "#records/plan.ts";
+import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import { and, column, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+
+export type Expired = {
+  readonly id: string;
+  readonly plan: string;
+  /** ISO instant. */
+  readonly at: string;
+  readonly timeZone: string;
+  readonly limit: number;
+};
+
+/** Whose rows stay, whatever their age: people whom a legal hold protects. */
+export type Protected = { readonly shape: Shape; readonly subjects: readonly ScopeSubject[] };
+
+/**
+ * Lets at most `limit` old rows of a table go, oldest first, in one transaction with the journal that says so. One statement: the due rows are
+ * read by the clock, which an index may serve. Returns how many went.
+ */
+export const expireRows = (
+  session: StoreSession,
+  step: ExpiryStep,
+  expired: Expired,
+  held: Protected | undefined,
+): Promise<number> =>
+  inTransaction(session, "read-write", async () => {
+    const { client, db } = session;
+    if (held !== undefined) await deriveScopes(client, db, held.shape, held.subjects);
+    const clock = sql`${column("t", step.clock.column)}::date`;
+    const due = sql`select t.tableoid as part, t.ctid as place from ${tableName(step.table)} t
+      where ${and(freeRows(step, expired.timeZone, held))} order by ${column("t", step.clock.column)} limit ${expired.limit}`;
+    const gone =
+      step.changes.length === 0
+        ? sql`delete from ${tableName(step.table)} t using due d where t.tableoid = d.part and t.ctid = d.place returning ${clock} as clock`
+        : sql`update ${tableName(step.table)} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
+            from due d where t.tableoid = d.part and t.ctid = d.place returning ${clock} as clock`;
+    const { numAffectedRows } = await sql`with due as materialized (${due}), gone as (${gone})
+      insert into lethe.journal_expiry (id, plan, table_name, treatment, class, basis, through, rows, clock_first, clock_last, committed_at)
+      select ${expired.id}, ${expired.plan}, ${step.table}, ${treatmentOf(step)}, ${step.class}, ${step.basis}, ${step.through}::date,
+        count(*), min(clock), max(clock), ${expired.at} from gone having count(*) > 0`.execute(db);
+    if (Number(numAffectedRows ?? 0) === 0) return 0;
+    const { rows } = await sql<{
+      rows: number;
+    }>`select rows from lethe.journal_expiry where id = ${expired.id}`.execute(db);
+    return rows[0]?.rows ?? 0;
+  });
+
+export const treatmentOf = ({ changes }: ExpiryStep): "erase" | "anonymise" =>
+  changes.length === 0 ? "erase" : "anonymise";
+
+/**
+ * The row `t` is due: its clock is of that day or earlier. A time lies in that day by the controller's clocks and by UTC, by which clocks are told
+ * elsewhere: the one that keeps longer.
+ */
+export const isDue = (
+  { clock: { column: name, type }, through }: Pick<ExpiryStep, "clock" | "through">,
+  alias: string,
+  timeZone: string,
+): RawBuilder<unknown> => {
+  const value = column(alias, name);
+  if (type === "date") return sql`${value} <= ${through}::date`;
+  const next = sql`(${through}::date + 1)::timestamp`;
+  if (!type.endsWith("with time zone")) return sql`${value} < ${next}`;
+  return sql`${value} < least(${next} at time zone 'UTC', ${next} at time zone ${timeZone}::text)`;
+};
+
+/** Due, different from what it is to become, and free: nothing that stays refers to it, and what it is a part of is due as well. */
+const freeRows = (step: ExpiryStep, timeZone: string, held: Protected | undefined): readonly RawBuilder<unknown>[] => [
+  isDue(step, "t", timeZone),
+  ...(step.changes.length === 0
+    ? []
+    : [
+        sql`(${sql.join(
+          step.changes.map((change) => sql`${column("t", change.name)} is distinct from ${valueOf(step, change)}`),
+          sql` or `,
+        )})`,
+      ]),
+  ...step.users.map((edge) => sql`not exists (select from ${tableName(edge.table)} u where ${refers(edge, "u", "t")})`),
+  ...step.wholes.map(
+    ({ edge, clock, through }) => sql`not exists (select from ${tableName(edge.to.table)} w
+      where ${refers(edge, "t", "w")} and (${isDue({ clock, through }, "w", timeZone)}) is not true)`,
+  ),
+  ...protectedRows(step, held),
+];
+
+const protectedRows = ({ table }: ExpiryStep, held: Protected | undefined): readonly RawBuilder<unknown>[] => {
+  const scope = held && scopeOf(held.shape, table);
+  if (held === undefined || scope === undefined) return [];
+  return [sql`not exists (select from ${scopeTable(held.shape, table)} s where ${sameRow(scope, "t", "s")})`];
+};
+
+const valueOf = ({ table }: ExpiryStep, change: ExpiryStep["changes"][number]): RawBuilder<unknown> =>
+  transformSql(change, {
+    row: "t",
+    subject: "t",
+    table,
+    key: sql`''`,
+    seed: "",
+    // Old rows are set, truncated or generalised, which need no moment.
+    now: { instant: "", day: "" },
+  });
