@@ -8,28 +8,14 @@ import { blockInStore, scheduleInStore } from "#waiting.ts";
 import { reopenReactivated } from "#reactivation.ts";
 import { expireInStore } from "#expiry.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
-import { abandonBatch, returnUndone, unsettledBatches } from "#execute/batches.ts";
-import { collectBatch } from "#execute/collect.ts";
-import { marksInForce } from "#execute/guard-marks.ts";
-import { assureGuards } from "#execute/guards.ts";
+import { returnUndone } from "#execute/batches.ts";
 import { stopNotFound } from "#execute/not-found.ts";
-import { releaseClaims, returnForApproval } from "#execute/stops.ts";
+import { returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
-import { settleDoneBefore } from "#execute/same-person.ts";
-import { alone, assureJournal, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
-import {
-  anyWantedAgain,
-  saveAbsences,
-  unsettledElsewhere,
-  wantedAgain,
-  wantedIn,
-  type PassedOn,
-} from "#execute/wanted.ts";
-import { clearPartialExports } from "#export/directory.ts";
+import { assureJournal } from "#execute/store-session.ts";
+import { unsettledElsewhere } from "#execute/wanted.ts";
 import { currentShape, fitting } from "#forecast.ts";
-import { faultPoint } from "#lib/fault.ts";
-import { normaliseFound } from "#lib/search-forms.ts";
 import { readPassedOn } from "#passed-on.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
@@ -39,11 +25,13 @@ import { enterRepeats } from "#restore/enter-repeats.ts";
 import { noticeRestore } from "#restore/notice.ts";
 import { releaseStore } from "#restore/release.ts";
 import { reviseRetention } from "#retention/revise.ts";
-import { assertNotRestored, openRestores } from "#restore/standing.ts";
+import { openRestores } from "#restore/standing.ts";
 import { createScopeTables } from "#scope/derive.ts";
-import { locate, type Wanted } from "#scope/locate.ts";
 import { verifyExpired } from "#verify/expired.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
+import { Failures } from "#lib/failures.ts";
+import { workOn } from "#work-on.ts";
+import { find, findAcross, type Ask } from "#find-subjects.ts";
 
 /**
  * The night: intake has brought in requests and people have approved them; here they are planned, executed, verified; old backups are
@@ -181,79 +169,6 @@ export const publishReports = async (ctx: Context): Promise<void> => {
   await publish(ctx);
 };
 
-/** What a night knows of whom it looks up: the requests that cannot go on, and what stores have told before. */
-type Lookup = { readonly ambiguous: number[]; readonly passedOn: PassedOn };
-
-/** Works on a store; one that cannot be asked is noted. */
-type Ask = (store: Store, work: (session: StoreSession) => Promise<void>) => Promise<void>;
-
-/** Settles what a run that died left open, then looks up where the subjects of all due requests are. */
-const find = (ctx: Context, run: Run, store: Store, { ambiguous, passedOn }: Lookup): Promise<void> =>
-  workOn(ctx, store, async (session) => {
-    ctx.progress.stage(`Find subjects in ${store.name}`);
-    await analyseState(ctx.state);
-    await settle(ctx, run, store);
-    // Who was brought back by a restore has not activated anything.
-    if (ctx.restore === undefined) await reopenReactivated(ctx, run, session);
-    const { shape } = await currentShape(session);
-    await assureGuards(session, shape, await marksInForce(ctx, store.name));
-    await returnForApproval(ctx, run, store.name, shapeDigest(shape));
-    await locations.forgetLocations(ctx, store.name);
-    const several = await lookUp(ctx, run, session, wantedIn(ctx, store.name, passedOn));
-    ambiguous.push(...several);
-    faultPoint("after-subjects-located");
-    await settleDoneBefore(ctx, store.name, several);
-    await saveAbsences(ctx, store.name, { ambiguous: several, passedOn });
-    await analyseState(ctx.state);
-    const count = await claims.countClaims(ctx, store.name);
-    ctx.progress.end(several.length === 0 ? `${count} found` : `${count} found, ${several.length} ambiguous or held`);
-  });
-
-/** Nobody else works on the store meanwhile. */
-const workOn = async (ctx: Context, store: Store, work: (session: StoreSession) => Promise<void>): Promise<void> => {
-  await assureJournal(store);
-  await assertNotRestored(ctx, store);
-  return withStoreSession(store, (session) => alone(session, ctx.signal, () => work(session)));
-};
-
-/** Returns the requests that cannot go on: of two people, or of one whom another request holds. */
-const lookUp = async (
-  ctx: Context,
-  run: Run,
-  session: StoreSession,
-  wanted: AsyncIterable<Wanted>,
-): Promise<readonly number[]> => {
-  const { name, policy } = session.store;
-  const search = (whom: AsyncIterable<Wanted>) => locate(session.client, session.db, policy.subject, whom);
-  const ambiguous = await inTransaction(session, "read-write", () =>
-    locations.saveLocated(ctx, run, name, search(wanted), (kind, value) =>
-      normaliseFound(kind, value, ctx.config.controller.country),
-    ),
-  );
-  if (!(await locations.anyHeld(ctx))) return ambiguous;
-  const held = await inTransaction(session, "read-write", () =>
-    locations.stopHeld(ctx, run, name, search(locations.heldIn(ctx, name))),
-  );
-  return [...ambiguous, ...held];
-};
-
-/** A store may know a subject by what another one found. */
-const findAcross = async (ctx: Context, run: Run, { ambiguous, passedOn }: Lookup, ask: Ask): Promise<void> => {
-  for (let before = -1, now = 0; before < now;) {
-    before = now;
-    now = 0;
-    for (const store of ctx.stores) {
-      if (await anyWantedAgain(ctx, store.name, passedOn)) {
-        await ask(store, async (session) => {
-          ambiguous.push(...(await lookUp(ctx, run, session, wantedAgain(ctx, store.name, passedOn))));
-        });
-      }
-      now += await claims.countClaims(ctx, store.name);
-    }
-  }
-  await releaseClaims(ctx.state.db, ambiguous);
-};
-
 /** A request that one store forbids is not begun in any. */
 const blockAcross = async (ctx: Context, run: Run, ask: Ask): Promise<void> => {
   for (const store of ctx.stores) {
@@ -265,14 +180,6 @@ const blockAcross = async (ctx: Context, run: Run, ask: Ask): Promise<void> => {
       await blockInStore(ctx, run, session, shape);
     });
   }
-};
-
-/** A batch that was frozen when its run died either committed, and the store's journal says so, or never happened. */
-const settle = async (ctx: Context, run: Run, store: Store): Promise<void> => {
-  for (const id of await unsettledBatches(ctx, store)) {
-    if (!(await collectBatch(ctx, run, store, id))) await abandonBatch(ctx, id);
-  }
-  await clearPartialExports(ctx, store.name);
 };
 
 /** Where the policy gives a time of grace, requests that come up wait from now on; a subject that is only marked is marked. */
@@ -303,21 +210,3 @@ const summary = (shape: Shape, subjects: number): string => {
   const tables = new Set(shape.steps.map((step) => step.table)).size;
   return `${subjects} ${subjects === 1 ? "subject" : "subjects"} in ${tables} tables`;
 };
-
-/** One part of the night that fails does not keep the others from being done; the first failure is what the night ends with. */
-class Failures {
-  readonly #errors: unknown[] = [];
-  /** Returns whether it went well. */
-  async collect(work: () => Promise<void>): Promise<boolean> {
-    try {
-      await work();
-      return true;
-    } catch (error) {
-      this.#errors.push(error);
-      return false;
-    }
-  }
-  rethrow(): void {
-    if (this.#errors.length > 0) throw this.#errors[0];
-  }
-}

@@ -14,7 +14,8 @@ import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#rep
 import { readExpired, readExpiryRest } from "#report/read-expiry.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped, readWarnings } from "#report/read-requests.ts";
-import type { PolicyFacts, RevisionItem } from "#report/report-document.ts";
+import type { PolicyFacts } from "#report/report-document.ts";
+import type { RevisionItem } from "#report/retention-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 

@@ -92,7 +92,7 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
   }
   for (const { store, table, waiting, withoutClock, indexed } of head.expiry.rest) {
     const facts = { what: "due records stay", urgent: false, name: table, since: null, due: null, code: null } as const;
-    const place = (rows: number, what: string): string => `${store}: ${rows} ${rows === 1 ? "row" : "rows"} ${what}`;
+    const place = (n: number, what: string): string => `${store}: ${n} ${n === 1 ? "row" : "rows"} ${what}`;
     if (waiting > 0) yield { ...facts, place: place(waiting, "past their period"), todo: waitingTodo };
     if (withoutClock > 0) yield { ...facts, place: place(withoutClock, "without a clock"), todo: clockTodo };
     if (!indexed) yield { ...facts, place: `${store}: no index on the clock`, todo: indexTodo };

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { all, type Snapshot } from "#report/cursor.ts";
-import type { ExpiredItem, ExpiryRestItem } from "#report/report-document.ts";
+import type { ExpiredItem, ExpiryRestItem } from "#report/retention-document.ts";
 import type { Scope } from "#report/scope.ts";
 
 export const readExpired = (snapshot: Snapshot, { ids }: Pick<Scope, "ids">): Promise<ExpiredItem[]> =>

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { all, type Snapshot } from "#report/cursor.ts";
-import type { RestoreItem } from "#report/report-document.ts";
+import type { RestoreItem } from "#report/retention-document.ts";
 
 type Runs = { readonly ids: readonly string[] };
 

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
+import { expiredItem, expiryRest, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
 
 /** The `type` of `report.json`; a reader refuses what it does not know. */
@@ -172,57 +173,6 @@ const repository = z.strictObject({
   exceptions: z.array(backupException.omit({ repository: true })),
 });
 
-/** A store that was restored, which may serve once `released`: the requests that repeat what the restore undid, by what became of them. */
-const restore = z.strictObject({
-  store: z.string(),
-  asOf: instant,
-  noticed: instant,
-  batches: count,
-  repeated: count,
-  refused: count,
-  open: count,
-  released: instant.nullable(),
-});
-
-const retentionRule = z.strictObject({
-  class: z.string(),
-  basis: z.string(),
-  period: z.string(),
-  anchor: z.string(),
-  yearBegins: z.string(),
-});
-
-/** A retention class that says something else than when a night last looked; what is kept follows it. */
-const revision = z.strictObject({
-  store: z.string(),
-  table: z.string(),
-  was: retentionRule,
-  is: retentionRule,
-  requests: count,
-});
-
-/** Old rows that went, whoever they were about: `treatment` is what became of them. */
-const expiredItem = z.strictObject({
-  store: z.string(),
-  table: z.string(),
-  treatment: z.enum(["erase", "anonymise"]),
-  rows: count,
-  class: z.string().nullable(),
-  basis: z.string(),
-  through: day,
-  first: day,
-  last: day,
-});
-
-/** What a search after it found: rows that are due and wait for something, and rows without a clock, which stay. */
-const expiryRest = z.strictObject({
-  store: z.string(),
-  table: z.string(),
-  waiting: count,
-  withoutClock: count,
-  indexed: z.boolean(),
-});
-
 const requestCounts = z
   .strictObject({
     received: count,
@@ -302,8 +252,4 @@ export type AnonymityItem = z.infer<typeof anonymity>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;
-export type ExpiredItem = z.infer<typeof expiredItem>;
-export type ExpiryRestItem = z.infer<typeof expiryRest>;
-export type RevisionItem = z.infer<typeof revision>;
-export type RestoreItem = z.infer<typeof restore>;
 export type Limit = z.infer<typeof limit>;

@@ -1,14 +1,7 @@
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
-import type {
-  ExpiredItem,
-  ExpiryRestItem,
-  Limit,
-  PolicyFacts,
-  RestoreItem,
-  RevisionItem,
-  RunFacts,
-} from "#report/report-document.ts";
+import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
+import type { ExpiredItem, ExpiryRestItem, RestoreItem, RevisionItem } from "#report/retention-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 
 export type CellValue = string | number | boolean | null;

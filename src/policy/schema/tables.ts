@@ -73,7 +73,7 @@ const fate = z
   .union(
     [
       z.literal("erase"),
-      z.record(column, transform).refine((columns) => Object.keys(columns).length > 0, "expected at least one column"),
+      z.record(column, transform).refine((changed) => Object.keys(changed).length > 0, "expected at least one column"),
     ],
     {
       error: "expected `erase`, or columns and what becomes of them",

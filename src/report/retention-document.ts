@@ -1,0 +1,61 @@
+import { z } from "zod";
+
+const count = z.int().nonnegative();
+const day = z.iso.date();
+const instant = z.iso.datetime();
+
+/** A store that was restored, which may serve once `released`: the requests that repeat what the restore undid, by what became of them. */
+export const restore = z.strictObject({
+  store: z.string(),
+  asOf: instant,
+  noticed: instant,
+  batches: count,
+  repeated: count,
+  refused: count,
+  open: count,
+  released: instant.nullable(),
+});
+
+const retentionRule = z.strictObject({
+  class: z.string(),
+  basis: z.string(),
+  period: z.string(),
+  anchor: z.string(),
+  yearBegins: z.string(),
+});
+
+/** A retention class that says something else than when a night last looked; what is kept follows it. */
+export const revision = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  was: retentionRule,
+  is: retentionRule,
+  requests: count,
+});
+
+/** Old rows that went, whoever they were about: `treatment` is what became of them. */
+export const expiredItem = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  treatment: z.enum(["erase", "anonymise"]),
+  rows: count,
+  class: z.string().nullable(),
+  basis: z.string(),
+  through: day,
+  first: day,
+  last: day,
+});
+
+/** What a search after it found: rows that are due and wait for something, and rows without a clock, which stay. */
+export const expiryRest = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  waiting: count,
+  withoutClock: count,
+  indexed: z.boolean(),
+});
+
+export type RestoreItem = z.infer<typeof restore>;
+export type RevisionItem = z.infer<typeof revision>;
+export type ExpiredItem = z.infer<typeof expiredItem>;
+export type ExpiryRestItem = z.infer<typeof expiryRest>;
