@@ -54,6 +54,27 @@ export const registerDuties = (request: Command, shell: Shell): void => {
         answer(await shell.withContext((context) => extendRequest(context, id, decision)), "is extended");
       },
     );
+
+  request
+    .command("letter")
+    .description("a text to the person, as Markdown and PDF, from what is on record; add name and address, and send it")
+    .argument("<id>", "the request's reference")
+    .requiredOption("--kind <kind>", "acknowledgement, extension, refusal or completion")
+    .option("--language <code>", "en, de, fr, or another for which there is a file", "en")
+    .option("--out <folder>", "where the two files go", "letters")
+    .action(async (id: string, options: { readonly kind: string; readonly language: string; readonly out: string }) => {
+      const [{ letterKinds }, { writeLetter }] = await Promise.all([
+        import("#letters/language.ts"),
+        import("#letters/write.ts"),
+      ]);
+      const kind = letterKinds.find((candidate) => candidate === options.kind);
+      if (kind === undefined) {
+        throw new LetheError("USAGE", "there is no such letter", { hint: `kinds: ${letterKinds.join(", ")}` });
+      }
+      const order = { kind, language: options.language, directory: options.out };
+      const written = await shell.withContext((context) => writeLetter(context, id, order));
+      shell.answer(written, () => written.files.join("\n"));
+    });
 };
 
 export const deciding = (command: Command): Command =>

@@ -41,7 +41,7 @@ const expiringOf = (policy: Policy, table: CatalogTable): readonly Expiring[] =>
 const classOf = ({ classes }: Policy, { period }: Expiry): RetentionClass | undefined =>
   "class" in period
     ? classes[period.class]
-    : { basis: period.why, period: period.after, anchor: "event", yearBegins: "01-01", law: undefined };
+    : { basis: period.why, period: period.after, anchor: "event", exception: "b", yearBegins: "01-01", law: undefined };
 
 const stepOf = (
   policy: Policy,

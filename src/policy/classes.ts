@@ -30,7 +30,10 @@ export const resolveClasses = (
   const mistakes: Mistake[] = [];
   const resolved = Object.entries(classes).flatMap(
     ([name, written]): readonly (readonly [string, RetentionClass])[] => {
-      if (!("law" in written)) return [[name, { ...written, yearBegins: under.yearBegins, law: undefined }]];
+      if (!("law" in written))
+        return [
+          [name, { ...written, exception: written.exception ?? "b", yearBegins: under.yearBegins, law: undefined }],
+        ];
       const { law, mistake } = lawFor(written, under);
       if (mistake !== undefined) {
         const path: Path = ["classes", name, mistake.key];
@@ -85,6 +88,7 @@ const classOf = (written: WrittenLaw, law: Law, under: Under): RetentionClass =>
   basis: law.citation,
   period: written.period ?? law.period,
   anchor: law.anchor,
+  exception: "b",
   yearBegins: under.yearBegins,
   law: {
     jurisdiction: law.jurisdiction,

@@ -84,6 +84,8 @@ export type RetentionClass = {
   /** ISO 8601 duration in years, months or days. */
   readonly period: string;
   readonly anchor: Anchor;
+  /** Of Art. 17(3) GDPR. */
+  readonly exception: "a" | "b" | "c" | "d" | "e";
   /** When the controller's fiscal year begins: `MM-DD`. */
   readonly yearBegins: string;
   /** Where the class is of a law: whose, what it asks, whether that wants a lawyer's confirmation, and why the policy keeps longer. */

@@ -9,7 +9,7 @@ import { testContext, type TestContext } from "#test/support/context.ts";
 
 const schema = schemaSql + partitionsSql(Temporal.PlainDate.from("2026-11-02"), 12) + afterLoadSql;
 const policies = readdirSync(join(repository, "policies")).filter(
-  (name) => name.endsWith(".yaml") && name !== "retention-classes.yaml",
+  (name) => name.endsWith(".yaml") && name !== "retention-classes.yaml" && name !== "deadlines.yaml",
 );
 
 let opened: TestContext;

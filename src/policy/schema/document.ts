@@ -49,6 +49,13 @@ const subject = z.strictObject({
 });
 
 /** A class of the policy's own, or one of a law (`policies/retention-classes.yaml`), which may be kept longer. */
+const exception = z
+  .enum(["a", "b", "c", "d", "e"])
+  .optional()
+  .describe(
+    "The exception of Art. 17(3) GDPR by which it is kept: `b`, a legal obligation, unless given; `e` for legal claims.",
+  );
+
 const retentionClass = z.union(
   [
     z.strictObject({
@@ -59,6 +66,7 @@ const retentionClass = z.union(
         .describe(
           "From when the period runs: the day of the record's `clock`, or the end of its calendar year, of its fiscal year, or of the calendar year in which its fiscal year ends.",
         ),
+      exception,
     }),
     z
       .strictObject({

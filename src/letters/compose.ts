@@ -1,0 +1,128 @@
+import mustache from "mustache";
+import { Temporal } from "temporal-polyfill";
+import type { Context } from "#context.ts";
+import { showRequest, type RequestView } from "#intake/show.ts";
+import { LetheError } from "#lib/errors.ts";
+import type { Language, LetterKind } from "#letters/language.ts";
+import type { ExtensionReason } from "#intake/duties.ts";
+import type { RefusalReason } from "#intake/decision.ts";
+
+/** A text that is ready to send once somebody has added the person's name and address, which Lethe does not know. */
+export type Letter = {
+  readonly reference: string;
+  readonly kind: LetterKind;
+  readonly subject: string;
+  /** CommonMark. */
+  readonly markdown: string;
+};
+
+/**
+ * Writes a text to the data subject of what the register says of the request now: nothing is promised that is not on record (I12). Throws
+ * `REQUEST_UNKNOWN`, and `REQUEST_STATE` for a text that would not be true.
+ */
+export const composeLetter = async (
+  ctx: Context,
+  reference: string,
+  kind: LetterKind,
+  language: Language,
+): Promise<Letter> => {
+  const view = await showRequest(ctx, reference);
+  requireTrue(view, kind);
+  const facts = factsOf(ctx, view, language);
+  // Nothing here is HTML, and a citation keeps its ampersand.
+  const render = (template: string): string =>
+    mustache.render(template, facts, { remedies: language.letters.remedies.trim() }, { escape: String }).trim();
+  const subject = render(language.subject);
+  const { name } = ctx.config.controller;
+  const date = dateIn(language)(
+    ctx.clock.now().toZonedDateTimeISO(ctx.config.controller.timeZone).toPlainDate().toString(),
+  );
+  const parts = [
+    `${name}, ${date}`,
+    `# ${subject}`,
+    language.salutation,
+    render(language.letters[kind]),
+    language.closing,
+    name,
+  ];
+  return { reference: view.ref, kind, subject, markdown: `${parts.join("\n\n")}\n` };
+};
+
+const requireTrue = ({ ref, state, extended }: RequestView, kind: LetterKind): void => {
+  const refused = (what: string, hint: string): LetheError =>
+    new LetheError("REQUEST_STATE", `request ${ref} ${what}`, { hint });
+  const done = state === "erased" || state === "archived" || state === "completed";
+  if (kind === "extension" && extended === null) {
+    throw refused("is not extended", "extend it first: `lethe request extend`");
+  }
+  if (kind === "refusal" && state !== "refused")
+    throw refused(`is ${state}, not refused`, "refuse it first, with its reason");
+  if (kind === "completion" && !done)
+    throw refused(`is ${state}, not erased`, "wait for the night that erases and verifies it");
+};
+
+const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<Record<string, unknown>> => {
+  const date = dateIn(language);
+  const retained = view.dispositions
+    .filter(({ treatment, rows, until }) => treatment === "retain" && rows > 0 && until !== null)
+    .map(({ store, table, until, basis }) => ({
+      category: categoryOf(table),
+      until: until && date(until),
+      basis: basis ?? "",
+      exception: mustache.render(
+        language.exception,
+        { letter: exceptionOf(ctx, store, table) },
+        {},
+        { escape: String },
+      ),
+    }));
+  const stays = view.stays
+    .filter(({ rows }) => rows > 0)
+    .map(({ table, column, why, until }) => ({
+      category: `${categoryOf(table)}, ${categoryOf(column)}`,
+      why,
+      until: until && date(until),
+    }));
+  const recipients = view.tasks.map(({ recipient, state }) => ({ recipient, state: language.taskStates[state] }));
+  const days = (instant: string | null): string | null =>
+    instant &&
+    date(Temporal.Instant.from(instant).toZonedDateTimeISO(ctx.config.controller.timeZone).toPlainDate().toString());
+  return {
+    reference: view.ref,
+    received: date(view.received),
+    due: date(view.due),
+    basis: view.basis,
+    identity: view.identity && view.identity.proven === null && date(view.identity.asked),
+    extensionReason: view.extended && language.extensionReasons[view.extended.reason as ExtensionReason],
+    refusalReason: view.reason && language.refusalReasons[view.reason as RefusalReason],
+    erased: days(view.erasedAt),
+    // Mustache shows a list's section once an item: what stands around the list asks whether there is one.
+    anyRetained: retained.length > 0,
+    retained: merged(retained),
+    anyStays: stays.length > 0,
+    stays,
+    backups: view.state === "completed" || view.backupsClearOn === null ? null : date(view.backupsClearOn),
+    anyRecipients: recipients.length > 0,
+    recipients: [...new Map(recipients.map((each) => [`${each.recipient} ${each.state}`, each])).values()],
+    dpo: ctx.config.controller.dpo,
+  };
+};
+
+/** The same said twice, of two tables that people call by one name, is said once. */
+const merged = <T extends Readonly<Record<string, unknown>>>(items: readonly T[]): readonly T[] => [
+  ...new Map(items.map((item) => [JSON.stringify(item), item])).values(),
+];
+
+const categoryOf = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replaceAll("_", " ");
+
+/** Why the law lets the controller keep it: its duty to, unless the policy's class says otherwise. */
+const exceptionOf = ({ stores }: Context, store: string, table: string): string => {
+  const policy = stores.find(({ name }) => name === store)?.policy;
+  const rule = policy?.tables[table];
+  return (rule?.treatment === "retain" ? policy?.classes[rule.class]?.exception : undefined) ?? "b";
+};
+
+const dateIn = ({ locale }: Language): ((day: string) => string) => {
+  const format = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" });
+  return (day) => format.format(Temporal.PlainDate.from(day).toZonedDateTime("UTC").epochMilliseconds);
+};

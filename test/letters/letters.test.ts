@@ -1,0 +1,102 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { refuseRequest } from "#intake/decide.ts";
+import { checkIdentity, extendRequest } from "#intake/duties.ts";
+import { composeLetter } from "#letters/compose.ts";
+import { languages, letterKinds, parseLanguage, readLanguage, type LetterKind } from "#letters/language.ts";
+import { writeLetter } from "#letters/write.ts";
+import { openNight, type Night } from "#test/execute/night.ts";
+import { writeNights } from "#test/backups/repository-files.ts";
+import { repository } from "#test/support/cli.ts";
+import { mkdir } from "node:fs/promises";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const open = async (): Promise<void> => {
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      create table credit_notes (id int primary key, customer_id int references customers, issued_on date, note text);
+      insert into customers values (1, 'ada.canary@example.org'), (2, 'ben.canary@example.org'), (3, 'cy.canary@example.org');
+      insert into credit_notes values (1, 1, '2026-03-15', 'goodwill')`,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
+credit_notes: { treatment: retain, class: voucher, clock: issued_on, columns: { customer_id: keep, issued_on: keep, note: { stays: the books need it } } }`,
+    backups: [{ name: "nightly", kind: "directory", store: "shop", path: "backups", keepDays: 30 }],
+    now: "2026-11-02T02:00:00Z",
+  });
+  await mkdir(join(night.directory, "backups"));
+  await writeNights(join(night.directory, "backups"), 3, "2026-11-02");
+};
+
+const letter = async (ref: string, kind: LetterKind, language = "en"): Promise<string> =>
+  (await composeLetter(night.context, ref, kind, await readLanguage(language))).markdown;
+
+describe("a letter", () => {
+  test("says what is on record, in every language: dates as people write them, law and last day of what stays, and the last backup", async () => {
+    await open();
+    const [ada = "", ben = "", cy = ""] = await night.ask(
+      { email: "ada.canary@example.org" },
+      { email: "ben.canary@example.org", received: "2026-10-30" },
+      { email: "cy.canary@example.org" },
+    );
+    await checkIdentity(night.context, ben, { by: "dpo", step: "asked", on: "2026-11-01" });
+    await extendRequest(night.context, ben, { by: "dpo", reason: "complexity", noticed: "2026-11-02" });
+    await refuseRequest(night.context, cy, { by: "dpo", reason: "manifestly-unfounded" });
+    const acknowledged = await letter(ben, "acknowledgement");
+    expect(acknowledged).toContain("It arrived on **30 October 2026** and has the reference");
+    expect(acknowledged).toContain("we have asked you on 1 November 2026 to prove your identity");
+    expect(await letter(ben, "extension", "de")).toContain(
+      "spätestens bis zum **1. Februar 2027** (GDPR Art. 12(3), extended)",
+    );
+    expect(await letter(cy, "refusal", "fr")).toContain("La demande est manifestement infondée");
+    await night.nightly();
+    const done = await letter(ada, "completion");
+    expect(done).toContain("- credit notes: until 1 January 2035, by HGB §257 (Art. 17(3)(b) GDPR)");
+    expect(done).toContain("- credit notes, note: the books need it, until 1 January 2035");
+    expect(done).toContain("Backups of our systems still hold your data until **2 December 2026** at the latest.");
+    for (const language of await languages()) {
+      for (const [ref, kind] of [
+        [ben, "acknowledgement"],
+        [ben, "extension"],
+        [cy, "refusal"],
+        [ada, "completion"],
+      ] as const) {
+        const text = await letter(ref, kind, language);
+        expect(text).toContain(ref);
+        expect(text).not.toMatch(/\{\{|\}\}|undefined|null|canary/);
+        if (kind !== "acknowledgement") expect(text).toMatch(/Art\. 77|art\. 77/);
+      }
+    }
+    await expect(letter(ada, "refusal")).rejects.toMatchObject({ code: "REQUEST_STATE" });
+    await expect(letter(ada, "extension")).rejects.toMatchObject({ code: "REQUEST_STATE" });
+    await expect(letter(cy, "completion")).rejects.toMatchObject({ code: "REQUEST_STATE" });
+
+    const directory = join(night.directory, "letters");
+    const { files } = await writeLetter(night.context, ada, { kind: "completion", language: "de", directory });
+    const [markdown = "", pdf = ""] = files;
+    expect(markdown).toBe(join(directory, `${ada}-completion-de.md`));
+    expect(await readFile(markdown, "utf8")).toContain("# Ihr Antrag auf Löschung");
+    expect((await readFile(pdf)).subarray(0, 5).toString("latin1")).toBe("%PDF-");
+    const again = writeLetter(night.context, ada, { kind: "completion", language: "de", directory });
+    await expect(again).rejects.toMatchObject({ code: "FILE_EXISTS" });
+  });
+});
+
+test("another language is another file with the same keys: what is missing, and what no letter knows, is said with its place", async () => {
+  await open();
+  const text = await readFile(join(repository, "reports/letters/en.yaml"), "utf8");
+  expect((await languages()).length).toBeGreaterThanOrEqual(3);
+  expect(Object.keys(parseLanguage("en.yaml", text).letters)).toEqual([...letterKinds, "remedies"]);
+  const wrong = (from: string, to: string) => () => parseLanguage("xx.yaml", text.replace(from, to));
+  expect(wrong("{{extensionReason}}", "{{extensionReson}}")).toThrow(
+    "{{extensionReson}} is nothing that a letter knows",
+  );
+  expect(wrong("closing: ", "clossing: ")).toThrow(
+    expect.objectContaining({ code: "CONFIG_INVALID", place: expect.objectContaining({ line: expect.any(Number) }) }),
+  );
+  await expect(readLanguage("tlh")).rejects.toMatchObject({
+    code: "USAGE",
+    hint: expect.stringContaining("de, en, fr"),
+  });
+});
