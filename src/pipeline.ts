@@ -21,11 +21,12 @@ import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { publishReports as publish } from "#report/publish.ts";
+import { closeDone } from "#restore/close-done.ts";
 import { enterRepeats } from "#restore/enter-repeats.ts";
 import { noticeRestore } from "#restore/notice.ts";
 import { releaseStore } from "#restore/release.ts";
 import { reviseRetention } from "#retention/revise.ts";
-import { openRestores } from "#restore/standing.ts";
+import { assertNotRestored, openRestores } from "#restore/standing.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { verifyExpired } from "#verify/expired.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
@@ -68,8 +69,10 @@ const repeatErasures = async (ctx: Context, run: Run): Promise<void> => {
     if (store === undefined) continue;
     await failures.collect(async () => {
       const there = { ...ctx, stores: [store], restore: restore.id };
+      await closeDone(ctx, run, restore);
       await erase(there, run);
       await verifyErased(there, run);
+      await assertNotRestored(ctx, store);
       await releaseStore(ctx, run, restore);
     });
   }

@@ -12,6 +12,7 @@ import { toolVersion } from "#lib/version.ts";
 import type { RunOutcome } from "#records/entry.ts";
 import type { Job } from "#records/job.ts";
 import type { Run, RunSummary } from "#records/run.ts";
+import { rememberStores } from "#restore/remembered.ts";
 import { assertReportsWritable, publishReport, publishReports } from "#report/publish.ts";
 import { summarise } from "#run-summary.ts";
 
@@ -60,6 +61,7 @@ const beginRun = async (ctx: Context, job: string): Promise<Run> => {
     await sql`insert into lethe.run (id, job, started_at, ledger_from) values (${run.id}, ${job}, ${startedAt.toString()}, 0)`.execute(
       tx,
     );
+    await rememberStores(tx, ctx.config, startedAt);
     const { from } = await appendEntries(tx, [{ kind: "run.started", job, tool: toolVersion(), policies }], {
       at: startedAt,
       run: run.id,

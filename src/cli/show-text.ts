@@ -18,7 +18,7 @@ export const showText = (view: RequestView): string => {
 
 type Fact = readonly [label: string, text: string | null];
 
-const label = 17;
+const label = 15;
 
 const factLines = (facts: readonly Fact[]): string =>
   facts.flatMap(([name, text]) => (text === null ? [] : [`${name.padEnd(label)}${wrap(text, label)}`])).join("\n");
@@ -36,8 +36,9 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["received", view.received],
     ["due", `${view.due}${view.daysLeft === null ? "" : ` (${view.daysLeft} days left)`}, ${view.basis}`],
     [
-      "confirm receipt",
-      view.confirm && `by ${view.confirm.by}${view.confirm.on === null ? "" : `: done on ${view.confirm.on}`}`,
+      "confirm by",
+      view.confirm &&
+        `${view.confirm.by}${view.confirm.on === null ? ": receipt" : `: receipt, done on ${view.confirm.on}`}`,
     ],
     [
       "extended",

@@ -47,6 +47,8 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     sql`create table ${at}.journal_task (
       batch uuid not null references ${at}.journal_batch, request bigint not null, recipient text not null, task text not null,
       reference text not null)`,
+    // That a restored store was looked through: a later restore loses it, even where it loses no batch.
+    sql`create table ${at}.journal_marker (id uuid primary key, written_at timestamptz not null)`,
     // What expired without a request; emptied as soon as it is on record in Lethe's own database.
     sql`create table ${at}.journal_expiry (
       id uuid primary key, plan text not null, table_name text not null, treatment text not null, class text, basis text not null,

@@ -20,7 +20,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       digest text primary key, imported_at timestamptz not null, finished_at timestamptz)`,
     sql`create table lethe.restore (
       id bigint generated always as identity primary key, store text not null, as_of timestamptz not null,
-      noticed_at timestamptz not null, batches integer not null, scans integer not null default 0, scanned_at timestamptz, released_at timestamptz)`,
+      noticed_at timestamptz not null, batches integer not null, notice integer not null default 1, blank boolean not null default false, scans integer not null default 0, scanned_at timestamptz,
+      released_at timestamptz, repeated integer, refused integer)`,
+    sql`create table lethe.store_marker (store text primary key, id uuid not null, written_at timestamptz not null)`,
+    sql`create table lethe.remembered (store text primary key, since timestamptz not null)`,
     sql`create unique index restore_open on lethe.restore (store) where released_at is null`,
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
@@ -33,7 +36,11 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
       scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
-      run_id text references lethe.run, restore_id bigint references lethe.restore, restore_mac bytea)`,
+      run_id text references lethe.run, restore_id bigint references lethe.restore)`,
+    sql`create table lethe.restore_entry (
+      request_id bigint primary key references lethe.request, restore_id bigint not null references lethe.restore, notice integer not null,
+      mac bytea not null, certain boolean not null)`,
+    sql`create index restore_entry_mac on lethe.restore_entry (restore_id, mac)`,
     sql`create index request_restore on lethe.request (restore_id) where restore_id is not null`,
     sql`create index request_state on lethe.request (state, due_on)`,
     sql`create table lethe.import_row (

@@ -30,6 +30,9 @@ export type StateDb = {
   "lethe.import_file": ImportFileTable;
   "lethe.import_row": ImportRowTable;
   "lethe.restore": RestoreTable;
+  "lethe.restore_entry": RestoreEntryTable;
+  "lethe.store_marker": StoreMarkerTable;
+  "lethe.remembered": RememberedTable;
   "lethe.request": RequestTable;
   "lethe.request_identifier": RequestIdentifierTable;
   "lethe.subject": SubjectTable;
@@ -93,12 +96,34 @@ export type RestoreTable = {
   noticed_at: string;
   /** How many batches that had committed in the store it undid. */
   batches: number;
-  /** How often everybody was looked for since batches were lost. */
+  /** The store has no journal that could tell to what time it was taken back. */
+  blank: Generated<boolean>;
+  /** Counts up when the store is restored once more meanwhile. */
+  notice: Generated<number>;
+  /** How often everybody was looked for since. */
   scans: Generated<number>;
   /** When everybody was recognised whose erasure it undid; null while that goes on. */
   scanned_at: string | null;
   released_at: string | null;
+  /** What became of the requests that repeated what it undid. */
+  repeated: number | null;
+  refused: number | null;
 };
+
+/** Whom a restore has brought back, by a keyed hash of the row's key: so that nobody is entered twice. Deleted with the release. */
+export type RestoreEntryTable = {
+  request_id: number;
+  restore_id: number;
+  notice: number;
+  mac: Buffer;
+  certain: boolean;
+};
+
+/** The latest marker that was written into a store. */
+export type StoreMarkerTable = { store: string; id: string; written_at: string };
+
+/** Since when it is kept in a store by what erased people are recognised. */
+export type RememberedTable = { store: string; since: string };
 
 export type RequestTable = {
   id: Generated<number>;
@@ -147,10 +172,8 @@ export type RequestTable = {
   backups_clear_on: string | null;
   /** The run that worked on it last. */
   run_id: string | null;
-  /** The restore that undid the erasure which it repeats, in that store alone; null for what people ask for. */
+  /** The restore that undid the erasure which it repeats, in that store alone; null for what people ask for, and once the store is released. */
   restore_id: Generated<number | null>;
-  /** Keyed hash of the row's key, so that nobody is entered twice; null once the store is released. */
-  restore_mac: Generated<Buffer | null>;
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */

@@ -10,6 +10,8 @@ export type LockedRequest = {
   readonly heldFrom: RequestState | null;
   readonly ground: Ground | null;
   readonly purpose: string;
+  /** It repeats an erasure that a restore undid. */
+  readonly repeats: boolean;
 };
 
 /** A reference as a person may have typed it: any case, with O for 0 and I or L for 1 (Crockford's base 32). */
@@ -25,7 +27,8 @@ export const parseReference = (text: string): string => {
 /** The requests of these references, locked until the transaction ends. Throws `REQUEST_UNKNOWN` for the first that is missing. */
 export const lockRequests = async (db: Kysely<StateDb>, refs: readonly string[]): Promise<LockedRequest[]> => {
   const { rows } = await sql<LockedRequest>`
-    select id, ref, state, held_from as "heldFrom", ground, purpose from lethe.request
+    select id, ref, state, held_from as "heldFrom", ground, purpose, restore_id is not null as repeats
+    from lethe.request
     where ref = any(${refs}::text[]) order by id for update`.execute(db);
   const found = new Set(rows.map(({ ref }) => ref));
   const missing = refs.find((ref) => !found.has(ref));

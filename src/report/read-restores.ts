@@ -10,8 +10,8 @@ export const readRestores = (snapshot: Snapshot, { ids }: Runs): Promise<Restore
     snapshot,
     sql<RestoreItem>`
       select o.store, o.as_of as "asOf", o.noticed_at as noticed, o.batches, o.released_at as released,
-        count(r.id) filter (where r.state in ('erased', 'archived', 'completed')) as repeated,
-        count(r.id) filter (where r.state in ('refused', 'withdrawn')) as refused,
+        coalesce(o.repeated, count(r.id) filter (where r.state in ('erased', 'archived', 'completed'))) as repeated,
+        coalesce(o.refused, count(r.id) filter (where r.state in ('refused', 'withdrawn'))) as refused,
         count(r.id) filter (where r.state not in ('erased', 'archived', 'completed', 'refused', 'withdrawn')) as open
       from lethe.restore o left join lethe.request r on r.restore_id = o.id
       where o.released_at is null or exists (select from lethe.run where run.id = any (${ids}::text[])

@@ -11,7 +11,8 @@ import type { LedgerEvent } from "#records/entry.ts";
 import { defaultPurpose } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 import { recognise, type Recognised } from "#restore/recognise.ts";
-import type { OpenRestore } from "#restore/standing.ts";
+import { markStore } from "#restore/marker.ts";
+import { ended, type OpenRestore } from "#restore/standing.ts";
 
 /** What a request that repeats an erasure is due by: nobody is served before. */
 const basis = "before the restored store serves";
@@ -24,6 +25,7 @@ export const enterRepeats = async (ctx: Context, run: Run, store: Store, restore
   await recognise(ctx, store, restore, (found) => enter(ctx, run, store, restore, found));
   faultPoint("after-repeats-entered");
   await forgetMarks(ctx, store);
+  await markStore(ctx, store);
   const at = ctx.clock.now().toString();
   await ctx.state.db.transaction().execute(async (tx) => {
     // From here on the requests that repeat them stand for them.
@@ -55,15 +57,18 @@ const enter = async (
     const entered = await sql<{ id: number; ref: string; certain: boolean }>`
       with person as (select * from jsonb_to_recordset(${JSON.stringify(people)}::jsonb) as x (key text, certain boolean, ref text, mac text)),
       entered as (
-        insert into lethe.request (ref, state, received_on, due_on, due_basis, purpose, created_at, changed_at, restore_id, restore_mac,
+        insert into lethe.request (ref, state, received_on, due_on, due_basis, purpose, created_at, changed_at, restore_id,
           code, code_since, detail, scheduled_for, run_id)
         select p.ref, case when p.certain then 'approved' else 'verified' end, ${today}, ${today}, ${basis}, ${purpose}, ${at.toString()},
-          ${at.toString()}, ${restore.id}, decode(p.mac, 'hex'), case when not p.certain then 'RESTORE_UNCERTAIN' end,
+          ${at.toString()}, ${restore.id}, case when not p.certain then 'RESTORE_UNCERTAIN' end,
           case when not p.certain then ${at.toString()}::timestamptz end, case when not p.certain then ${detail}::jsonb end,
           ${store.policy.deletion.grace === undefined ? null : at.toString()}::timestamptz, ${run.id}
-        from person p where not exists (select from lethe.request r where r.restore_id = ${restore.id}
-          and r.restore_mac = decode(p.mac, 'hex') and r.state not in ('erased', 'completed'))
-        returning id, ref)
+        from person p where not exists (select from lethe.restore_entry e join lethe.request r on r.id = e.request_id
+          where e.restore_id = ${restore.id} and e.mac = decode(p.mac, 'hex') and (r.state not in ${ended}
+            or (r.state in ('refused', 'withdrawn') and e.notice = ${restore.notice} and (e.certain or not p.certain))))
+        returning id, ref),
+      noted as (insert into lethe.restore_entry (request_id, restore_id, notice, mac, certain)
+        select e.id, ${restore.id}, ${restore.notice}, decode(p.mac, 'hex'), p.certain from entered e join person p on p.ref = e.ref)
       select e.id, e.ref, p.certain from entered e join person p on p.ref = e.ref order by e.id`.execute(tx);
     const ids = new Map(entered.rows.map(({ id, ref }) => [ref, id]));
     await saveWhom(

@@ -1,11 +1,13 @@
-import { sql } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import type { Context, Store } from "#context.ts";
+import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
+import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
-import { lostBatches, type LostBatch } from "#restore/lost-batches.ts";
+import { gapOf, type Gap } from "#restore/lost-batches.ts";
 import { openRestores, type OpenRestore } from "#restore/standing.ts";
 
 /**
@@ -14,21 +16,27 @@ import { openRestores, type OpenRestore } from "#restore/standing.ts";
  * @throws LetheError `STORE_NOT_RESTORED` for a store that misses nothing (the live one, by mistake); `RESTORE_TIME` when the store cannot be of
  * that time; `RESTORE_UNKNOWN` when it is no longer, or never was, known who has to be recognised.
  */
-export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instant): Promise<readonly LostBatch[]> => {
-  const lost = await lostBatches(ctx, store);
+export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instant): Promise<Undone> => {
+  const { batches, marker, blank } = await gapOf(ctx, store);
   const open = (await openRestores(ctx)).find((each) => each.store === store.name);
-  if (lost.length === 0 && open === undefined) throw notRestored(store);
+  const anything = batches.length > 0 || marker !== null;
+  if (!anything && open === undefined) throw notRestored(store);
   if (Temporal.Instant.compare(asOf, ctx.clock.now()) > 0) {
     throw refusedTime(store, "is in the future", "give the time that the store was restored to");
   }
-  const [first] = lost;
-  if (first !== undefined && Temporal.Instant.compare(asOf, Temporal.Instant.from(first.committed)) >= 0) {
-    const hint = `the store is of a time before ${first.committed}: give the time that it was restored to`;
-    throw refusedTime(store, "is after a batch that the store does not know", hint);
-  }
   await requireKnown(ctx, store, asOf);
-  return lost;
+  // A journal that knows nothing at all cannot tell to what time the store was taken back.
+  if (blank) return { batches, anything, blank };
+  const first = [batches[0]?.committed, marker].filter((at) => at != null).toSorted()[0];
+  if (first !== undefined && Temporal.Instant.compare(asOf, Temporal.Instant.from(first)) >= 0) {
+    const hint = `the store is of a time before ${first}: give the time that it was restored to`;
+    throw refusedTime(store, "is after something that the store does not know", hint);
+  }
+  return { batches, anything, blank };
 };
+
+/** `anything`: something was undone since the store was last looked through, if no batch then the marker of that. */
+type Undone = Pick<Gap, "batches" | "blank"> & { readonly anything: boolean };
 
 const notRestored = (store: Store): LetheError =>
   new LetheError("STORE_NOT_RESTORED", `store ${store.name} misses nothing that was done in it`, {
@@ -59,15 +67,16 @@ const requireKnown = async (ctx: Context, store: Store, asOf: Temporal.Instant):
       "no backup that Lethe knew went back that far when this was forgotten: restore a later backup",
     );
   }
-  const without = await sql<{ never: number; otherwise: number }>`select
-      (select count(*) from lethe.request where erased_at > ${asOf.toString()} and backups_clear_on is null) as never,
+  const without = await sql<{ before: boolean; otherwise: number }>`select
+      exists (select from lethe.batch where store = ${store.name} and committed_at > ${asOf.toString()}
+        and committed_at < coalesce((select since from lethe.remembered where store = ${store.name}), 'infinity')) as before,
       (select count(*) from lethe.suppression where store = ${store.name} and erased_at > ${asOf.toString()}
         and key_id <> ${ctx.keys.pseudonymId}) as otherwise`.execute(ctx.state.db);
-  const { never, otherwise } = without.rows[0] ?? { never: 0, otherwise: 0 };
-  if (never > 0) {
+  const { before, otherwise } = without.rows[0] ?? { before: true, otherwise: 0 };
+  if (before) {
     throw refused(
-      "is not known of every request",
-      "some were erased while the configuration named no backups: find these people by hand",
+      "is not known of everybody",
+      "some were erased before the configuration named the store's backups: find these people by hand",
     );
   }
   if (otherwise > 0) throw refused("was kept with another key", "put the pseudonym key back that was in use then");
@@ -83,24 +92,53 @@ export const noticeRestore = async (
   store: Store,
   asOf: Temporal.Instant,
 ): Promise<OpenRestore> => {
-  const lost = await undoneBy(ctx, store, asOf);
+  const { batches, anything, blank } = await undoneBy(ctx, store, asOf);
   const at = ctx.clock.now();
   await ctx.state.db.transaction().execute(async (tx) => {
     const open = await sql<{ id: number }>`update lethe.restore set as_of = least(as_of, ${asOf.toString()}),
-        batches = batches + ${lost.length}, scanned_at = null,
-        scans = case when ${lost.length} > 0 then 0 else scans end
+        batches = batches + ${batches.length}, scanned_at = null, notice = notice + ${anything ? 1 : 0},
+        blank = blank or ${anything && blank}, scans = case when ${anything} then 0 else scans end
       where store = ${store.name} and released_at is null returning id`.execute(tx);
     if (open.rows.length === 0) {
-      await sql`insert into lethe.restore (store, as_of, noticed_at, batches)
-        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${lost.length})`.execute(tx);
+      await sql`insert into lethe.restore (store, as_of, noticed_at, batches, blank)
+        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${batches.length}, ${blank})`.execute(tx);
     }
-    await sql`update lethe.batch set state = 'lost' where id = any (${lost.map(({ id }) => id)}::uuid[])`.execute(tx);
-    if (lost.length === 0 && open.rows.length > 0) return;
-    const event = { kind: "store.restored", store: store.name, asOf: asOf.toString(), batches: lost.length } as const;
-    await appendEntries(tx, [event], { at, run: run.id });
+    await sql`update lethe.batch set state = 'lost' where id = any (${batches.map(({ id }) => id)}::uuid[])`.execute(
+      tx,
+    );
+    const undone = await undoRepeats(tx, open.rows[0]?.id ?? null, at.toString());
+    if (!anything) return;
+    const event = {
+      kind: "store.restored",
+      store: store.name,
+      asOf: asOf.toString(),
+      batches: batches.length,
+    } as const;
+    await appendEntries(tx, [event, ...undone], { at, run: run.id });
   });
   faultPoint("after-restore-noticed");
   const open = (await openRestores(ctx)).find((each) => each.store === store.name);
   if (open === undefined) throw new TypeError("the restore was just put on record");
   return open;
+};
+
+/** What a second restore has undone of the repeats themselves begins anew. */
+const undoRepeats = async (
+  tx: Kysely<StateDb>,
+  restore: number | null,
+  at: string,
+): Promise<readonly LedgerEvent[]> => {
+  const undone = await sql<{
+    id: number;
+    ref: string;
+  }>`update lethe.request r set state = 'approved', code = null, code_since = null,
+      detail = null, changed_at = ${at}
+    where r.restore_id = ${restore} and r.state in ('erasing', 'failed', 'blocked') and exists (select from lethe.subject s
+      join lethe.batch b on b.id = s.batch_id where s.request_id = r.id and s.state = 'executed' and b.state = 'lost')
+    returning r.id, r.ref`.execute(tx);
+  const ids = undone.rows.map(({ id }) => id);
+  for (const table of ["disposition", "remedy", "stay", "outcome", "subject_identifier", "subject"]) {
+    await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
+  }
+  return undone.rows.map(({ ref }) => ({ kind: "request.undone", request: ref }));
 };

@@ -7,11 +7,12 @@ import { keyKind, macOf } from "#lib/mac.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
 import type { OpenRestore } from "#restore/standing.ts";
+import { looksDone } from "#restore/looks-done.ts";
 import { column, tableName } from "#scope/sql.ts";
 
 /**
- * A root row that a restore brought back. Certain: its key is that of somebody who was erased, and so is one of its identifiers, if it
- * has any. Else the key may have been given to somebody new since, or somebody else shares the identifier: a person has to look.
+ * A root row that a restore brought back. Certain: its key is that of somebody who was erased, and so are its identifiers, if it has any. Else
+ * the key may have been given to somebody new since, or somebody else shares the identifier: a person has to look.
  */
 export type Recognised = { readonly key: string; readonly certain: boolean };
 
@@ -30,10 +31,10 @@ export const recognise = async (
     const db = kyselyOn<StateDb>(client);
     await client.query("begin");
     try {
-      await sql`create temporary table lethe_met (key text not null, mac bytea, is_key boolean not null, bare boolean not null)
-        on commit drop`.execute(db);
+      await sql`create temporary table lethe_met (key text not null, mac bytea not null, is_key boolean not null, named integer not null,
+        known boolean not null, recent boolean not null) on commit drop`.execute(db);
+      await createUnfinished(db, restore);
       await readRoots(store, (rows) => meet(ctx, db, restore, rows));
-      await meetUnfinished(db, restore);
       for await (const found of inChunks(client, recognised(restore).compile(db))) await take(found);
       await client.query("commit");
     } catch (error) {
@@ -46,15 +47,19 @@ export const recognise = async (
  * A living person may share an identifier with somebody who was erased: theirs says nothing where the erased person's row is there. Once that
  * row is erased again, only a key tells that somebody has come back.
  */
-const recognised = ({ first }: OpenRestore) => sql<Recognised>`
+const recognised = ({ first, blank }: OpenRestore) => sql<Recognised>`
   with person as (
-    select key, bool_or(is_key) as same_key, bool_or(bare) as bare, bool_or(not is_key) as named,
-      bool_or(not is_key and not exists (select from lethe_met o join lethe_met k on k.key = o.key and k.is_key
+    select key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(known) as known, max(named) as named, count(distinct mac) filter (where not is_key) as met,
+      bool_or(not is_key and recent and not exists (select from lethe_met o join lethe_met k on k.key = o.key and k.is_key
         where o.mac = m.mac and not o.is_key and o.key <> m.key)) as alone
     from lethe_met m group by key)
-  select key, same_key and (named or bare) as certain from person where same_key or (alone and ${first}) order by key`;
+  select key, known or (same_key and met = named) as certain from person where same_key or (alone and ${first}) order by key`;
 
-type RootRow = { readonly key: string; readonly values: Readonly<Partial<Record<IdentifierKind, string | null>>> };
+type RootRow = {
+  readonly key: string;
+  readonly done: boolean;
+  readonly values: Readonly<Partial<Record<IdentifierKind, string | null>>>;
+};
 
 const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => Promise<void>): Promise<void> =>
   withClient(pool, async (client) => {
@@ -63,7 +68,7 @@ const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => 
       sql.lit(kind),
       sql`${column("t", name)}::text`,
     ]);
-    const query = sql<RootRow>`select ${column("t", key)}::text as key, json_build_object(${sql.join(pairs)}) as values
+    const query = sql<RootRow>`select ${column("t", key)}::text as key, json_build_object(${sql.join(pairs)}) as values, ${looksDone(policy, "t")} as done
       from ${tableName(table)} t`;
     await client.query("begin isolation level repeatable read read only");
     // Somebody whom a row-level policy hides from us would stay: the server refuses instead.
@@ -74,7 +79,7 @@ const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => 
 
 const rowsAtOnce = 5_000;
 
-type Met = { readonly key: string; readonly mac: Buffer; readonly isKey: boolean; readonly bare: boolean };
+type Met = { readonly key: string; readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
 
 /** Keeps what is known of rows that answer to a suppression entry in any way. */
 const meet = async (
@@ -83,13 +88,14 @@ const meet = async (
   { store, asOf }: OpenRestore,
   rows: readonly RootRow[],
 ): Promise<void> => {
-  const met = rows.flatMap((row) => metOf(ctx, store, row));
-  await sql`insert into lethe_met (key, mac, is_key, bare)
-    select m.key, m.mac, m.is_key, m.bare from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
-      ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ bare }) => bare)}::boolean[]) as m (key, mac, is_key, bare)
-    where exists (select from lethe.suppression s where s.mac = m.mac and s.store = ${store} and s.erased_at > ${asOf})`.execute(
-    db,
-  );
+  const met = rows.filter(({ done }) => !done).flatMap((row) => metOf(ctx, store, row));
+  await sql`insert into lethe_met (key, mac, is_key, named, known, recent)
+    select m.key, m.mac, m.is_key, m.named, u.key is not null, coalesce(s.latest > ${asOf}, false)
+    from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
+      ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[]) as m (key, mac, is_key, named)
+    left join lethe_unfinished u on m.is_key and u.key = m.key
+    left join lateral (select max(erased_at) as latest from lethe.suppression s where s.mac = m.mac and s.store = ${store}) s on true
+    where u.key is not null or s.latest is not null`.execute(db);
 };
 
 const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly Met[] => {
@@ -99,14 +105,14 @@ const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly 
       ? []
       : [macOf(ctx.keys.pseudonym, kind, normaliseFound(kind as IdentifierKind, value, country))],
   );
-  const bare = named.length === 0;
-  const ofKey = { key, mac: macOf(ctx.keys.pseudonym, keyKind(store), key), isKey: true, bare };
-  return [ofKey, ...named.map((mac) => ({ key, mac, isKey: false, bare }))];
+  const distinct = [...new Map(named.map((mac) => [mac.toString("hex"), mac])).values()];
+  const ofKey = { key, mac: macOf(ctx.keys.pseudonym, keyKind(store), key), isKey: true, named: distinct.length };
+  return [ofKey, ...distinct.map((mac) => ({ key, mac, isKey: false, named: distinct.length }))];
 };
 
 /** Of those whom a lost batch executed and who are not forgotten yet it is known who they are. */
-const meetUnfinished = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
-  await sql`insert into lethe_met (key, mac, is_key, bare) select distinct s.key, null::bytea, true, true
+const createUnfinished = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
+  await sql`create temporary table lethe_unfinished on commit drop as select distinct s.key
     from lethe.subject s join lethe.batch b on b.id = s.batch_id
     where s.store = ${store} and s.state = 'executed' and s.key is not null and b.state = 'lost'`.execute(db);
 };

@@ -13,18 +13,24 @@ export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: 
   faultPoint("before-store-released");
   const at = ctx.clock.now();
   return ctx.state.db.transaction().execute(async (tx) => {
-    const released = await sql<{ id: number }>`update lethe.restore set released_at = ${at.toString()}
-      where id = ${id} and released_at is null and scanned_at is not null
-        and not exists (select from lethe.request where restore_id = ${id} and state not in ${ended}) returning id`.execute(
+    const open = await sql<{
+      id: number;
+    }>`select id from lethe.restore where id = ${id} and released_at is null and scanned_at is not null
+        and not exists (select from lethe.request where restore_id = ${id} and state not in ${ended}) for update`.execute(
       tx,
     );
-    if (released.rows.length === 0) return false;
+    if (open.rows.length === 0) return false;
     const counted = await sql<{ repeated: number; refused: number }>`select
         count(*) filter (where state not in ('refused', 'withdrawn')) as repeated,
         count(*) filter (where state in ('refused', 'withdrawn')) as refused
       from lethe.request where restore_id = ${id}`.execute(tx);
-    await sql`update lethe.request set restore_mac = null where restore_id = ${id}`.execute(tx);
     const { repeated, refused } = counted.rows[0] ?? { repeated: 0, refused: 0 };
+    await sql`update lethe.restore set released_at = ${at.toString()}, repeated = ${repeated}, refused = ${refused} where id = ${id}`.execute(
+      tx,
+    );
+    await sql`delete from lethe.restore_entry where restore_id = ${id}`.execute(tx);
+    // From here on they are requests like others: who was archived may be active again one day.
+    await sql`update lethe.request set restore_id = null where restore_id = ${id}`.execute(tx);
     await appendEntries(tx, [{ kind: "store.released", store, asOf, repeated, refused }], { at, run: run.id });
     return true;
   });

@@ -27,12 +27,16 @@ export type OpenRestore = {
   readonly scanned: boolean;
   /** Nobody was looked for yet: the store is as it was restored. */
   readonly first: boolean;
+  /** The store cannot tell to what time it was taken back: whoever was ever erased and is in it has come back. */
+  readonly blank: boolean;
+  /** Counts up when the store is restored once more meanwhile. */
+  readonly notice: number;
 };
 
 /** The restores that are not released, one a store at most. */
 export const openRestores = async ({ state }: Pick<Context, "state">): Promise<readonly OpenRestore[]> => {
   const { rows } =
-    await sql<OpenRestore>`select id, store, as_of as "asOf", scanned_at is not null as scanned, scans = 0 as first
+    await sql<OpenRestore>`select id, store, as_of as "asOf", scanned_at is not null as scanned, scans = 0 as first, blank, notice
     from lethe.restore where released_at is null order by id`.execute(state.db);
   return rows;
 };

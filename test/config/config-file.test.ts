@@ -58,6 +58,7 @@ describe("loadConfig", () => {
       batch: 500,
       lockTimeoutMs: 5000,
       statementTimeoutMs: 600_000,
+      expireRows: 1_000_000,
     });
     expect(config.backups).toEqual([
       { name: "nightly-dumps", kind: "directory", store: "shop", path: at("backups"), keepDays: 14 },

@@ -45,6 +45,7 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
     "Outcomes",
     "Dispositions",
     "Retained",
+    "Expired",
     "What stays",
     "Remedies",
     "Figures",
@@ -118,6 +119,8 @@ test("the exceptions list what a person has to do, the urgent first", async () =
     "failed request",
     "recipient failed",
     "backup kept too long",
+    "due records stay",
+    "due soon",
     "blocked request",
   ]);
 });

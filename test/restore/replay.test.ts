@@ -115,13 +115,15 @@ test("the live store, named by mistake, is refused, and so is a time that the st
   const live = await everything();
   await expect(replay(night.context)).rejects.toMatchObject({ code: "STORE_NOT_RESTORED" });
   expect(await everything()).toEqual(live);
-  await night.dispose();
-  await restored();
+  await takeCopy(night.store);
+  await night.ask({ email: "cy@example.org" });
+  const later = night.at("2026-11-03T02:00:00Z");
+  await night.nightly(later);
+  await restoreCopy(night.store);
   const full = await everything();
-  await expect(replay(night.context, "2026-11-02T02:30:00Z")).rejects.toMatchObject({ code: "RESTORE_TIME" });
-  await expect(replay(night.at("2026-11-02T04:00:00Z"), "2026-11-02T02:30:00Z")).rejects.toMatchObject({
-    code: "RESTORE_TIME",
-  });
+  for (const asOf of ["2026-11-03T02:30:00Z", "2026-11-04T02:30:00Z"]) {
+    await expect(replay(night.at("2026-11-03T04:00:00Z"), asOf)).rejects.toMatchObject({ code: "RESTORE_TIME" });
+  }
   expect(await everything()).toEqual(full);
   expect(await standing()).toBe("restored");
 });
@@ -263,5 +265,95 @@ test("no identifier of anybody stands in what is kept of a replay", async () => 
     night.logged(),
   ]);
   expect(kept).not.toMatch(/example\.org|12345678/);
-  expect(await night.state.query("select restore_mac from lethe.request where restore_mac is not null")).toEqual([]);
+  expect(await night.state.query("select from lethe.restore_entry")).toEqual([]);
+});
+
+test("a second restore that undoes no batch is noticed all the same: the first one left its mark", async () => {
+  night = await openNight(shop);
+  await takeCopy(night.store);
+  await night.store.query("insert into customers (id, email, status) values (4, 'xia@example.org', 'gone')");
+  await takeCopy(night.store, "later");
+  await night.ask({ email: "xia@example.org" });
+  await night.nightly();
+  await restoreCopy(night.store);
+  await replay(night.context);
+  expect([await standing(), await emails()]).toEqual([
+    "current",
+    ["ada@example.org", "ben@example.org", "cy@example.org"],
+  ]);
+  await restoreCopy(night.store, "later");
+  expect(await standing()).toBe("restored");
+  await expect(night.nightly()).rejects.toMatchObject({ code: "STORE_RESTORED" });
+  await replay(night.context);
+  expect([await standing(), await emails()]).toEqual([
+    "current",
+    ["ada@example.org", "ben@example.org", "cy@example.org"],
+  ]);
+  await dropCopy(night.store, "later");
+});
+
+test("a second restore while the first is open brings nobody back for good: not whom a person refused, nor who was repeated already", async () => {
+  await restored({ blockers: "- { code: ORDERS, when: { table: orders, note: [open] }, then: block }" });
+  await night.store.query(
+    "update customers set email = 'dora@example.org' where id = 3; update orders set note = 'open' where customer_id = 1",
+  );
+  await replay(night.context);
+  const [uncertain] = await uncertainIn(night.context, "shop");
+  await refuseRequest(night.context, uncertain?.request ?? "", { by: "dpo", reason: "not-a-data-subject" });
+  await restoreCopy(night.store);
+  expect(await standing()).toBe("restored");
+  await replay(night.context);
+  expect([await standing(), await emails()]).toEqual(["current", ["ben@example.org"]]);
+});
+
+test("a replay that is run again does nothing to rows that stay without the person, and an earlier time than the true one neither", async () => {
+  await restored({
+    tables:
+      "customers: { treatment: anonymise, columns: { email: { unique: 'erased-{random}@invalid' }, phone: { set: null }, status: { set: erased } } }\norders: { treatment: erase }",
+    blockers: "- { code: ORDERS, when: { table: orders, note: [open] }, then: block }",
+  });
+  await night.store.query("update orders set note = 'open' where customer_id = 3");
+  await replay(night.context);
+  const [ada] = await night.store.query("select * from customers where id = 1");
+  await replay(night.context, "2026-11-01T00:30:00Z");
+  expect(await night.store.query("select * from customers where id = 1")).toEqual([ada]);
+  expect(
+    await night.state.query(
+      "select state, count(*)::int as n from lethe.request where restore_id is not null group by 1 order by 1",
+    ),
+  ).toEqual([
+    { state: "blocked", n: 1 },
+    { state: "erased", n: 1 },
+  ]);
+  await night.store.query("update orders set note = null");
+  await night.nightly();
+  expect(await standing()).toBe("current");
+});
+
+test("a dump without Lethe's journal brings back whoever was ever erased, whatever time is given; a household's telephone makes nobody certain", async () => {
+  await restored();
+  expect(await night.store.query("select to_regclass('lethe.journal_batch') as journal")).toEqual([{ journal: null }]);
+  await night.store.query("update customers set email = 'dora@example.org', phone = '+493012345678' where id = 3");
+  expect(await standing()).toBe("restored");
+  await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-03T01:00:00Z");
+  expect(await emails()).toEqual(["ben@example.org", "dora@example.org"]);
+  const [uncertain] = await uncertainIn(night.context, "shop");
+  expect(uncertain?.key).toBe("3");
+  await refuseRequest(night.at("2026-11-03T02:00:00Z"), uncertain?.request ?? "", {
+    by: "dpo",
+    reason: "not-a-data-subject",
+  });
+  await night.nightly(night.at("2026-11-03T03:00:00Z"));
+  expect(await standing()).toBe("current");
+});
+
+test("backups that were named only after an erasure do not tell whom it was about", async () => {
+  await restored({ backups: [] });
+  const { config } = night.context;
+  const named = {
+    ...night.at("2026-11-03T02:00:00Z"),
+    config: { ...config, backups: [{ ...backups[0], path: night.directory }] },
+  };
+  await expect(replay(named)).rejects.toMatchObject({ code: "RESTORE_UNKNOWN" });
+  expect(await standing()).toBe("restored");
 });
