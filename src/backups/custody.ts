@@ -11,8 +11,8 @@ import type { Run } from "#records/run.ts";
 const perTransaction = 1_000;
 
 /**
- * Makes `erased` requests `completed` when no backup is left that can hold their subject: in every store in which a request
- * has a record, each present set goes back to a moment after the erasure. Then destroys the suppression entries
+ * Makes `erased` requests `completed` when no backup is left that can hold their subject: in every store in which a request's
+ * person was, each present set goes back to a moment after the erasure. Then destroys the suppression entries
  * that no backup needs any more (B5). Run it after `purgeBackups` in the same run: a repository that this run has not listed, or found
  * empty, is taken to hold everything (B8).
  *
@@ -42,10 +42,7 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
         where request.state = 'erased'
           and not exists (select from lethe.task where task.request_id = request.id and task.state = 'open')
           and not exists (
-          select from (
-            select store from lethe.disposition where request_id = request.id
-            union select store from lethe.subject where request_id = request.id
-          ) as place left join ${reachTable(reach)} using (store)
+          select from (${touched}) as place left join ${reachTable(reach)} using (store)
           where coalesce(reach.oldest, '-infinity') <= request.erased_at)
         order by request.id limit ${perTransaction} for update of request skip locked)
       returning ref`.execute(tx);
@@ -57,6 +54,14 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
     );
     return rows.length;
   });
+
+/**
+ * The stores in which the person of a `request` was: where rows are on record for it; where its subject is known; and, once it is erased, where it has
+ * an outcome, since of two requests for one person rows are on record for the first only.
+ */
+const touched = sql`select store from lethe.disposition where request_id = request.id
+  union select store from lethe.subject where request_id = request.id
+  union select store from lethe.outcome where request_id = request.id`;
 
 const refOf = (event: LedgerEvent): string => ("request" in event ? event.request : "");
 
@@ -98,9 +103,7 @@ export const backupsHolding = async (
     from lethe.request
     join unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[],
       ${backups.map(({ keepDays }) => keepDays)}::int[]) as repository (name, store, keep_days)
-      on repository.store in (
-        select store from lethe.disposition where request_id = request.id
-        union select store from lethe.subject where request_id = request.id)
+      on repository.store in (${touched})
     join lethe.backup_set held on held.repository = repository.name and held.state in ('listed', 'condemned')
       and (request.erased_at is null or ${heldFrom} <= request.erased_at)
     where request.ref = ${requestRef}`.execute(state.db);

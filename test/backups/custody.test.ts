@@ -33,6 +33,15 @@ const erased = async (ref: string, moment: string, ...stores: string[]): Promise
   }
 };
 
+/** Another request of the same person: rows are on record for the first. */
+const erasedAsWell = async (ref: string, moment: string, store: string): Promise<void> => {
+  await erased(ref, moment);
+  await at.state.query(
+    "insert into lethe.outcome select id, $2, 'anonymised', 'R0' from lethe.request where ref = $1",
+    [ref, store],
+  );
+};
+
 const night = async (now: string, context: Context = at.on(now)): Promise<number> => {
   const run = await at.newRun(now);
   await purgeBackups(context, run);
@@ -46,7 +55,8 @@ const suppressed = async (): Promise<number> =>
 test("night by night fewer backups hold the subject; when the last is purged the request is completed, and only then", async () => {
   await writeNights(at.path, 33, "2026-12-12");
   await erased("R-1", erasedAt, "shop");
-  const holding = async (now: string) => backupsHolding(at.on(now), "R-1");
+  await erasedAsWell("R-2", erasedAt, "shop");
+  const holding = async (now: string, ref = "R-1") => backupsHolding(at.on(now), ref);
 
   expect(await night("2026-12-08T03:00:00Z")).toBe(0);
   expect(await holding("2026-12-08T03:00:00Z")).toEqual({
@@ -54,19 +64,21 @@ test("night by night fewer backups hold the subject; when the last is purged the
     newest: "2026-11-10T02:00:00.000Z",
     clearOn: "2026-12-10",
   });
+  expect(await holding("2026-12-08T03:00:00Z", "R-2")).toMatchObject({ sets: 1, clearOn: "2026-12-10" });
   expect(await night("2026-12-10T01:00:00Z")).toBe(0);
   expect([await state("R-1"), await suppressed()]).toEqual(["erased", 1]);
 
-  expect(await night("2026-12-10T03:00:00Z")).toBe(1);
+  expect(await night("2026-12-10T03:00:00Z")).toBe(2);
   expect([await state("R-1"), await suppressed()]).toEqual(["completed", 0]);
   expect(await holding("2026-12-10T03:00:00Z")).toEqual({ sets: 0, newest: null, clearOn: null });
   expect(await at.entries("request.completed", "suppression.destroyed")).toEqual([
     { kind: "request.completed", request: "R-1" },
+    { kind: "request.completed", request: "R-2" },
     { kind: "suppression.destroyed", store: "shop", entries: 1 },
   ]);
 
   expect(await night("2026-12-11T03:00:00Z")).toBe(0);
-  expect(await at.entries("request.completed", "suppression.destroyed")).toHaveLength(2);
+  expect(await at.entries("request.completed", "suppression.destroyed")).toHaveLength(3);
 });
 
 test("requests are completed one after the other, as their own last backups go", async () => {
