@@ -86,6 +86,9 @@ export const readBack = async (db: Kysely<unknown>, shape: Shape, now: Moment): 
   }
 };
 
+/** What a trigger calls now may be a day, cut off up to 24 hours before, of any time zone: those are up to 26 hours apart. */
+const aroundNow = sql`interval '50 hours'`;
+
 /**
  * Whether the column of row `t` says what it was set to; where that depends on what it said before, whether it is such that the transform
  * would make nothing else of it. A moment that a trigger writes now, as many tables have one, says nothing of before either.
@@ -115,7 +118,7 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
       return sql`${value} is null or strpos(${value}::text, ${erasedMark}) > 0 or ${before}::text is not distinct from (${after})::text`;
     }
     case "truncate":
-      return sql`${value} is null or ${value} = ${again} or ${value}::timestamptz >= now()`;
+      return sql`${value} is null or ${value} = ${again} or ${value}::timestamptz between now() - ${aroundNow} and now() + ${aroundNow}`;
     case "generalise": {
       const words = [...new Set([...Object.values(transform.map), transform.otherwise])].filter(
         (word) => word !== null,

@@ -28,6 +28,41 @@ const tables = [
   ],
 ] as const;
 
+/** What a trigger may call now, and the type of the column. */
+const moments = [
+  ["date", "current_date"],
+  ["date", "(now() at time zone 'Etc/GMT+12')::date"],
+  ["timestamp", "now() at time zone 'America/New_York'"],
+  ["timestamptz", "date_trunc('day', now())"],
+  ["timestamptz", "clock_timestamp()"],
+  ["timestamptz", "now() + interval '3 days'"],
+  ["date", "current_date - 3"],
+] as const;
+
+test("where a date is made coarser a trigger may write now, as whatever day and time, and no other day", async () => {
+  const triggers = moments.map(
+    ([type, now], index) => `create table t${index} (id int primary key references customers, touched ${type});
+      insert into t${index} values (${index}, '2026-03-04');
+      create function touch${index}() returns trigger language plpgsql as $$ begin new.touched := ${now}; return new; end $$;
+      create trigger touch before update on t${index} for each row execute function touch${index}()`,
+  );
+  night = await openNight({
+    schema: `create table customers (id int primary key, email text);
+      insert into customers select n, 'p' || n || '@shop.example' from generate_series(0, ${moments.length - 1}) n;
+      ${triggers.join(";\n")}`,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
+${moments.map((_, index) => `t${index}: { treatment: anonymise, columns: { id: keep, touched: { truncate: year } } }`).join("\n")}`,
+  });
+  await night.ask(...moments.map((_, index) => ({ email: `p${index}@shop.example` })));
+  await night.nightly();
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([
+    ...Array.from({ length: 5 }, () => done),
+    { code: "RULE_UNDONE", detail: { table: "t5", column: "touched" } },
+    { code: "RULE_UNDONE", detail: { table: "t6", column: "touched" } },
+  ]);
+});
+
 test("what a trigger undoes is called neither erased nor anonymised: its subjects fail with the place, and stay whole", async () => {
   const triggers = tables.map(([table, fires, body], index) => {
     const trigger =
