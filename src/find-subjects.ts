@@ -9,6 +9,7 @@ import { releaseClaims, returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
 import { settleDoneBefore } from "#execute/same-person.ts";
+import { settleShared } from "#execute/shared.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { anyWantedAgain, saveAbsences, wantedAgain, wantedIn, type PassedOn } from "#execute/wanted.ts";
 import { clearPartialExports } from "#export/directory.ts";
@@ -17,7 +18,7 @@ import { faultPoint } from "#lib/fault.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Run } from "#records/run.ts";
-import { locate, type Wanted } from "#scope/locate.ts";
+import { borneBySeveral, locate, type Wanted } from "#scope/locate.ts";
 import { workOn } from "#work-on.ts";
 
 /** What a night knows of whom it looks up: the requests that cannot go on, and what stores have told before. */
@@ -62,6 +63,12 @@ const lookUp = async (
       normaliseFound(kind, value, ctx.config.controller.country),
     ),
   );
+  // One store has nobody to tell.
+  if (ctx.stores.length > 1) {
+    await inTransaction(session, "read-write", () =>
+      settleShared(ctx, name, (found) => borneBySeveral(session.client, session.db, policy.subject, found)),
+    );
+  }
   if (!(await locations.anyHeld(ctx))) return ambiguous;
   const held = await inTransaction(session, "read-write", () =>
     locations.stopHeld(ctx, run, name, search(locations.heldIn(ctx, name))),

@@ -11,7 +11,7 @@ import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
 import { probeConditions } from "#scope/probe-conditions.ts";
 import { probeReadings } from "#scope/probe-readings.ts";
-import { locate, type Located, type Wanted } from "#scope/locate.ts";
+import { borneBySeveral, locate, type Located, type Wanted } from "#scope/locate.ts";
 import { unnamed } from "#scope/subjects.ts";
 import { probeChecks } from "#catalog/probe.ts";
 
@@ -79,8 +79,8 @@ const foresee = async (
       return true;
     },
   );
+  const known: Known = { found, othersToo: new Set(identifiers.map(nameOf)) };
   for (const store of ctx.stores) {
-    const known: Known = { found, passedOn: new Set(identifiers.map(nameOf)) };
     forecasts.push(await withStoreSession(store, (session) => forecastStore(ctx, session, requests, known)));
   }
   return { forecasts, found };
@@ -88,8 +88,8 @@ const foresee = async (
 
 type FoundIn = Located & { readonly store: string };
 
-/** What other stores tell of the requests: who was found there, and which identifiers are somebody else's by now. */
-type Known = { readonly found: FoundIn[]; readonly passedOn: ReadonlySet<string> };
+/** What other stores tell of the requests: who was found there, and which identifiers are somebody else's by now, or as well. */
+type Known = { readonly found: FoundIn[]; readonly othersToo: Set<string> };
 
 const nameOf = ({ request, kind, value }: Wanted): string => `${request} ${kind} ${value}`;
 
@@ -116,6 +116,9 @@ const forecastStore = async (
     rows,
   );
   known.found.push(...one.map((each) => ({ ...each, store: session.store.name })));
+  if (ctx.stores.length > 1) {
+    for (const each of await sharedOf(session, identifiersOf(ctx, one))) known.othersToo.add(nameOf(each));
+  }
   return {
     store: session.store.name,
     shape,
@@ -138,7 +141,7 @@ const locateNamed = (
   ctx: Context,
   session: StoreSession,
   requests: readonly RequestName[],
-  { found, passedOn }: Known,
+  { found, othersToo }: Known,
 ): Promise<Located[]> =>
   inTransaction(session, "read-write", async () => {
     const ids = requests.map(({ id }) => id);
@@ -148,25 +151,40 @@ const locateNamed = (
     const known = await sql<Wanted>`select request_id as request, 'identity' as kind, key as value from lethe.identity
       where store = ${session.store.name} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
     const settled = new Set(known.rows.map(({ request }) => request));
-    const { country } = ctx.config.controller;
     // A bare number as key is one of the first store.
     const first = ctx.stores[0]?.name === session.store.name;
     const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
-    const others = found.flatMap(({ request, values }) =>
-      values.flatMap(({ kind, value }): Wanted[] =>
-        kind === "name" || kind === "key" ? [] : [{ request, kind, value: normaliseFound(kind, value, country) }],
-      ),
-    );
     async function* wanted(): AsyncGenerator<Wanted> {
       yield* known.rows;
-      for (const each of [...asked, ...others]) {
-        if (!settled.has(each.request) && !passedOn.has(nameOf(each))) yield each;
+      for (const each of [...asked, ...identifiersOf(ctx, found)]) {
+        if (!settled.has(each.request) && !othersToo.has(nameOf(each))) yield each;
       }
     }
     const here: Located[] = [];
     for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted()))
       here.push(...rows);
     return here;
+  });
+
+/** By what those who were found in a store are looked up in the others. */
+const identifiersOf = (ctx: Context, found: readonly Located[]): readonly Wanted[] =>
+  found.flatMap(({ request, values }) =>
+    values.flatMap(({ kind, value }): Wanted[] => {
+      if (kind === "name" || kind === "key") return [];
+      return [{ request, kind, value: normaliseFound(kind, value, ctx.config.controller.country) }];
+    }),
+  );
+
+/** Those of the identifiers found in a store that somebody else there bears as well. */
+const sharedOf = (session: StoreSession, found: readonly Wanted[]): Promise<Wanted[]> =>
+  inTransaction(session, "read-write", async () => {
+    async function* wanted(): AsyncGenerator<Wanted> {
+      yield* await Promise.resolve(found);
+    }
+    const shared: Wanted[] = [];
+    for await (const rows of borneBySeveral(session.client, session.db, session.store.policy.subject, wanted()))
+      shared.push(...rows);
+    return shared;
   });
 
 /** What approval binds to: the hash of all stores' plans, the digest of each store's rules, and whom the requests mean. */

@@ -69,7 +69,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create index subject_key on lethe.subject (store, key)`,
     sql`create table lethe.subject_identifier (
       request_id bigint not null references lethe.request, store text not null, kind text not null,
-      value text not null, primary key (request_id, store, kind, value))`,
+      value text not null, shared boolean not null default false, primary key (request_id, store, kind, value))`,
     // Whom a request means in a store: the root row that its identifiers named first; and which other request has had it erased since.
     sql`create table lethe.identity (
       request_id bigint not null references lethe.request, store text not null, key text not null,

@@ -200,7 +200,14 @@ export type SubjectTable = {
 };
 
 /** Read from the root row before anything changed: what must not be found again. Deleted with the request's identifiers. */
-export type SubjectIdentifierTable = { request_id: number; store: string; kind: string; value: string };
+export type SubjectIdentifierTable = {
+  request_id: number;
+  store: string;
+  kind: string;
+  value: string;
+  /** Somebody else's root row in that store bears it as well, or may: nobody is looked up by it in the other stores. */
+  shared: Generated<boolean>;
+};
 
 export type PlanTable = {
   hash: string;

@@ -82,8 +82,10 @@ const saveChunk = async (
     await sql`insert into lethe.identity (request_id, store, key)
       select request, ${store}, key from jsonb_to_recordset(${JSON.stringify(subjects)}::jsonb) as x (request bigint, key text)
       on conflict do nothing`.execute(tx);
-    await sql`insert into lethe.subject_identifier (request_id, store, kind, value)
-      select request, ${store}, kind, value from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
+    // Until it is known who else bears it, it leads into no other store.
+    const shared = ctx.stores.length > 1;
+    await sql`insert into lethe.subject_identifier (request_id, store, kind, value, shared)
+      select request, ${store}, kind, value, ${shared}::boolean from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
         as x (request bigint, kind text, value text)
       on conflict do nothing`.execute(tx);
   });

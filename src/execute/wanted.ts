@@ -28,7 +28,7 @@ export async function* wantedIn(ctx: Context, store: string, passedOn: PassedOn)
     union
     select due.id, i.kind, i.value from due
     join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
-    where not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)} and ${stillTells(passedOn)}`;
+    where not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)} and ${leads(passedOn)}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
@@ -45,10 +45,15 @@ const hasPassedOn = ({ identifiers }: PassedOn): RawBuilder<boolean> =>
   sql`(i.request_id, i.kind, i.value) in (select p.request, p.kind, p.value
     from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb) as p (request bigint, kind text, value text))`;
 
-/** What was found in a store still tells who it is: where the subject is erased, it was theirs to the end. */
-const stillTells = (passedOn: PassedOn): RawBuilder<boolean> =>
-  sql`(not ${hasPassedOn(passedOn)} or exists (select from lethe.subject e
-    where e.request_id = i.request_id and e.store = i.store and e.state = 'executed'))`;
+/**
+ * What was found in a store tells others who it is, unless somebody else bears it as well in some store. Where the subject is erased, it was
+ * theirs to the end.
+ */
+const leads = (passedOn: PassedOn): RawBuilder<boolean> =>
+  sql`(not exists (select from lethe.subject_identifier o
+      where o.request_id = i.request_id and o.kind = i.kind and o.value = i.value and o.shared)
+    and (not ${hasPassedOn(passedOn)} or exists (select from lethe.subject e
+      where e.request_id = i.request_id and e.store = i.store and e.state = 'executed')))`;
 
 /** Notes that a store holds no root row for the requests that were looked for and not found; `ambiguous` ones were. */
 export const saveAbsences = async (
@@ -75,7 +80,7 @@ const again = (ctx: Context, store: string, passedOn: PassedOn) => sql<Wanted>`
     join lethe.request r on r.id = s.request_id
     join lethe.subject_identifier i on i.request_id = s.request_id and i.store <> s.store and i.kind not in ('name', 'key')
     where s.store = ${store} and s.state = 'absent' and ${due(ctx, store)} and not ${identified("r.id", store)}
-      and ${stillTells(passedOn)}`;
+      and ${leads(passedOn)}`;
 
 export const anyWantedAgain = async (ctx: Context, store: string, passedOn: PassedOn): Promise<boolean> => {
   const result = await sql<{ any: boolean }>`select exists (${again(ctx, store, passedOn)}) as any`.execute(

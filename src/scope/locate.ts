@@ -53,7 +53,7 @@ export async function* locate(
   }
 }
 
-/** An identifier of a request that stands on the root row of somebody else. */
+/** An identifier of a request that stands on the root row of somebody else, too or only. */
 export type Elsewhere = { readonly request: number; readonly kind: IdentifierKind; readonly value: string };
 
 /**
@@ -80,8 +80,34 @@ export async function* standingElsewhere(
   if (finders.length > 0) yield* inChunks(client, sql<Elsewhere>`${sql.join(finders, sql` union `)}`.compile(db));
 }
 
-/** One kind of what is looked for: whether the root row `t` answers to the entry `alias` of `lethe_wanted`. */
-type Way = { readonly kind: Wanted["kind"]; readonly answers: (alias: string) => RawBuilder<unknown> };
+/**
+ * Which of the values that were read from root rows more than one root row bears, in whatever spelling: a telephone that two people share tells of
+ * both. Counted by value, since what stands for "none" may stand on every row. Runs in the caller's transaction.
+ */
+export async function* borneBySeveral(
+  client: pg.PoolClient,
+  db: Kysely<unknown>,
+  root: SubjectRoot,
+  found: AsyncIterable<Wanted>,
+): AsyncGenerator<readonly Elsewhere[]> {
+  const ways = await load(client, db, root, found);
+  const finders = ways.map(({ kind, held }) => {
+    const ofKind = sql`from pg_temp.lethe_wanted where kind = ${sql.lit(kind)}`;
+    return sql`select w.request, w.kind, w.value from (select distinct request, kind, value, form ${ofKind}) w
+      join (select ${held} as form, count(*) as rows from ${tableName(root.table)} t where ${held} in (select form ${ofKind}) group by 1) h
+        on h.form = w.form group by 1, 2, 3 having sum(h.rows) > 1`;
+  });
+  if (finders.length > 0) yield* inChunks(client, sql<Elsewhere>`${sql.join(finders, sql` union all `)}`.compile(db));
+}
+
+/**
+ * One kind of what is looked for: what the root row `t` holds of it, and whether the row answers to the entry `alias` of `lethe_wanted`.
+ */
+type Way = {
+  readonly kind: Wanted["kind"];
+  readonly held: RawBuilder<unknown>;
+  readonly answers: (alias: string) => RawBuilder<unknown>;
+};
 
 /** Puts what is looked for into a temporary table. The kinds that came up and that the root row has a column for. */
 const load = async (
@@ -100,13 +126,13 @@ const load = async (
   for (const kind of kinds) {
     if (kind === "identity") {
       const same = await sameKey(db, root, sql`select key from pg_temp.lethe_wanted`);
-      ways.push({ kind, answers: (alias) => same(column(alias, "key")) });
+      ways.push({ kind, held: column("t", root.key), answers: (alias) => same(column(alias, "key")) });
       continue;
     }
     const name = kind === "key" ? root.key : root.identifiers[kind];
     if (name === undefined) continue;
     const held = comparable(kind, column("t", name));
-    ways.push({ kind, answers: (alias) => sql`${held} = ${column(alias, "form")}` });
+    ways.push({ kind, held, answers: (alias) => sql`${held} = ${column(alias, "form")}` });
   }
   return ways;
 };

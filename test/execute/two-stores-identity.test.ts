@@ -113,3 +113,38 @@ test("an address that has passed on, where it is settled who they are, finds nob
     ],
   });
 });
+
+test("what was found in one store leads into the others unless somebody else there bears it as well, when it is approved and at night, also once the one is erased", async () => {
+  await night.store.query(`update customers set phone = '030 123 4567' where id = 2;
+    insert into customers values (3, 'cem@shop.example', '+49 30 7654321')`);
+  await crm.query(`delete from contacts where id = 7; update contacts set phone = '+49 30 1234567' where id = 8;
+    insert into contacts values (9, 'cem@old.example', '+49 30 7654321')`);
+  const both = withStores(shop, other);
+  const cem = { email: "cem@shop.example" };
+  const refs = await both.ask(ann, cem);
+  const whom = () => both.state.query("select request_id, store, key from lethe.identity order by request_id, store");
+  const found = [
+    { request_id: 1, store: "shop", key: "1" },
+    { request_id: 2, store: "crm", key: "9" },
+    { request_id: 2, store: "shop", key: "3" },
+  ];
+  expect(await whom()).toEqual(found);
+  await night.state.query("delete from lethe.identity where store = 'crm'");
+
+  const pool = openPool({ url: "postgres://127.0.0.1:1/none", applicationName: "test", label: "crm" });
+  await expect(withStores(shop, { ...other, pool }).nightly()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+  await closePool(pool);
+  expect(await left()).toMatchObject({ shop: [bob], crm: [{ id: 8 }, { id: 9 }] });
+  await both.nightly();
+  expect(await both.requests(...refs)).toMatchObject([{ state: "completed" }, { state: "erased" }]);
+  expect(await left()).toMatchObject({ shop: [bob], crm: [{ id: 8 }] });
+});
+
+test("nor where it is found only after the other was asked, in the same night", async () => {
+  await night.store.query("update customers set phone = '030 123 4567' where id = 2");
+  await crm.query("delete from contacts where id = 7; update contacts set phone = '+49 30 1234567' where id = 8");
+  const both = withStores(other, shop);
+  await both.ask(ann);
+  await both.nightly();
+  expect(await left()).toMatchObject({ shop: [bob], crm: [{ id: 8 }] });
+});
