@@ -227,5 +227,3 @@ const recordDone = async (work: Work, subjects: readonly ScopeSubject[]): Promis
 /** The randomness of a batch: unpredictable without our key, the same when the batch is run again after a crash. */
 const seedFrom = (key: KeyObject, hash: string): string =>
   createHmac("sha256", key).update(`seed ${hash}`).digest("hex");
-
-/** RFC 9562, version 4, from the given 16 bytes. */

@@ -1,4 +1,5 @@
 import type { Context } from "#context.ts";
+import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { collectExpiry } from "#execute/collect-expiry.ts";
 import { expireRows, type Protected } from "#execute/expire.ts";
 import { anyHeld, heldIn } from "#execute/locations.ts";
@@ -55,6 +56,15 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
       ctx.progress.advance(gone, gone, "rows");
     }
     ctx.progress.end(`${gone} rows`);
+  }
+  // What PostgreSQL itself keeps of rows that are gone (requirement F).
+  if (left < store.config.expireRows) {
+    await refreshViews(session, shape);
+    await renewStatistics(
+      session,
+      shape,
+      plan.steps.map(({ table }) => table),
+    );
   }
   return plan;
 };

@@ -40,7 +40,7 @@ import { find, findAcross, type Ask } from "#find-subjects.ts";
  */
 export const night = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
-  await failures.collect(async () => void (await reviseRetention(ctx, run)));
+  await failures.collect(() => reviseRetention(ctx, run));
   await failures.collect(() => repeatErasures(ctx, run));
   await failures.collect(() => erase(ctx, run));
   await failures.collect(() => verifyErased(ctx, run));

@@ -11,6 +11,7 @@ import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { ReopeningCode } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
+import { forgetRecord } from "#db/forget-subjects.ts";
 import { forgetArchived } from "#db/forget-archived.ts";
 import { unsuppress } from "#verify/suppress.ts";
 
@@ -122,9 +123,8 @@ export const reopen = async (ctx: Context, run: Run, store: string, active: read
     await unsuppress(ctx, tx, ids);
     await keepWhom(tx, ids);
     // What was recorded of the first time is in the ledger; the next time is recorded anew.
-    for (const table of ["disposition", "remedy", "stay", "outcome", "grace", "subject_identifier", "subject"]) {
-      await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
-    }
+    await forgetRecord(tx, ids);
+    await sql`delete from lethe.grace where request_id = any (${ids}::bigint[])`.execute(tx);
     const stores = ctx.stores.map(({ name }) => name);
     await sql`insert into lethe.reopened (request_id, store) select request, store from unnest(${ids}::bigint[]) request
       cross join unnest(${stores}::text[]) store on conflict do nothing`.execute(tx);

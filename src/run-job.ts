@@ -25,7 +25,7 @@ const runLock = 0x6c65746865;
  *
  * @throws LetheError `RUN_IN_PROGRESS`, `CLOCK_WENT_BACK`, `REPORT_UNWRITABLE` before anything is done; later what the job threw.
  */
-export const runJob = async (context: Context, job: Job): Promise<RunSummary> =>
+export const runJob = async (context: Context, job: Omit<Job, "schedule">): Promise<RunSummary> =>
   withRunLock(context, async (ctx) => {
     await assertReportsWritable(ctx);
     const run = await beginRun(ctx, job.name);

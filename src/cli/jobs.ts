@@ -24,7 +24,7 @@ export const findJob = async (name: string): Promise<Job> => {
 };
 
 /** Runs a job once, and tells it to stop when its time is over. */
-export const startJob = async (context: Context, job: Job): Promise<RunSummary> => {
+export const startJob = async (context: Context, job: Omit<Job, "schedule">): Promise<RunSummary> => {
   const [{ runJob }, { Temporal }] = await Promise.all([import("#run-job.ts"), import("temporal-polyfill")]);
   const timeout = AbortSignal.timeout(Temporal.Duration.from(job.timeout).total("milliseconds"));
   return runJob({ ...context, signal: AbortSignal.any([context.signal, timeout]) }, job);

@@ -58,11 +58,11 @@ export const registerRestore = (backups: Command, shell: Shell): void => {
 };
 
 /** Looks before the run begins: the live store, named by mistake, gets no run and no report. */
-const replayOf = async (context: Context, store: Store, asOf: string): Promise<Job> => {
-  const [{ Temporal }, { undoneBy }, { replayErasures }] = await Promise.all([
+const replayOf = async (context: Context, store: Store, asOf: string): Promise<Omit<Job, "schedule">> => {
+  const [{ Temporal }, { undoneBy }, { replayJob }] = await Promise.all([
     import("temporal-polyfill"),
     import("#restore/notice.ts"),
-    import("#pipeline.ts"),
+    import("#jobs/replay.ts"),
   ]);
   const at = ((): InstanceType<typeof Temporal.Instant> => {
     try {
@@ -74,7 +74,7 @@ const replayOf = async (context: Context, store: Store, asOf: string): Promise<J
     }
   })();
   await undoneBy(context, store, at);
-  return { name: "replay", schedule: "", timeout: "PT24H", run: (ctx, run) => replayErasures(ctx, run, store, at) };
+  return replayJob(store, at);
 };
 
 const storeNamed = ({ stores }: Context, name: string): Store => {
@@ -85,7 +85,7 @@ const storeNamed = ({ stores }: Context, name: string): Store => {
   });
 };
 
-export const standingText = ({ store, standing, open, waiting }: StoreStanding): string => {
+const standingText = ({ store, standing, open, waiting }: StoreStanding): string => {
   if (standing === "current") return `Released: everybody who was erased is erased again, and ${store} may serve.`;
   const stuck = waiting === 0 ? "" : ` ${waiting} wait for a person: \`lethe request list\` says why.`;
   return `NOT released: ${store} must not serve. ${open} ${open === 1 ? "request is" : "requests are"} not at their end.${stuck}`;
@@ -97,7 +97,7 @@ const words: Readonly<Record<StoreStanding["standing"], string>> = {
   repeating: "not released yet",
 };
 
-export const guardScreen = (stores: readonly StoreStanding[]): string =>
+const guardScreen = (stores: readonly StoreStanding[]): string =>
   table(
     stores.map(({ store, standing, asOf, open, waiting }) => [store, words[standing], asOf ?? "", open, waiting]),
     [

@@ -165,14 +165,13 @@ export type ExpiryTable = {
   clock_last: string;
 };
 
-/** What a search after the change found: rows that are due and still there, rows without a clock, and rows that a hold keeps. */
+/** What a search after the change found: rows that are due and still there, and rows without a clock. */
 export type ExpiryRestTable = {
   run_id: string;
   store: string;
   table_name: string;
   due: number;
   without_clock: number;
-  held: number;
   /** An index begins with the clock. */
   indexed: boolean;
 };

@@ -147,7 +147,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create index expiry_run on lethe.expiry (run_id)`,
     sql`create table lethe.expiry_rest (
       run_id text not null references lethe.run, store text not null, table_name text not null, due bigint not null,
-      without_clock bigint not null, held bigint not null, indexed boolean not null, primary key (run_id, store, table_name))`,
+      without_clock bigint not null, indexed boolean not null, primary key (run_id, store, table_name))`,
     sql`create table lethe.backup_set (
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,

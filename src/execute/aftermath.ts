@@ -22,12 +22,16 @@ export const refreshViews = async (session: StoreSession, shape: Shape): Promise
   faultPoint("after-views-refreshed");
 };
 
-/** Analyses treated tables: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
-export const renewStatistics = async (session: StoreSession, shape: Shape): Promise<void> => {
+/** Analyses treated tables, and `others`: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
+export const renewStatistics = async (
+  session: StoreSession,
+  shape: Shape,
+  others: readonly string[] = [],
+): Promise<void> => {
   const { db } = session;
   const treated = shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table);
   const byOwner = await hasFunction(session, "analyze_table");
-  for (const name of await withStatistics(session, [...new Set([...treated, ...shape.refresh])])) {
+  for (const name of await withStatistics(session, [...new Set([...treated, ...others, ...shape.refresh])])) {
     await (byOwner ? sql`select lethe.analyze_table(${name}::regclass)` : sql`analyze ${sql.raw(name)}`).execute(db);
   }
 };

@@ -38,11 +38,12 @@ export const expireRows = (
       step.changes.length === 0
         ? sql`delete from ${tableName(step.table)} t using due d where t.tableoid = d.part and t.ctid = d.place returning ${clock} as clock`
         : sql`update ${tableName(step.table)} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
-            from due d where t.tableoid = d.part and t.ctid = d.place returning ${clock} as clock`;
+            from due d where t.tableoid = d.part and t.ctid = d.place
+            returning case when ${became(step)} then ${clock} end as clock`;
     const { numAffectedRows } = await sql`with due as materialized (${due}), gone as (${gone})
       insert into lethe.journal_expiry (id, plan, table_name, treatment, class, basis, through, rows, clock_first, clock_last, committed_at)
       select ${expired.id}, ${expired.plan}, ${step.table}, ${treatmentOf(step)}, ${step.class}, ${step.basis}, ${step.through}::date,
-        count(*), min(clock), max(clock), ${expired.at} from gone having count(*) > 0`.execute(db);
+        count(clock), min(clock), max(clock), ${expired.at} from gone having count(clock) > 0`.execute(db);
     if (Number(numAffectedRows ?? 0) === 0) return 0;
     const { rows } = await sql<{
       rows: number;
@@ -50,14 +51,13 @@ export const expireRows = (
     return rows[0]?.rows ?? 0;
   });
 
-export const treatmentOf = ({ changes }: ExpiryStep): "erase" | "anonymise" =>
-  changes.length === 0 ? "erase" : "anonymise";
+const treatmentOf = ({ changes }: ExpiryStep): "erase" | "anonymise" => (changes.length === 0 ? "erase" : "anonymise");
 
 /**
  * The row `t` is due: its clock is of that day or earlier. A time lies in that day by the controller's clocks and by UTC, by which clocks are told
  * elsewhere: the one that keeps longer.
  */
-export const isDue = (
+const isDue = (
   { clock: { column: name, type }, through }: Pick<ExpiryStep, "clock" | "through">,
   alias: string,
   timeZone: string,
@@ -94,6 +94,10 @@ const protectedRows = ({ table }: ExpiryStep, held: Protected | undefined): read
   return [sql`not exists (select from ${scopeTable(held.shape, table)} s where ${sameRow(scope, "t", "s")})`];
 };
 
+/** The row that is stored says what it was set to: a trigger may say otherwise, and then it is still due. */
+const became = (step: ExpiryStep): RawBuilder<unknown> =>
+  and(step.changes.map((change) => sql`${column("t", change.name)} is not distinct from ${valueOf(step, change)}`));
+
 const valueOf = ({ table }: ExpiryStep, change: ExpiryStep["changes"][number]): RawBuilder<unknown> =>
   transformSql(change, {
     row: "t",
@@ -101,6 +105,6 @@ const valueOf = ({ table }: ExpiryStep, change: ExpiryStep["changes"][number]): 
     table,
     key: sql`''`,
     seed: "",
-    // Old rows are set, truncated or generalised, which need no moment.
+    // Old rows are set or truncated, which need no moment.
     now: { instant: "", day: "" },
   });

@@ -2,7 +2,8 @@ import { sql, type Kysely, type RawBuilder } from "kysely";
 import { uncut, type Cut } from "#execute/cuts.ts";
 import { BatchError } from "#execute/failure.ts";
 import { entriesToTreat, scopeFor, type Done, type Treating } from "#execute/statements.ts";
-import { erasedMark, randomDigits, transformSql, type Moment } from "#execute/transforms.ts";
+import { erasedMark, transformSql, type Moment } from "#execute/transforms.ts";
+import { likeUnique } from "#lib/unique-text.ts";
 import { hasNoKey, type ColumnChange, type Shape } from "#records/plan.ts";
 import { column, keyNames, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
 
@@ -107,12 +108,8 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
       return sql`${value}::text is not distinct from ${again}::text`;
     case "now":
       return sql`${value} is not null`;
-    case "unique": {
-      const pattern = transform.template
-        .replaceAll(/[\\%_]/g, String.raw`\$&`)
-        .replaceAll("{random}", "_".repeat(randomDigits));
-      return sql`${value}::text ilike ${pattern}`;
-    }
+    case "unique":
+      return sql`${value}::text ilike ${likeUnique(transform.template)}`;
     case "redact": {
       const [before, after] = change.json ? [sql`${value}::jsonb`, sql`(${again})::jsonb`] : [value, again];
       return sql`${value} is null or strpos(${value}::text, ${erasedMark}) > 0 or ${before}::text is not distinct from (${after})::text`;

@@ -1,11 +1,9 @@
 import { sql, type RawBuilder } from "kysely";
+import { randomDigits } from "#lib/unique-text.ts";
 import type { ColumnChange } from "#records/plan.ts";
 
 /** What replaces an identifier inside text. */
 export const erasedMark = "[erased]";
-
-/** Hexadecimal digits that stand for `{random}`: 80 bits, so that no two rows of a table meet. */
-export const randomDigits = 20;
 
 export type TransformInput = {
   /** Alias of the table's row, and of the row of subjects with `pattern`. */

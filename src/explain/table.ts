@@ -67,7 +67,11 @@ export const explain = (
     column: column ?? null,
     kind: table.kind,
     rule: rule === undefined ? null : { treatment: rule.treatment, place: policy.placeOf(["tables", table.name]) },
-    says: [...ruleWords(policy, shape, table), ...deletionWords(policy, shape, table.name)],
+    says: [
+      ...ruleWords(policy, shape, table),
+      ...deletionWords(policy, shape, table.name),
+      ...expiryWords(policy, table.name),
+    ],
     paths: pathsTo(policy, catalog, table.name),
     sharing: sharingWords(shape, table.name),
     columns: columns.map((each) => explainColumn(policy, shape, table, each)),
@@ -131,6 +135,20 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         "What stays is counted and listed for every request.",
       ];
   }
+};
+
+/** What becomes of rows with time, whoever they are about. */
+const expiryWords = ({ tables }: Policy, table: string): readonly string[] => {
+  const rule = tables[table];
+  if (rule?.expiry === undefined) {
+    return rule?.treatment === "retain"
+      ? ["When that time is over they stay, for the policy does not say what becomes of them."]
+      : [];
+  }
+  const { clock, period, columns } = rule.expiry;
+  const what = columns === undefined ? "rows go" : `${Object.keys(columns).join(", ")} change`;
+  if ("class" in period) return [`When that time is over, ${what}, whoever they are about.`];
+  return [`${durationText(period.after)} after ${clock} ${what}, whoever they are about: ${period.why}.`];
 };
 
 const lawWords = ({ law }: RetentionClass): readonly string[] => {

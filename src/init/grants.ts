@@ -1,6 +1,7 @@
 import pg from "pg";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import type { Policy, TableRule } from "#policy/policy.ts";
+import { isTreated } from "#policy/is-treated.ts";
+import type { Policy } from "#policy/policy.ts";
 
 /** What PostgreSQL takes for a column's name only in quotes. */
 const reserved = new Set(
@@ -53,8 +54,6 @@ export const grantsFor = (
   ];
   return [...new Set(statements)];
 };
-
-const isTreated = (rule: TableRule | undefined): boolean => rule !== undefined && rule.treatment !== "keep";
 
 const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
   const rule = policy.tables[table.name];

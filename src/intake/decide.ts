@@ -4,7 +4,7 @@ import { removeDeadRows } from "#db/dead-rows.ts";
 import { lockHolds } from "#db/hold-lock.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
-import { forgetSubjects } from "#intake/forget.ts";
+import { forgetSubjects } from "#db/forget-subjects.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";

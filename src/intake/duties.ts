@@ -25,7 +25,6 @@ type Duty = {
   readonly regime: RegimeName;
   readonly received: string;
   readonly due: string;
-  readonly confirmOn: string | null;
   readonly confirmedOn: string | null;
   readonly extended: ExtensionReason | null;
   readonly askedOn: string | null;
@@ -147,8 +146,7 @@ const dayFor = (ctx: Context, text: string, after: string): string => {
 const onDuty = (ctx: Context, reference: string, by: string, decide: (duty: Duty) => Deed): Promise<Done> =>
   inTransaction(ctx, async (db) => {
     const ref = parseReference(reference);
-    const found =
-      await sql<Duty>`select id, ref, state, regime, received_on as received, due_on as due, confirm_on as "confirmOn",
+    const found = await sql<Duty>`select id, ref, state, regime, received_on as received, due_on as due,
         confirmed_on as "confirmedOn", extended, identity_asked_on as "askedOn", identity_proven_on as "provenOn"
       from lethe.request where ref = ${ref} for update`.execute(db);
     const [duty] = found.rows;

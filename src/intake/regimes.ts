@@ -1,21 +1,13 @@
-import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { isDuration } from "#lib/duration-text.ts";
 import { shippedText } from "#lib/shipped-file.ts";
 import { readYaml } from "#lib/yaml-document.ts";
 import { regimeNames } from "#records/controller.ts";
 
 const text = z.string().min(1);
 
-const isPeriod = (written: string): boolean => {
-  try {
-    return Temporal.Duration.from(written).sign === 1;
-  } catch {
-    return false;
-  }
-};
-
 const end = z.strictObject({
-  within: z.string().refine(isPeriod, "expected an ISO 8601 duration, such as P1M"),
+  within: z.string().refine(isDuration, "expected an ISO 8601 duration, such as P1M"),
   moved: z.boolean(),
   basis: text,
 });
@@ -48,7 +40,7 @@ export const regimes = (): readonly Regime[] => {
   return known;
 };
 
-/** The regime of that name; of a controller who names none, its country's, else the GDPR: nobody's is stricter by default. */
+/** The regime of that name; of a controller who names none, its country's, else, where no file names the country, the GDPR. */
 export const regimeOf = ({
   country,
   regime: name,

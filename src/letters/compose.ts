@@ -2,6 +2,7 @@ import mustache from "mustache";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { showRequest, type RequestView } from "#intake/show.ts";
+import { dayIn } from "#lib/clock.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Language, LetterKind } from "#letters/language.ts";
 import type { ExtensionReason } from "#intake/duties.ts";
@@ -34,9 +35,7 @@ export const composeLetter = async (
     mustache.render(template, facts, { remedies: language.letters.remedies.trim() }, { escape: String }).trim();
   const subject = render(language.subject);
   const { name } = ctx.config.controller;
-  const date = dateIn(language)(
-    ctx.clock.now().toZonedDateTimeISO(ctx.config.controller.timeZone).toPlainDate().toString(),
-  );
+  const date = dateIn(language)(dayIn(ctx.clock.now(), ctx.config.controller.timeZone).toString());
   const parts = [
     `${name}, ${date}`,
     `# ${subject}`,
@@ -85,8 +84,7 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
     }));
   const recipients = view.tasks.map(({ recipient, state }) => ({ recipient, state: language.taskStates[state] }));
   const days = (instant: string | null): string | null =>
-    instant &&
-    date(Temporal.Instant.from(instant).toZonedDateTimeISO(ctx.config.controller.timeZone).toPlainDate().toString());
+    instant && date(dayIn(Temporal.Instant.from(instant), ctx.config.controller.timeZone).toString());
   return {
     reference: view.ref,
     received: date(view.received),

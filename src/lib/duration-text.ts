@@ -10,3 +10,12 @@ export const durationText = (iso: string): string => {
     .map((unit) => `${duration[unit]} ${duration[unit] === 1 ? unit.slice(0, -1) : unit}`);
   return parts.length < 2 ? (parts[0] ?? "no time") : `${parts.slice(0, -1).join(", ")} and ${parts.at(-1)}`;
 };
+
+/** Whether a text is an ISO 8601 duration that leads forward. */
+export const isDuration = (text: string): boolean => {
+  try {
+    return Temporal.Duration.from(text).sign === 1;
+  } catch {
+    return false;
+  }
+};

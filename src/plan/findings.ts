@@ -1,4 +1,5 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import { isTreated } from "#policy/is-treated.ts";
 import type { Policy } from "#policy/policy.ts";
 import { contradictions } from "#plan/contradictions.ts";
 import { coverageFindings } from "#plan/coverage.ts";
@@ -66,6 +67,4 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
 
 /** Treated tables: `pg_stats` holds frequent values of their rows. */
 const analysesOf = (policy: Policy, catalog: Catalog): readonly CatalogTable[] =>
-  Object.entries(policy.tables).flatMap(([name, rule]) =>
-    rule.treatment === "keep" ? [] : (catalog.tables.get(name) ?? []),
-  );
+  Object.entries(policy.tables).flatMap(([name, rule]) => (isTreated(rule) ? (catalog.tables.get(name) ?? []) : []));

@@ -1,4 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
+import { isTreated } from "#policy/is-treated.ts";
 import type { Policy } from "#policy/policy.ts";
 
 /** Materialised views over treated tables, each after the views it reads. */
@@ -6,7 +7,7 @@ export const refreshesOf = (policy: Policy, catalog: Catalog): readonly string[]
   const touched = new Set(
     Object.entries(policy.tables)
       // Also of the row that is only marked.
-      .filter(([name, rule]) => rule.treatment !== "keep" || name === policy.subject.table)
+      .filter(([name, rule]) => isTreated(rule) || name === policy.subject.table)
       .flatMap(([name]) => [name, ...(catalog.tables.get(name)?.partitions ?? [])]),
   );
   const views = [...catalog.tables.values()]

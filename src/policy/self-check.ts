@@ -60,14 +60,13 @@ const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note)
   }
 };
 
-/** What is done to old rows is done again every night: it has to come out the same. */
 const checkFate = (path: Path, fate: "erase" | Columns | undefined, note: Note): void => {
   if (fate === undefined || fate === "erase") return;
   for (const [column, written] of Object.entries(fate)) {
-    if (typeof written === "object" && ("set" in written || "truncate" in written || "generalise" in written)) continue;
+    if (typeof written === "object" && ("set" in written || "truncate" in written)) continue;
     note(
       [...path, column],
-      "old rows can be set, truncated or generalised, and nothing else",
+      "old rows can be set or truncated, and nothing else: what is done again every night has to come out the same",
       "or leave the column out: it stays as it is",
     );
   }

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { likeUnique } from "#lib/unique-text.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import { column } from "#scope/sql.ts";
 
@@ -25,7 +26,7 @@ const saysSo = (held: RawBuilder<unknown>, transform: Transform): readonly RawBu
     case "constant":
       return [sql`coalesce(${held}::text = ${String(transform.value)}::text, false)`];
     case "unique":
-      return [sql`coalesce(${held}::text ~ ${`^${patternOf(transform.template)}$`}::text, false)`];
+      return [sql`coalesce(${held}::text ilike ${likeUnique(transform.template)}::text, false)`];
     case "keep":
     case "stays":
     case "now":
@@ -35,9 +36,3 @@ const saysSo = (held: RawBuilder<unknown>, transform: Transform): readonly RawBu
       return [];
   }
 };
-
-const patternOf = (template: string): string =>
-  template
-    .split("{random}")
-    .map((part) => part.replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`))
-    .join("[0-9a-f]{20}");

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import type { Context, Store } from "#context.ts";
+import { forgetRecord } from "#db/forget-subjects.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -108,6 +109,8 @@ export const noticeRestore = async (
     );
     const undone = await undoRepeats(tx, open.rows[0]?.id ?? null, at.toString());
     if (!anything) return;
+    // Lost with the rest, and on record with this restore: a second look must not take it for another one.
+    await sql`delete from lethe.store_marker where store = ${store.name}`.execute(tx);
     const event = {
       kind: "store.restored",
       store: store.name,
@@ -136,9 +139,9 @@ const undoRepeats = async (
     where r.restore_id = ${restore} and r.state in ('erasing', 'failed', 'blocked') and exists (select from lethe.subject s
       join lethe.batch b on b.id = s.batch_id where s.request_id = r.id and s.state = 'executed' and b.state = 'lost')
     returning r.id, r.ref`.execute(tx);
-  const ids = undone.rows.map(({ id }) => id);
-  for (const table of ["disposition", "remedy", "stay", "outcome", "subject_identifier", "subject"]) {
-    await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
-  }
+  await forgetRecord(
+    tx,
+    undone.rows.map(({ id }) => id),
+  );
   return undone.rows.map(({ ref }) => ({ kind: "request.undone", request: ref }));
 };

@@ -6,20 +6,20 @@ import type { Run } from "#records/run.ts";
 import { ended, type OpenRestore } from "#restore/standing.ts";
 
 /**
- * B1: releases a restored store once every erasure that the restore undid was repeated and searched for, or a person has refused it. Returns
- * whether it is released; the entry in the ledger is what the signed report proves.
+ * B1: releases a restored store once every erasure that the restore undid was repeated and searched for, or a person has refused it. The entry
+ * in the ledger is what the signed report proves.
  */
-export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: OpenRestore): Promise<boolean> => {
+export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: OpenRestore): Promise<void> => {
   faultPoint("before-store-released");
   const at = ctx.clock.now();
-  return ctx.state.db.transaction().execute(async (tx) => {
+  await ctx.state.db.transaction().execute(async (tx) => {
     const open = await sql<{
       id: number;
     }>`select id from lethe.restore where id = ${id} and released_at is null and scanned_at is not null
         and not exists (select from lethe.request where restore_id = ${id} and state not in ${ended}) for update`.execute(
       tx,
     );
-    if (open.rows.length === 0) return false;
+    if (open.rows.length === 0) return;
     const counted = await sql<{ repeated: number; refused: number }>`select
         count(*) filter (where state not in ('refused', 'withdrawn')) as repeated,
         count(*) filter (where state in ('refused', 'withdrawn')) as refused
@@ -32,6 +32,5 @@ export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: 
     // From here on they are requests like others: who was archived may be active again one day.
     await sql`update lethe.request set restore_id = null where restore_id = ${id}`.execute(tx);
     await appendEntries(tx, [{ kind: "store.released", store, asOf, repeated, refused }], { at, run: run.id });
-    return true;
   });
 };

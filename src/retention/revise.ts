@@ -16,15 +16,13 @@ type Retained = { readonly table: string; readonly rule: RetentionRule; readonly
  * Where a retention class says something else than when a night last looked (a law has changed, or the policy), the records that are
  * kept already follow it from now on: their days are computed anew from their clocks, and the ledger says what changed.
  */
-export const reviseRetention = async (ctx: Context, run: Run): Promise<number> => {
-  let revised = 0;
+export const reviseRetention = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of ctx.stores) {
     for (const retained of retainedIn(store.policy)) {
-      if (await reviseTable(ctx, run, store, retained)) revised += 1;
+      await reviseTable(ctx, run, store, retained);
       faultPoint("after-table-revised");
     }
   }
-  return revised;
 };
 
 const retainedIn = ({ tables, classes }: Policy): readonly Retained[] =>
@@ -35,22 +33,21 @@ const retainedIn = ({ tables, classes }: Policy): readonly Retained[] =>
     return [{ table, cls, rule: { class: written.class, basis, period, anchor, yearBegins } }];
   });
 
-const reviseTable = (ctx: Context, run: Run, { name }: Store, { table, rule, cls }: Retained): Promise<boolean> =>
+const reviseTable = (ctx: Context, run: Run, { name }: Store, { table, rule, cls }: Retained): Promise<void> =>
   ctx.state.db.transaction().execute(async (tx) => {
     const known = await sql<RetentionRule>`select class, basis, period, anchor, year_begins as "yearBegins"
       from lethe.retention where store = ${name} and table_name = ${table} for update`.execute(tx);
     const [was] = known.rows;
-    if (was !== undefined && canonicalJson(was) === canonicalJson(rule)) return false;
+    if (was !== undefined && canonicalJson(was) === canonicalJson(rule)) return;
     const at = ctx.clock.now();
     await sql`insert into lethe.retention (store, table_name, class, basis, period, anchor, year_begins, since)
       values (${name}, ${table}, ${rule.class}, ${rule.basis}, ${rule.period}, ${rule.anchor}, ${rule.yearBegins}, ${at.toString()})
       on conflict (store, table_name) do update set class = excluded.class, basis = excluded.basis, period = excluded.period,
         anchor = excluded.anchor, year_begins = excluded.year_begins, since = excluded.since`.execute(tx);
-    if (was === undefined) return false;
+    if (was === undefined) return;
     const requests = await recompute(tx, name, table, cls);
     const event: LedgerEvent = { kind: "retention.revised", store: name, table, was, is: rule, requests };
     await appendEntries(tx, [event], { at, run: run.id });
-    return true;
   });
 
 /** Thousands of records share a few days: each day is computed once, and one statement a table changes what is on record. */

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import { forgetSubjects } from "#db/forget-subjects.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -89,9 +90,7 @@ const erase = async (
   await suppress(ctx, tx, ids, at);
   await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
     code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);
-  for (const table of ["subject_identifier", "subject", "identity", "grace", "request_identifier"]) {
-    await sql`delete from ${sql.id("lethe", table)} where request_id = any (${ids}::bigint[])`.execute(tx);
-  }
+  await forgetSubjects(tx, ids);
   return rows.map((row) => ({ kind: "request.erased", request: row.ref, clear, ...row.done }));
 };
 

@@ -16,10 +16,10 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
     const rest: { table: string; due: number; without: number; indexed: boolean }[] = [];
     for (const step of plan.steps) {
       const { rows } = await sql<{ due: number; without: number; indexed: boolean }>`select
-        (select count(*) from ${named(step.table)} where ${dayOf(ctx, step)} <= ${step.through}::date and ${unchanged(step)}) as due,
+        (select count(*) from ${named(step.table)} where ${isOver(ctx, step)} and ${unchanged(step)}) as due,
         (select count(*) from ${named(step.table)} where ${sql.id(step.clock.column)} is null) as without,
         exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-          where i.indrelid = ${regclassOf(step)}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed`.execute(
+          where i.indrelid = ${named(step.table).compile(db).sql}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed`.execute(
         db,
       );
       const [row] = rows;
@@ -28,22 +28,29 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
     await client.query("commit");
     return rest;
   });
-  await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, held, indexed)
-    select ${run.id}, ${store.name}, "table", due, without, 0, indexed
+  await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, indexed)
+    select ${run.id}, ${store.name}, "table", due, without, indexed
     from jsonb_to_recordset(${JSON.stringify(found)}::jsonb) as x ("table" text, due bigint, without bigint, indexed boolean)
     on conflict (run_id, store, table_name) do update set due = excluded.due, without_clock = excluded.without_clock`.execute(
     ctx.state.db,
   );
 };
 
-/** The day of the clock: of a time the later one, by the controller's clocks or by UTC. */
-const dayOf = ({ config }: Context, { clock: { column, type } }: ExpiryStep) => {
+/** A time is over when its day is, by the controller's clocks and by UTC. The column stands alone, so that an index serves. */
+const isOver = ({ config }: Context, { clock: { column, type }, through }: ExpiryStep) => {
   const value = sql.id(column);
-  if (!type.endsWith("with time zone")) return sql`${value}::date`;
-  return sql`greatest((${value} at time zone 'UTC')::date, (${value} at time zone ${config.controller.timeZone}::text)::date)`;
+  if (type === "date") return sql`${value} <= ${through}::date`;
+  const zones = type.endsWith("with time zone") ? ["UTC", config.controller.timeZone] : [];
+  const ends = zones.map((zone) => sql`((${through}::date + 1)::timestamp at time zone ${zone}::text)`);
+  return ends.length === 0
+    ? sql`${value} < ${through}::date + 1`
+    : sql`${sql.join(
+        ends.map((end) => sql`${value} < ${end}`),
+        sql` and `,
+      )}`;
 };
 
-/** Of rows that stay: whether a column says something else than it was set to. What was cut or made coarser cannot be told from it. */
+/** Of rows that stay: whether a column says something else than it was set to. What was truncated is not told by it. */
 const unchanged = ({ changes }: ExpiryStep) => {
   if (changes.length === 0) return sql`true`;
   const others = changes.flatMap(({ name, transform }) =>
@@ -56,12 +63,4 @@ const unchanged = ({ changes }: ExpiryStep) => {
   return others.length === 0 ? sql`false` : sql`(${sql.join(others, sql` or `)})`;
 };
 
-const named = (table: string) => {
-  const [schema, name] = table.includes(".") ? table.split(".", 2) : ["public", table];
-  return sql.id(schema ?? "", name ?? "");
-};
-
-const regclassOf = ({ table }: ExpiryStep): string =>
-  (table.includes(".") ? table.split(".", 2) : ["public", table])
-    .map((part) => `"${part.replaceAll('"', '""')}"`)
-    .join(".");
+const named = (table: string) => sql`${sql.id(...(table.includes(".") ? table.split(".", 2) : ["public", table]))}`;

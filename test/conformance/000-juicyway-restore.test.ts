@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { Temporal } from "temporal-polyfill";
-import { replayErasures } from "#pipeline.ts";
+import { replayJob } from "#jobs/replay.ts";
 import { standingOf } from "#restore/standing.ts";
 import { runJob } from "#run-job.ts";
 import { formerCustomer, julia, openCompany, type Company } from "#test/conformance/company.ts";
@@ -33,12 +33,7 @@ test("000: backups are kept for 30 days: a restore from before the erasure repla
   expect(await standing()).toBe("restored");
   expect(await company.holds("canary")).not.toEqual([]);
 
-  await runJob(company.context, {
-    name: "replay",
-    schedule: "",
-    timeout: "PT1H",
-    run: (ctx, run) => replayErasures(ctx, run, shop, Temporal.Instant.from("2026-11-02T00:30:00Z")),
-  });
+  await runJob(company.context, replayJob(shop, Temporal.Instant.from("2026-11-02T00:30:00Z")));
   expect([await standing(), await company.holds("canary")]).toEqual(["current", []]);
   expect(await amounts()).toEqual(kept);
   const [released] = await company.state.query<{ body: string }>(

@@ -1,3 +1,7 @@
+import { isLetheError, type LetheError } from "#lib/errors.ts";
+import { expect } from "vitest";
+import { parsePolicy } from "#policy/parse.ts";
+
 /** A policy that says everything that a policy can say. */
 export const shopPolicy = `policy: shop
 version: 3
@@ -51,3 +55,22 @@ blockers:
     then: block
     hint: cancel them
 `;
+
+/** What a text that is no policy fails with. */
+export const failure = (text: string): LetheError => {
+  try {
+    parsePolicy("shop.yaml", text);
+  } catch (error) {
+    if (isLetheError(error)) return error;
+    throw error;
+  }
+  throw new Error("was accepted");
+};
+
+/** The policy with one part of it written otherwise. */
+export const changed = (from: string, to: string): string => {
+  expect(shopPolicy).toContain(from);
+  return shopPolicy.replace(from, to);
+};
+
+export const lineOf = (text: string, part: string): number => text.slice(0, text.indexOf(part)).split("\n").length;

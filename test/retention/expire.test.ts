@@ -27,7 +27,7 @@ const open = async (options: Partial<NightOptions> = {}): Promise<void> => {
 const ids = async (table: string): Promise<readonly unknown[]> =>
   (await night.store.query<{ id: number }>(`select id from ${table} order by id`)).map(({ id }) => id);
 const expired = () =>
-  night.state.query(
+  night.state.query<{ table_name: string }>(
     "select table_name, treatment, rows, through::text, clock_first::text, clock_last::text from lethe.expiry order by table_name, clock_first",
   );
 const rest = () => night.state.query("select table_name, due, without_clock from lethe.expiry_rest order by 1");
@@ -114,5 +114,30 @@ describe("a night without requests", () => {
       [1, 2, 3],
     ]);
     expect(await night.store.query("select body from tickets where id = 1")).toEqual([{ body: "help" }]);
+  });
+
+  test("says of no row that it changed which a trigger keeps as it was, and renews what views and statistics still hold", async () => {
+    await open({
+      schema: `${schema};
+        create function keep() returns trigger language plpgsql as $$ begin
+          if old.channel = 'web' then new.body := old.body; end if; return new; end $$;
+        create trigger keep before update on tickets for each row execute function keep();
+        insert into tickets values (3, 2, '2024-06-01', 'help', 'mail');
+        create materialized view bodies as select id, body from tickets;
+        insert into sessions select 100 + n, 1, '2026-01-01', '198.51.100.7' from generate_series(1, 50) n;
+        analyze sessions`,
+    });
+    await night.nightly();
+    expect(await night.store.query("select id from tickets where body is null")).toEqual([{ id: 3 }]);
+    expect((await expired()).filter(({ table_name: table }) => table === "tickets")).toMatchObject([
+      { rows: 1, clock_first: "2024-06-01" },
+    ]);
+    expect(await rest()).toContainEqual({ table_name: "tickets", due: 1, without_clock: 0 });
+    expect(await night.store.query("select id from bodies where body is null")).toEqual([{ id: 3 }]);
+    expect(
+      await night.store.query(
+        "select from pg_stats where tablename = 'sessions' and most_common_vals::text like '%198.51.100.7%'",
+      ),
+    ).toEqual([]);
   });
 });

@@ -1,18 +1,10 @@
-import { Temporal } from "temporal-polyfill";
 import { z } from "zod";
+import { isDuration } from "#lib/duration-text.ts";
 import { column, table, value } from "#policy/schema/names.ts";
-
-const isGrace = (written: string): boolean => {
-  try {
-    return Temporal.Duration.from(written).sign === 1;
-  } catch {
-    return false;
-  }
-};
 
 const grace = z
   .string()
-  .refine(isGrace, "expected an ISO 8601 duration, such as PT10M for ten minutes or P30D for thirty days")
+  .refine(isDuration, "expected an ISO 8601 duration, such as PT10M for ten minutes or P30D for thirty days")
   .describe("How long a request waits before it is carried out; until then it can be withdrawn.");
 
 const set = z

@@ -79,7 +79,7 @@ const fate = z
       error: "expected `erase`, or columns and what becomes of them",
     },
   )
-  .describe("What becomes of the rows then: `erase`, or columns and their values (`set`, `truncate`, `generalise`).");
+  .describe("What becomes of the rows then: `erase`, or columns and their values (`set`, `truncate`).");
 
 const expires = z
   .strictObject({
