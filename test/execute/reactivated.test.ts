@@ -2,23 +2,12 @@ import { afterEach, expect, test } from "vitest";
 import { planForApproval } from "#forecast.ts";
 import { approveRequests } from "#intake/approve.ts";
 import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { ann, softThenHard } from "#test/execute/guarded.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
 let night: Night;
 afterEach(() => night.dispose());
 
-const softThenHard = {
-  schema: `create table customers (id int primary key, email text, ext text, status text not null default 'active');
-    create table orders (id int primary key, customer_id int not null references customers, total int);
-    insert into customers values (1, 'ann@shop.example', 'X-1'), (2, 'bob@shop.example', 'X-2');
-    insert into orders values (11, 1, 5), (21, 2, 7)`,
-  subject: "{ table: customers, key: id, identifiers: { email: email, external_id: ext } }",
-  sections: "deletion: { mode: soft-then-hard, set: { status: inactive }, refuse: [orders], grace: P30D }",
-  tables: `customers: { treatment: anonymise, columns: { email: { set: null }, ext: { set: null }, status: keep } }
-orders: { treatment: erase }`,
-  now: "2026-11-02T02:00:00Z",
-} as const;
-const ann = { email: "ann@shop.example" };
 const reactivated = [{ state: "verified", code: "REACTIVATED" }];
 const emails = () => night.store.query("select email from customers order by id");
 const untouched = [{ email: "ann@shop.example" }, { email: "bob@shop.example" }];

@@ -5,19 +5,14 @@ import { approveAll } from "#intake/approve.ts";
 import { addRequest } from "#intake/requests.ts";
 import type { Fields } from "#intake/row.ts";
 import { parsePolicy } from "#policy/parse.ts";
+import { softThenHard } from "#test/execute/guarded.ts";
 import { openNight, policyText, type Night, type NightOptions } from "#test/execute/night.ts";
 
 let night: Night;
 afterEach(() => night.dispose());
 
-const shop = {
-  schema: `create table customers (id int primary key, email text, ext text, status text not null default 'active');
-    create table orders (id int primary key, customer_id int not null references customers, total int);
-    insert into customers values (1, 'ann@shop.example', 'X-1'), (2, 'bob@shop.example', 'X-2');
-    insert into orders values (11, 1, 5), (21, 2, 7)`,
-  subject: "{ table: customers, key: id, identifiers: { email: email, external_id: ext } }",
-  now: "2026-11-02T02:00:00Z",
-} as const;
+const { schema, subject, now } = softThenHard;
+const shop = { schema, subject, now } as const;
 const soft = {
   ...shop,
   sections: "deletion: { mode: soft, set: { status: inactive } }",
