@@ -3,10 +3,10 @@ import type { Temporal } from "temporal-polyfill";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { analyseState } from "#db/state.ts";
-import { eraseInStore } from "#erasure.ts";
-import { blockInStore, scheduleInStore } from "#waiting.ts";
-import { reopenReactivated } from "#reactivation.ts";
-import { expireInStore } from "#expiry.ts";
+import { eraseInStore } from "#night/erasure.ts";
+import { blockInStore, scheduleInStore } from "#night/waiting.ts";
+import { reopenReactivated } from "#night/reactivation.ts";
+import { expireInStore } from "#night/expiry.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { returnUndone } from "#execute/batches.ts";
 import { stopNotFound } from "#execute/not-found.ts";
@@ -16,7 +16,7 @@ import * as locations from "#execute/locations.ts";
 import { assureJournal } from "#execute/store-session.ts";
 import { unsettledElsewhere } from "#execute/wanted.ts";
 import { currentShape, fitting } from "#forecast.ts";
-import { readPassedOn } from "#passed-on.ts";
+import { readPassedOn } from "#night/passed-on.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
@@ -31,8 +31,8 @@ import { createScopeTables } from "#scope/derive.ts";
 import { verifyExpired } from "#verify/expired.ts";
 import { verifyErased as verify } from "#verify/verify-erased.ts";
 import { Failures } from "#lib/failures.ts";
-import { workOn } from "#work-on.ts";
-import { find, findAcross, type Ask } from "#find-subjects.ts";
+import { workOn } from "#night/work-on.ts";
+import { find, findAcross, type Ask } from "#night/find-subjects.ts";
 
 /**
  * The night: intake has brought in requests and people have approved them; here they are planned, executed, verified; old backups are

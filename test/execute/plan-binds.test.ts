@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { assureJournal, withStoreSession } from "#execute/store-session.ts";
-import { eraseBatch, Records } from "#erasure.ts";
+import { eraseBatch, Records } from "#night/erasure.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { holdRequest } from "#intake/decide.ts";
 import { currentShape, forecast } from "#forecast.ts";

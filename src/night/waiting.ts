@@ -1,6 +1,6 @@
 import type { Context } from "#context.ts";
-import { planBatch } from "#batch-plan.ts";
-import { eraseBatch, Records, type Work } from "#erasure.ts";
+import { planBatch } from "#night/batch-plan.ts";
+import { eraseBatch, Records, type Work } from "#night/erasure.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";

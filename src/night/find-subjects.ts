@@ -1,6 +1,6 @@
 import type { Context, Store } from "#context.ts";
 import { analyseState } from "#db/state.ts";
-import { reopenReactivated } from "#reactivation.ts";
+import { reopenReactivated } from "#night/reactivation.ts";
 import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { marksInForce } from "#execute/guard-marks.ts";
@@ -19,7 +19,7 @@ import { normaliseFound } from "#lib/search-forms.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Run } from "#records/run.ts";
 import { borneBySeveral, locate, type Wanted } from "#scope/locate.ts";
-import { workOn } from "#work-on.ts";
+import { workOn } from "#night/work-on.ts";
 
 /** What a night knows of whom it looks up: the requests that cannot go on, and what stores have told before. */
 export type Lookup = { readonly ambiguous: number[]; readonly passedOn: PassedOn };
