@@ -16,6 +16,7 @@ import * as locations from "#execute/locations.ts";
 import { assureJournal } from "#execute/store-session.ts";
 import { unsettledElsewhere } from "#execute/wanted.ts";
 import { currentShape, fitting } from "#forecast.ts";
+import { endHolds } from "#holds/release.ts";
 import { readPassedOn } from "#night/passed-on.ts";
 import { shapeDigest } from "#plan/shape.ts";
 import type { Shape } from "#records/plan.ts";
@@ -82,6 +83,7 @@ const repeatErasures = async (ctx: Context, run: Run): Promise<void> => {
 /** Plans and executes everything that is approved, store by store. */
 export const erase = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
+  await failures.collect(() => endHolds(ctx, run));
   await failures.collect(() => eraseInStores(ctx, run));
   await failures.collect(() => returnUndone(ctx, run));
   failures.rethrow();
@@ -144,6 +146,7 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
 /** Lets go what is older than its period, with or without a request, and reads back what is still there and why. */
 export const expireRecords = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
+  await failures.collect(() => endHolds(ctx, run));
   for (const store of ctx.stores) {
     if (ctx.signal.aborted || Object.values(store.policy.tables).every(({ expiry }) => expiry === undefined)) continue;
     await failures.collect(() =>
@@ -189,9 +192,9 @@ const blockAcross = async (ctx: Context, run: Run, ask: Ask): Promise<void> => {
 const schedule = async (ctx: Context, run: Run, store: Store): Promise<void> => {
   if (store.policy.deletion.grace === undefined || !(await claims.anyUnscheduled(ctx, store.name))) return;
   await workOn(ctx, store, async (session) => {
-    const { shape } = await currentShape(session);
+    const { shape, catalog } = await currentShape(session);
     await createScopeTables(session.db, shape);
-    await scheduleInStore(ctx, run, session, shape);
+    await scheduleInStore(ctx, run, session, { shape, catalog });
   });
 };
 
@@ -199,12 +202,12 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
   workOn(ctx, store, async (session) => {
     if ((await claims.countClaims(ctx, store.name)) === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
     ctx.progress.stage(`Erase in ${store.name}`);
-    const { shape } = await currentShape(session);
+    const { shape, catalog } = await currentShape(session);
     // Once more: the schema may have changed since the subjects were found.
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
-    await eraseInStore(ctx, run, session, shape, total);
+    await eraseInStore(ctx, run, session, { shape, catalog }, total);
     if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape);
     ctx.progress.end(summary(shape, total));
   });

@@ -31,7 +31,8 @@ export default defineConfig({
     // Databases, directories and ports are each file's own, and loading the sources a hundred times takes a sixth of the whole run.
     isolate: false,
     sequence: { sequencer: LongestFirst },
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Only what hangs takes so long: a busy machine is no reason to fail.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

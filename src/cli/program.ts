@@ -10,6 +10,7 @@ const commands = {
   demo: () => import("#cli/demo.ts"),
   init: () => import("#cli/init.ts"),
   request: () => import("#cli/request.ts"),
+  hold: () => import("#cli/hold.ts"),
   task: () => import("#cli/task.ts"),
   policy: () => import("#cli/policy.ts"),
   plan: () => import("#cli/plan.ts"),

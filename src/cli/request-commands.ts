@@ -6,14 +6,19 @@ import { addedText, importText, listText } from "#cli/request-text.ts";
 import type { Shell } from "#cli/shell.ts";
 import { showText } from "#cli/show-text.ts";
 import { approveAll, approveRequests, type PlanFor } from "#intake/approve.ts";
-import { holdRequest, refuseRequest, releaseRequest, withdrawRequest, type Decided } from "#intake/decide.ts";
+import { parseHoldReason } from "#cli/hold.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
+import { refuseRequest, withdrawRequest, type Decided } from "#intake/decide.ts";
 import { refusalReasons } from "#intake/decision.ts";
 import { importFile } from "#intake/import-file.ts";
 import { addRequest, listRequests, type RequestLine } from "#intake/requests.ts";
 import { showRequest } from "#intake/show.ts";
 import { LetheError } from "#lib/errors.ts";
+import { holdReasons } from "#records/hold.ts";
 
 type By = { readonly by?: string };
+type HoldOptions = { readonly matter: string; readonly why: string; readonly until?: string };
 
 /** The commands of intake, with the planning that an approval binds to. */
 export const registerRequests = (program: Command, shell: Shell, planFor: PlanFor): void => {
@@ -110,11 +115,13 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     });
 
   deciding(request.command("hold"))
-    .description("put a request under a legal hold")
+    .description("put the person of a request under a legal hold; see also `lethe hold`")
     .argument("<id>", "the request's reference")
     .requiredOption("--matter <reference>", "the case's file reference; no names, it goes into the ledger")
-    .action(async (id: string, options: By & { readonly matter: string }) => {
-      const hold = { by: whoDecides(options.by), matter: options.matter };
+    .option("--why <reason>", holdReasons.join(", "), "other")
+    .option("--until <date>", "the last day on which it is in force; until it is released unless given")
+    .action(async (id: string, { by, matter, why, until }: By & HoldOptions) => {
+      const hold = { by: whoDecides(by), matter, reason: parseHoldReason(why), until };
       answerDecided(await shell.withContext((context) => holdRequest(context, id, hold)));
     });
 

@@ -88,7 +88,11 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
       treatment text not null, rows bigint not null, spared bigint not null, basis text,
       clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run,
-      primary key (request_id, store, table_name))`,
+      primary key (request_id, store, table_name, run_id))`,
+    // A request whose rows a legal hold covers goes in parts, in several nights: each counts what it did.
+    sql`create view lethe.disposed as select request_id, store, table_name, treatment, sum(rows)::bigint as rows, max(spared) as spared,
+      max(basis) as basis, min(clock_first) as clock_first, max(clock_last) as clock_last, min(until_first) as until_first,
+      max(until_last) as until_last from lethe.disposition group by request_id, store, table_name, treatment`,
     sql`create index disposition_retained on lethe.disposition (store, table_name) where treatment = 'retain'`,
     sql`create table lethe.retention (
       store text not null, table_name text not null, class text not null, basis text not null, period text not null,
@@ -148,6 +152,22 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.expiry_rest (
       run_id text not null references lethe.run, store text not null, table_name text not null, due bigint not null,
       without_clock bigint not null, indexed boolean not null, primary key (run_id, store, table_name))`,
+    sql`create table lethe.hold (
+      id bigint generated always as identity primary key, ref text not null unique, matter text not null, reason text not null,
+      kind text not null check (kind in ('request', 'subject', 'rows')), request_id bigint references lethe.request,
+      store text, table_name text, clock text, from_on date, to_on date, until_on date,
+      placed_by text not null, placed_at timestamptz not null, released_by text, released_at timestamptz,
+      check ((kind = 'request') = (request_id is not null)), check ((kind = 'rows') = (store is not null and table_name is not null)))`,
+    sql`create index hold_in_force on lethe.hold (kind, store) where released_at is null`,
+    sql`create index hold_matter on lethe.hold (matter) where released_at is null`,
+    // Whom a hold on somebody who has asked for nothing means: forgotten with its release.
+    sql`create table lethe.hold_identifier (
+      hold_id bigint not null references lethe.hold, kind text not null, value text not null, primary key (hold_id, kind, value))`,
+    sql`create table lethe.hold_subject (
+      hold_id bigint not null references lethe.hold, store text not null, key text not null, primary key (hold_id, store))`,
+    sql`create index hold_subject_key on lethe.hold_subject (store, key)`,
+    sql`alter table lethe.hold_identifier alter column value set statistics 0`,
+    sql`alter table lethe.hold_subject alter column key set statistics 0`,
     sql`create table lethe.backup_set (
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,

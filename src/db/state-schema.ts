@@ -16,6 +16,7 @@ import type {
   StayTable,
   TaskTable,
 } from "#db/outcome-tables.ts";
+import type { HoldIdentifierTable, HoldSubjectTable, HoldTable } from "#db/hold-tables.ts";
 import type { RegimeName } from "#records/controller.ts";
 import type { SavedMark } from "#records/plan.ts";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
@@ -41,6 +42,8 @@ export type StateDb = {
   "lethe.batch": BatchTable;
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
+  /** A view: the same over all nights. */
+  "lethe.disposed": Omit<DispositionTable, "run_id">;
   "lethe.retention": RetentionTable;
   "lethe.grace": GraceTable;
   "lethe.reopened": ReopenedTable;
@@ -54,6 +57,9 @@ export type StateDb = {
   "lethe.residual": ResidualTable;
   "lethe.expiry": ExpiryTable;
   "lethe.expiry_rest": ExpiryRestTable;
+  "lethe.hold": HoldTable;
+  "lethe.hold_identifier": HoldIdentifierTable;
+  "lethe.hold_subject": HoldSubjectTable;
   "lethe.suppression": SuppressionTable;
   "lethe.forgotten": ForgottenTable;
   "lethe.backup_set": BackupSetTable;

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { Context, Store } from "#context.ts";
 import { lockHolds } from "#db/hold-lock.ts";
+import { rowHoldsIn } from "#db/row-holds.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { batchesWithTasks } from "#execute/journal.ts";
@@ -9,18 +10,26 @@ import { canonicalJson } from "#lib/canonical.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { ReadableHold } from "#records/hold.ts";
 import type { Plan, Shape } from "#records/plan.ts";
 import type { RequestState } from "#records/request.ts";
 import type { Run } from "#records/run.ts";
 
-export type FrozenBatch = { readonly id: string; readonly planHash: string; readonly requests: readonly number[] };
+export type FrozenBatch = {
+  readonly id: string;
+  readonly planHash: string;
+  readonly requests: readonly number[];
+  /** The holds on rows of the store that the plan respects. */
+  readonly holds: readonly ReadableHold[];
+};
 
 /**
  * Saves the plan and claims its requests, in one transaction of Lethe's own database, before anything changes (I2). A crash after it
  * leaves a frozen batch, which the next run settles by asking the store's journal.
  *
  * Returns the requests that somebody has held, withdrawn or refused since they were looked up, and those whose person another request holds:
- * with any of them nothing is frozen. From here on the others are `erasing`, which no decision stops.
+ * with any of them nothing is frozen. Nor is anything where a hold on rows of the store was placed or released meanwhile (`moved`). From here on
+ * the others are `erasing`, which no decision stops.
  */
 export const freezeBatch = async (
   ctx: Context,
@@ -28,18 +37,21 @@ export const freezeBatch = async (
   shape: Shape,
   plan: Plan,
   batch: FrozenBatch,
-): Promise<readonly number[]> => {
+): Promise<readonly number[] | "moved"> => {
   const at = ctx.clock.now();
   const requests = [...batch.requests];
-  const { decided, held } = await ctx.state.db.transaction().execute(async (tx): Promise<Forbidden> => {
+  const { moved, decided, held } = await ctx.state.db.transaction().execute(async (tx): Promise<Forbidden> => {
     await lockHolds(tx, "freeze");
     const locked = await sql<{ id: number; state: RequestState }>`select id, state from lethe.request
       where id = any (${requests}::bigint[]) order by id for update`.execute(tx);
+    const respected = new Set(batch.holds.map(({ ref }) => ref));
+    const inForce = await rowHoldsIn(tx, plan.store);
     const forbidden = {
+      moved: inForce.length !== respected.size || inForce.some(({ ref }) => !respected.has(ref)),
       decided: locked.rows.flatMap(({ id, state }) => (runnable.includes(state) ? [] : [id])),
       held: await heldByOthers(tx, requests),
     };
-    if (forbidden.decided.length > 0 || forbidden.held.length > 0) return forbidden;
+    if (forbidden.moved || forbidden.decided.length > 0 || forbidden.held.length > 0) return forbidden;
     const body = canonicalJson({ plan, shape });
     await sql`insert into lethe.plan (hash, shape, store, run_id, frozen_at, body)
       values (${batch.planHash}, ${plan.shape}, ${plan.store}, ${run.id}, ${at.toString()}, ${body}) on conflict (hash) do nothing`.execute(
@@ -64,27 +76,38 @@ export const freezeBatch = async (
       events.push({ kind: "request.erasing", request: ref, store: plan.store, plan: batch.planHash });
     }
     await appendEntries(tx, events, { at, run: run.id });
-    return { decided: [], held: [] };
+    return { moved: false, decided: [], held: [] };
   });
-  const stops = held.filter((request) => !decided.includes(request)).map((request) => subjectHeld(request, plan.store));
+  if (moved) return "moved";
+  const stops = held
+    .filter(({ request }) => !decided.includes(request))
+    .map(({ request, matter }) => subjectHeld(request, plan.store, matter));
   await stopRequests(ctx, run, "blocked", stops);
-  const stopped = [...new Set([...decided, ...held])];
+  const stopped = [...new Set([...decided, ...held.map(({ request }) => request)])];
   if (stopped.length === 0) faultPoint("after-plan-frozen");
   return stopped;
 };
 
-type Forbidden = { readonly decided: readonly number[]; readonly held: readonly number[] };
+type Forbidden = {
+  readonly moved: boolean;
+  readonly decided: readonly number[];
+  readonly held: readonly HeldByOthers[];
+};
+type HeldByOthers = { readonly request: number; readonly matter: string | null };
 
-/** A hold is on a person: those of the requests that mean, in whichever store, the same row as another one that is held. */
-const heldByOthers = async (tx: Kysely<StateDb>, requests: readonly number[]): Promise<readonly number[]> => {
-  const { rows } = await sql<{ request: number }>`
+/** Those of the requests that mean, in whichever store, the same row as another one that is held, or a person who is under a hold. */
+const heldByOthers = async (tx: Kysely<StateDb>, requests: readonly number[]): Promise<readonly HeldByOthers[]> => {
+  const { rows } = await sql<HeldByOthers>`
     with held as materialized (select id from lethe.request where state = 'held'),
     person as materialized (
       select i.request_id, i.store, i.key from held join lethe.identity i on i.request_id = held.id
-      union select s.request_id, s.store, s.key from held join lethe.subject s on s.request_id = held.id)
-    select distinct s.request_id as request from person p join lethe.subject s on s.store = p.store and s.key = p.key
-    where s.request_id = any (${[...requests]}::bigint[]) and s.request_id <> p.request_id`.execute(tx);
-  return rows.map(({ request }) => request);
+      union select s.request_id, s.store, s.key from held join lethe.subject s on s.request_id = held.id
+      union select -k.hold_id, k.store, k.key from lethe.hold_subject k join lethe.hold h on h.id = k.hold_id and h.released_at is null)
+    select s.request_id as request, string_agg(distinct h.matter, ', ' order by h.matter) as matter
+    from person p join lethe.subject s on s.store = p.store and s.key = p.key
+    left join lethe.hold h on h.released_at is null and (h.id = -p.request_id or h.request_id = p.request_id)
+    where s.request_id = any (${[...requests]}::bigint[]) and s.request_id <> p.request_id group by 1`.execute(tx);
+  return rows;
 };
 
 const runnable: readonly RequestState[] = ["approved", "scheduled", "erasing", "blocked", "failed"];

@@ -10,7 +10,7 @@ import { scheduleRequests } from "#execute/schedule.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
-import type { PlannedDeletion, SavedMark, Shape } from "#records/plan.ts";
+import { isPart, type PlannedDeletion, type SavedMark, type Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 
 /**
@@ -42,6 +42,11 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
       events.push(...(await record(tx, run, store, id, journal, at.toString())));
       // Only a subject that is deleted softly can be activated again.
       if (mode === "soft") await saveMark(tx, id, mark);
+    }
+    // The rest of them waits for a legal hold to end.
+    if (isPart(journal.stage)) {
+      await appendEntries(tx, events, { at, run: run.id });
+      return false;
     }
     const treated = { store: store.name, batch: id, stage: journal.stage, mode, mark };
     const anyForgotten = await settleSamePerson(tx, treated);
@@ -81,13 +86,24 @@ const record = async (
   at: string,
 ): Promise<readonly LedgerEvent[]> => {
   const dispositions = dispositionsOf(store.policy, journal.steps, journal.spared);
-  await sql`insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, clock_first, clock_last,
-      until_first, until_last, run_id)
-    select request, ${store.name}, table_name, treatment, rows, spared, basis, clock_first, clock_last,
-      until_first, until_last, ${run.id}
-    from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
+  // Of a request that goes in parts, rows that stay are found again by the next part: they are counted once.
+  await sql`with x as (select * from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
       as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text,
-        clock_first date, clock_last date, until_first date, until_last date)`.execute(tx);
+        clock_first date, clock_last date, until_first date, until_last date)),
+    before as materialized (select request_id, table_name, treatment, sum(rows)::bigint as rows from lethe.disposition
+      where store = ${store.name} and request_id in (select request from x) group by 1, 2, 3),
+    done as (select x.*, x.rows - case when x.treatment = 'erase' then 0 else coalesce(b.rows, 0) end as new, b.rows is null as first
+      from x left join before b on b.request_id = x.request and b.table_name = x.table_name and b.treatment = x.treatment)
+    insert into lethe.disposition as d (request_id, store, table_name, treatment, rows, spared, basis, clock_first, clock_last,
+      until_first, until_last, run_id)
+    select request, ${store.name}, table_name, treatment, new, spared, basis, clock_first, clock_last,
+      until_first, until_last, ${run.id}
+    from done where first or new <> 0
+    on conflict (request_id, store, table_name, run_id) do update set rows = d.rows + excluded.rows, spared = excluded.spared,
+      clock_first = least(d.clock_first, excluded.clock_first), clock_last = greatest(d.clock_last, excluded.clock_last),
+      until_first = least(d.until_first, excluded.until_first), until_last = greatest(d.until_last, excluded.until_last)`.execute(
+    tx,
+  );
   await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after)
     select ${run.id}, ${id}, ${store.name}, table_name, measure, period, before, after
     from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb) as x (table_name text, measure text, period date, before numeric, after numeric)`.execute(
@@ -102,9 +118,9 @@ const record = async (
   await sql`insert into lethe.stay (request_id, store, table_name, column_name, rows, why, clock_last, until, run_id)
     select request, ${store.name}, table_name, column_name, rows, why, clock_last, until, ${run.id}
     from jsonb_to_recordset(${JSON.stringify(stays)}::jsonb)
-      as x (request bigint, table_name text, column_name text, rows bigint, why text, clock_last date, until date)`.execute(
-    tx,
-  );
+      as x (request bigint, table_name text, column_name text, rows bigint, why text, clock_last date, until date)
+    on conflict (request_id, store, table_name, column_name) do update set rows = excluded.rows, why = excluded.why,
+      clock_last = excluded.clock_last, until = excluded.until, run_id = excluded.run_id`.execute(tx);
   const position = new Map(store.policy.figures.map(({ figure }, index) => [figure, index]));
   const figures = journal.figures.map((row) => ({ ...row, position: position.get(row.figure) ?? 0 }));
   await sql`insert into lethe.figure (run_id, batch_id, store, figure, before, after, position)
@@ -112,6 +128,7 @@ const record = async (
     from jsonb_to_recordset(${JSON.stringify(figures)}::jsonb) as x (figure text, before numeric, after numeric, position int)`.execute(
     tx,
   );
+  if (isPart(journal.stage)) return [];
   await sql`update lethe.subject set state = 'executed' where batch_id = ${id}`.execute(tx);
   await recogniseSame(tx, store.name, id);
   return recordTasks(tx, run, store, journal.tasks, at);

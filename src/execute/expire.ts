@@ -2,8 +2,10 @@ import { sql, type RawBuilder } from "kysely";
 import { transformSql } from "#execute/transforms.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import type { ExpiryStep } from "#records/expiry.ts";
+import type { ReadableHold } from "#records/hold.ts";
 import type { Shape } from "#records/plan.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
+import { isFree } from "#scope/held-rows.ts";
 import { and, column, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 export type Expired = {
@@ -15,8 +17,11 @@ export type Expired = {
   readonly limit: number;
 };
 
-/** Whose rows stay, whatever their age: people whom a legal hold protects. */
-export type Protected = { readonly shape: Shape; readonly subjects: readonly ScopeSubject[] };
+/** What stays, whatever its age: rows of people whom a legal hold protects, and rows that one covers. */
+export type Protected = {
+  readonly people: { readonly shape: Shape; readonly subjects: readonly ScopeSubject[] } | undefined;
+  readonly rows: readonly ReadableHold[];
+};
 
 /**
  * Lets at most `limit` old rows of a table go, oldest first, in one transaction with the journal that says so. One statement: the due rows are
@@ -26,11 +31,11 @@ export const expireRows = (
   session: StoreSession,
   step: ExpiryStep,
   expired: Expired,
-  held: Protected | undefined,
+  held: Protected,
 ): Promise<number> =>
   inTransaction(session, "read-write", async () => {
     const { client, db } = session;
-    if (held !== undefined) await deriveScopes(client, db, held.shape, held.subjects);
+    if (held.people !== undefined) await deriveScopes(client, db, held.people.shape, held.people.subjects);
     const clock = sql`${column("t", step.clock.column)}::date`;
     const due = sql`select t.tableoid as part, t.ctid as place from ${tableName(step.table)} t
       where ${and(freeRows(step, expired.timeZone, held))} order by ${column("t", step.clock.column)} limit ${expired.limit}`;
@@ -70,7 +75,7 @@ const isDue = (
 };
 
 /** Due, different from what it is to become, and free: nothing that stays refers to it, and what it is a part of is due as well. */
-const freeRows = (step: ExpiryStep, timeZone: string, held: Protected | undefined): readonly RawBuilder<unknown>[] => [
+const freeRows = (step: ExpiryStep, timeZone: string, held: Protected): readonly RawBuilder<unknown>[] => [
   isDue(step, "t", timeZone),
   ...(step.changes.length === 0
     ? []
@@ -85,13 +90,14 @@ const freeRows = (step: ExpiryStep, timeZone: string, held: Protected | undefine
     ({ edge, clock, through }) => sql`not exists (select from ${tableName(edge.to.table)} w
       where ${refers(edge, "t", "w")} and (${isDue({ clock, through }, "w", timeZone)}) is not true)`,
   ),
+  ...isFree(held.rows, step.table, "t", timeZone),
   ...protectedRows(step, held),
 ];
 
-const protectedRows = ({ table }: ExpiryStep, held: Protected | undefined): readonly RawBuilder<unknown>[] => {
-  const scope = held && scopeOf(held.shape, table);
-  if (held === undefined || scope === undefined) return [];
-  return [sql`not exists (select from ${scopeTable(held.shape, table)} s where ${sameRow(scope, "t", "s")})`];
+const protectedRows = ({ table }: ExpiryStep, { people }: Protected): readonly RawBuilder<unknown>[] => {
+  const scope = people && scopeOf(people.shape, table);
+  if (people === undefined || scope === undefined) return [];
+  return [sql`not exists (select from ${scopeTable(people.shape, table)} s where ${sameRow(scope, "t", "s")})`];
 };
 
 /** The row that is stored says what it was set to: a trigger may say otherwise, and then it is still due. */

@@ -104,19 +104,26 @@ const saveChunk = async (
   return several.map(({ request }) => request);
 };
 
+/** Whether anybody is under a legal hold: the person of a request, or one who has asked for nothing. */
 export const anyHeld = async ({ state }: Context): Promise<boolean> => {
-  const held = await state.db.selectFrom("lethe.request").select("id").where("state", "=", "held").limit(1).execute();
-  return held.length > 0;
+  const { rows } = await sql<{ any: boolean }>`select exists (select from lethe.request where state = 'held')
+    or exists (select from lethe.hold where kind = 'subject' and released_at is null) as any`.execute(state.db);
+  return rows[0]?.any === true;
 };
 
-/** By what the subjects of held requests are looked up in a store. */
+/** By what people under a legal hold are looked up in a store. Of holds on people who have asked for nothing the number is negative. */
 export async function* heldIn(ctx: Context, store: string): AsyncGenerator<Wanted> {
   const first = ctx.stores[0]?.name === store;
   const query = sql<Wanted>`
-    with held as materialized (select r.id from lethe.request r where r.state = 'held')
+    with held as materialized (select r.id from lethe.request r where r.state = 'held'),
+    subjects as materialized (select h.id from lethe.hold h where h.kind = 'subject' and h.released_at is null)
     select held.id as request, i.kind, i.value from held join lethe.request_identifier i on i.request_id = held.id
     where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not i.settled and not ${identified("held.id", store)}
-    union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}`;
+    union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}
+    union select -h.id, i.kind, i.value from subjects h join lethe.hold_identifier i on i.hold_id = h.id
+    where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$')
+      and not exists (select from lethe.hold_subject k where k.hold_id = h.id and k.store = ${store})
+    union select -k.hold_id, 'identity', k.key from subjects h join lethe.hold_subject k on k.hold_id = h.id and k.store = ${store}`;
   for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) yield* rows;
 }
 
@@ -135,10 +142,12 @@ export const stopHeld = async (
   for await (const rows of held) {
     const keys = rows.map(({ request, key }) => ({ request, key }));
     for (const { request, key } of keys) found.set(request, [...(found.get(request) ?? []), key]);
-    const same = await sql<{ request: number }>`select distinct s.request_id as request from lethe.subject s
+    const same = await sql<{ request: number; matter: string | null }>`
+      select s.request_id as request, string_agg(distinct h.matter, ', ' order by h.matter) as matter from lethe.subject s
       join jsonb_to_recordset(${JSON.stringify(keys)}::jsonb) as x (request bigint, key text) on x.key = s.key and x.request <> s.request_id
-      where s.store = ${store} and s.state = 'located'`.execute(ctx.state.db);
-    const stops = same.rows.map(({ request }) => subjectHeld(request, store));
+      left join lethe.hold h on h.released_at is null and (h.id = -x.request or h.request_id = x.request)
+      where s.store = ${store} and s.state = 'located' group by 1`.execute(ctx.state.db);
+    const stops = same.rows.map(({ request, matter }) => subjectHeld(request, store, matter));
     await stopRequests(ctx, run, "blocked", stops);
     stopped.push(...stops.map(({ request }) => request));
   }
@@ -146,5 +155,10 @@ export const stopHeld = async (
   await sql`insert into lethe.identity (request_id, store, key)
     select x.request, ${store}, x.key from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as x (request bigint, key text)
     join lethe.request r on r.id = x.request and r.state = 'held' on conflict do nothing`.execute(ctx.state.db);
+  await sql`insert into lethe.hold_subject (hold_id, store, key)
+    select h.id, ${store}, x.key from jsonb_to_recordset(${JSON.stringify(settled)}::jsonb) as x (request bigint, key text)
+    join lethe.hold h on h.id = -x.request and h.kind = 'subject' and h.released_at is null on conflict do nothing`.execute(
+    ctx.state.db,
+  );
   return stopped;
 };

@@ -14,10 +14,10 @@ export const passing = sql.join(passingCodes.map((code) => sql.lit(code)));
 
 export type Stop = { readonly request: number; readonly code: string; readonly detail: RequestDetail };
 
-/** A hold is on a person: whoever else asks for the same person's erasure waits as well. */
-export const subjectHeld = (request: number, store: string): Stop => {
-  const hint = "another request for the same person is held: it is looked at again every night";
-  return { request, code: "SUBJECT_HELD", detail: { store, hint } };
+/** A hold on a person: whoever else asks for the same person's erasure waits as well. */
+export const subjectHeld = (request: number, store: string, matter: string | null): Stop => {
+  const hint = "the person is under a legal hold, see `lethe hold list`: it is looked at again every night";
+  return { request, code: "SUBJECT_HELD", detail: { store, ...(matter !== null && { matter }), hint } };
 };
 
 /** Requests that must not run anywhere tonight. */

@@ -30,7 +30,7 @@ export const addRequest = async (ctx: Context, fields: Fields): Promise<Added> =
   return { ref: entered.ref, repeated: entered.outcome.kind === "repeated" };
 };
 
-const refusedFields = (code: RowCode): LetheError =>
+export const refusedFields = (code: RowCode): LetheError =>
   new LetheError("REQUEST_INVALID", `${reasonOf(code)} (${code})`, {
     hint: "nothing was entered; see `lethe request add --help` for the forms that are taken",
   });

@@ -116,7 +116,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       .orderBy("store")
       .execute();
     const dispositions = await db
-      .selectFrom("lethe.disposition")
+      .selectFrom("lethe.disposed")
       .select(["store", "table_name as table", "treatment", "rows", "spared", "basis", "until_last as until"])
       .where("request_id", "=", row.id)
       .orderBy("store")

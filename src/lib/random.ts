@@ -12,9 +12,14 @@ export const randomCode = (random: Random, length: number): string =>
   Array.from(random(length), (byte) => alphabet[byte % 32]).join("");
 
 /** Request references are random, so that nothing about the person or the order of arrival can be read off them. */
-export const requestReference = (random: Random): string => {
+export const requestReference = (random: Random): string => `R-${groups(random)}`;
+
+/** Of a legal hold, in the same form. */
+export const holdReference = (random: Random): string => `H-${groups(random)}`;
+
+const groups = (random: Random): string => {
   const code = randomCode(random, 12);
-  return `R-${code.slice(0, 4)}-${code.slice(4, 8)}-${code.slice(8)}`;
+  return `${code.slice(0, 4)}-${code.slice(4, 8)}-${code.slice(8)}`;
 };
 
 /** Time first, so that directories sort; random last, so that two machines never meet. */

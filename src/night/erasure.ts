@@ -1,4 +1,5 @@
 import { createHmac, type KeyObject } from "node:crypto";
+import type { Catalog } from "#catalog/catalog.ts";
 import type { Context } from "#context.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Shape } from "#records/plan.ts";
@@ -10,6 +11,7 @@ import { journalled } from "#execute/journal.ts";
 import { dayIn } from "#lib/clock.ts";
 import { uuidFrom } from "#lib/random.ts";
 import { readBatch } from "#night/batch-plan.ts";
+import { holdBack, holdsNow, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
@@ -30,6 +32,7 @@ export type Work = {
   readonly run: Run;
   readonly session: StoreSession;
   readonly shape: Shape;
+  readonly catalog: Catalog;
   readonly records: Records;
 };
 
@@ -38,7 +41,7 @@ export const eraseInStore = async (
   ctx: Context,
   run: Run,
   session: StoreSession,
-  shape: Shape,
+  { shape, catalog }: Pick<Work, "shape" | "catalog">,
   total: number,
 ): Promise<void> => {
   const { store } = session;
@@ -48,6 +51,7 @@ export const eraseInStore = async (
     run,
     session,
     shape,
+    catalog,
     records: new Records((batch) => collectBatch(ctx, run, store, batch)),
   };
   try {
@@ -126,11 +130,14 @@ const attemptFree = async (
       const store = work.session.store.name;
       await stopBlocked(work.ctx, work.run, store, work.shape, outcome.blocked);
       await reopen(work.ctx, work.run, store, outcome.active);
+      if (outcome.held.rows.length > 0) await holdBack(work, outcome.held, subjects, erasePart);
       return attemptFree(
         work,
         subjects.filter(({ request }) => !outcome.requests.has(request)),
       );
     }
+    case "moved":
+      return attemptFree(work, subjects);
     case "failed": {
       const { failure } = outcome;
       const others = failure.detail.table === "journal_request" ? await recordDone(work, subjects) : subjects;
@@ -139,24 +146,46 @@ const attemptFree = async (
   }
 };
 
+/** As `eraseBatch`, of subjects the rest of whom a legal hold needs. */
+const erasePart = async (work: Work, subjects: readonly ScopeSubject[]): Promise<ReadonlySet<number>> => {
+  const failed = new Set<number>();
+  await halving(subjects, {
+    attempt: (some) => attemptFree(work, some),
+    fail: (subject, failure) => {
+      failed.add(subject.request);
+      return stopFailed(work.ctx, work.run, work.session.store.name, subject, failure);
+    },
+  });
+  return failed;
+};
+
+/** `moved`: a legal hold was placed or released while the rows were read; nothing was frozen. */
 type Attempt =
   | { readonly kind: "committed"; readonly batch: string }
+  | { readonly kind: "moved" }
   | Stopped
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** Nothing was frozen: blockers forbid some of its requests, somebody is active again, or somebody has decided otherwise about them. */
+/**
+ * Nothing was frozen: blockers or legal holds forbid some of its requests, somebody is active again, or somebody has decided otherwise about
+ * them.
+ */
 type Stopped = {
   readonly kind: "stopped";
   readonly requests: ReadonlySet<number>;
   readonly blocked: readonly Blocked[];
   readonly active: readonly Active[];
+  readonly held: Held;
 };
 
-const stopped = (requests: readonly number[], why: Partial<Pick<Stopped, "blocked" | "active">> = {}): Stopped => ({
+type Reasons = Partial<Pick<Stopped, "blocked" | "active" | "held">>;
+
+const stopped = (requests: readonly number[], why: Reasons = {}): Stopped => ({
   kind: "stopped",
   requests: new Set(requests),
   blocked: [],
   active: [],
+  held: { rows: [], remedied: new Set() },
   ...why,
 });
 
@@ -168,7 +197,7 @@ const requestsOf = (stops: readonly { readonly request: number }[]): readonly nu
  * A crash after the saving rolls the store back, and the next run plans again.
  */
 const attemptBatch = async (
-  { ctx, run, session, shape }: Work,
+  { ctx, run, session, shape, catalog }: Work,
   subjects: readonly ScopeSubject[],
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
@@ -178,8 +207,10 @@ const attemptBatch = async (
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
       const active = shape.stage === "soft" ? [] : await activeInBatch(ctx, session, requests);
       if (active.length > 0) return stopped(requestsOf(active), { active });
-      const { blocked, ...rows } = await readBatch(ctx, session, shape, subjects);
+      const holds = await holdsNow(ctx, session.store, catalog);
+      const { blocked, held, ...rows } = await readBatch(ctx, session, shape, subjects, holds);
       if (blocked.length > 0) return stopped(requestsOf(blocked), { blocked });
+      if (held.rows.length > 0) return stopped(requestsOf(held.rows), { held });
       const refs = subjects.map(({ ref }) => ref);
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
@@ -188,7 +219,8 @@ const attemptBatch = async (
       // From here on nobody's rows are read: what fails is no subject's fault.
       phase = "freezing";
       await publishExports(ctx, run, exported);
-      const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests });
+      const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests, holds });
+      if (decided === "moved") return { kind: "moved" };
       if (decided.length > 0) return stopped(decided);
       phase = "changing";
       const seed = seedFrom(ctx.keys.pseudonym, hash);

@@ -1,3 +1,4 @@
+import type { Catalog } from "#catalog/catalog.ts";
 import type { Context } from "#context.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { collectExpiry } from "#execute/collect-expiry.ts";
@@ -10,8 +11,10 @@ import { digestOf } from "#lib/canonical.ts";
 import { dayIn } from "#lib/clock.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { uuidFrom } from "#lib/random.ts";
+import { holdsNow } from "#night/held.ts";
 import { expiryPlan } from "#plan/expiry.ts";
 import type { ExpiryPlan } from "#records/expiry.ts";
+import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { createScopeTables, type ScopeSubject } from "#scope/derive.ts";
 import { locate } from "#scope/locate.ts";
@@ -47,7 +50,7 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
       const limit = Math.min(chunk, left);
       const expired = { id: uuidFrom(ctx.random(16)), plan: digest, at: ctx.clock.now().toString(), timeZone, limit };
       // A hold that was placed meanwhile wins from the next transaction on.
-      const rows = await expireRows(session, step, expired, await protectedIn(ctx, session, shape));
+      const rows = await expireRows(session, step, expired, await protectedIn(ctx, session, shape, catalog));
       if (rows === 0) break;
       faultPoint("after-expiry-commit");
       await collectExpiry(ctx, run, store);
@@ -69,12 +72,9 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
   return plan;
 };
 
-const protectedIn = async (
-  ctx: Context,
-  session: StoreSession,
-  shape: Protected["shape"],
-): Promise<Protected | undefined> => {
-  if (!(await anyHeld(ctx))) return undefined;
+const protectedIn = async (ctx: Context, session: StoreSession, shape: Shape, catalog: Catalog): Promise<Protected> => {
+  const rows = await holdsNow(ctx, session.store, catalog);
+  if (!(await anyHeld(ctx))) return { people: undefined, rows };
   const { client, db, store } = session;
   const subjects: ScopeSubject[] = [];
   await inTransaction(session, "read-write", async () => {
@@ -82,5 +82,5 @@ const protectedIn = async (
       subjects.push(...unnamed(found.map(({ request, key }) => ({ request, ref: "", key }))));
     }
   });
-  return { shape, subjects };
+  return { people: { shape, subjects }, rows };
 };

@@ -28,10 +28,15 @@ export const blockInStore = async (ctx: Context, run: Run, session: StoreSession
  * Begins the time of grace for everybody whose request comes up in a store that has one, and whom nothing blocks. Where deletion has two
  * parts, its first is done now: the root row is marked.
  */
-export const scheduleInStore = async (ctx: Context, run: Run, session: StoreSession, shape: Shape): Promise<void> => {
+export const scheduleInStore = async (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  { shape, catalog }: Pick<Work, "shape" | "catalog">,
+): Promise<void> => {
   const { store } = session;
   const records = new Records((batch) => collectBatch(ctx, run, store, batch));
-  const work: Work = { ctx, run, session, shape: softStage(shape), records };
+  const work: Work = { ctx, run, session, shape: softStage(shape), catalog, records };
   for await (const claims of claimPages(ctx, store, "unscheduled")) {
     await stopAmong(ctx, run, session, shape, claims, async (free) => {
       if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));

@@ -1,4 +1,5 @@
 import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
 
@@ -35,7 +36,22 @@ export type LedgerEvent =
   | { kind: "request.refused"; request: string; by: string; reason: string }
   | { kind: "request.withdrawn"; request: string; by: string }
   | { kind: "request.held"; request: string; by: string; matter: string }
-  | { kind: "request.released"; request: string; by: string }
+  /** `by`: null where its hold ended by itself. */
+  | { kind: "request.released"; request: string; by: string | null }
+  | ({
+      kind: "hold.placed";
+      hold: string;
+      matter: string;
+      reason: HoldReason;
+      until: string | null;
+      by: string;
+    } & (
+      | { of: "request"; request: string }
+      | { of: "subject" }
+      | { of: "rows"; store: string; table: string; clock: string | null; from: string | null; to: string | null }
+    ))
+  /** `by`: null of one that ended by itself. */
+  | { kind: "hold.released"; hold: string; matter: string; by: string | null; request?: string }
   | { kind: "request.blocked"; request: string; code: string; detail: RequestDetail }
   | { kind: "request.unblocked"; request: string }
   | { kind: "request.reapproval"; request: string; code: string }

@@ -144,8 +144,11 @@ export type Shape = {
   /** In the order in which they run. */
   readonly steps: readonly Step[];
   readonly kept: readonly { readonly table: string; readonly reason: string }[];
-  /** `soft` is the first part of `soft-then-hard`: the root row is marked, nothing else happens. */
-  readonly stage: "soft" | "whole";
+  /**
+   * `soft` is the first part of `soft-then-hard`: the root row is marked, nothing else happens. `part` is what goes while legal holds cover other
+   * rows of the subject, by a digest of the tables that wait.
+   */
+  readonly stage: "soft" | `part ${string}` | "whole";
   readonly deletion: PlannedDeletion;
   readonly blockers: readonly PlannedBlocker[];
   readonly recipients: readonly Recipient[];
@@ -163,6 +166,9 @@ export type Shape = {
     readonly by: string;
   }[];
 };
+
+/** Whether only what no legal hold needs is done. */
+export const isPart = (stage: Shape["stage"]): boolean => stage.startsWith("part ");
 
 /** The rows that the plan speaks of, in one table: how many, and which, as an order-independent fingerprint. */
 export type RowSet = {

@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import { assureJournal, withStoreSession } from "#execute/store-session.ts";
 import { eraseBatch, Records } from "#night/erasure.ts";
 import { collectBatch } from "#execute/collect.ts";
-import { holdRequest } from "#intake/decide.ts";
+import { holdRequest } from "#holds/request.ts";
 import { currentShape, forecast } from "#forecast.ts";
 import { scopeSubjects } from "#scope/subjects.ts";
 import { createScopeTables } from "#scope/derive.ts";
@@ -216,11 +216,11 @@ test("who is put on hold after the subjects were looked up is left alone, and th
   await holdRequest(context, ann, { by: "dpo", matter: "4711" });
   await assureJournal(store);
   await withStoreSession(store, async (session) => {
-    const { shape } = await currentShape(session);
+    const { shape, catalog } = await currentShape(session);
     await createScopeTables(session.db, shape);
     const both = [ann, bob].map((ref, index) => ({ request: index + 1, ref, key: String(index + 1), values: [] }));
     const records = new Records((batch) => collectBatch(context, run, store, batch));
-    await eraseBatch({ ctx: context, run, session, shape, records }, scopeSubjects(both));
+    await eraseBatch({ ctx: context, run, session, shape, catalog, records }, scopeSubjects(both));
     await records.complete();
   });
   expect(await night.store.query("select name from customers order by id")).toEqual([{ name: "Ann" }, { name: null }]);

@@ -1,7 +1,8 @@
 import { afterEach, expect, test } from "vitest";
 import { planForApproval } from "#forecast.ts";
 import { approveRequests } from "#intake/approve.ts";
-import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
 import { ann, softThenHard } from "#test/execute/guarded.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import { withClient } from "#db/pool.ts";
-import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
 import { addRequest } from "#intake/requests.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 

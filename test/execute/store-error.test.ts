@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
-import { holdRequest, withdrawRequest } from "#intake/decide.ts";
+import { holdRequest } from "#holds/request.ts";
+import { withdrawRequest } from "#intake/decide.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
 let night: Night;

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Context, Store } from "#context.ts";
 import { closePool, openPool } from "#db/pool.ts";
-import { holdRequest, releaseRequest } from "#intake/decide.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { openNight, policyText, withRequests, type Night } from "#test/execute/night.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";

@@ -101,6 +101,8 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         add(event.kind, rest);
         break;
       }
+      case "hold.placed":
+      case "hold.released":
       case "request.received":
       case "request.repeated":
       case "request.repeats":

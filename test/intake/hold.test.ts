@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { approveAll } from "#intake/approve.ts";
-import { holdRequest, refuseRequest, releaseRequest } from "#intake/decide.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
+import { refuseRequest } from "#intake/decide.ts";
 import { addRequest } from "#intake/requests.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 

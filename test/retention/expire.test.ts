@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from "vitest";
-import { holdRequest } from "#intake/decide.ts";
+import { holdRequest } from "#holds/request.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
 
 let night: Night;

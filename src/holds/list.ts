@@ -1,0 +1,37 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { reading } from "#intake/transaction.ts";
+import type { HoldKind, HoldReason } from "#records/hold.ts";
+
+/** A legal hold as people read it: never whom it is about. */
+export type HoldLine = {
+  readonly ref: string;
+  readonly matter: string;
+  readonly reason: HoldReason;
+  readonly kind: HoldKind;
+  /** The request that it is on. */
+  readonly request: string | null;
+  readonly store: string | null;
+  readonly table: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly placed: string;
+  readonly by: string;
+  readonly until: string | null;
+  readonly released: string | null;
+  /** How many requests wait for the matter. */
+  readonly waiting: number;
+};
+
+/** The holds in force, or all that ever were, in the order in which they were placed. */
+export const listHolds = (ctx: Context, { all }: { readonly all: boolean }): Promise<readonly HoldLine[]> =>
+  reading(ctx, async (db) => {
+    const { rows } =
+      await sql<HoldLine>`select h.ref, h.matter, h.reason, h.kind, r.ref as request, h.store, h.table_name as "table",
+        h.from_on as "from", h.to_on as "to", h.placed_at as placed, h.placed_by as by, h.until_on as until, h.released_at as released,
+        case when h.released_at is not null then 0 else (select count(*) from lethe.request q where q.state in ('blocked', 'held')
+          and q.code in ('LEGAL_HOLD', 'SUBJECT_HELD') and h.matter = any (string_to_array(q.detail ->> 'matter', ', '))) end as waiting
+      from lethe.hold h left join lethe.request r on r.id = h.request_id
+      where ${all} or h.released_at is null order by h.id`.execute(db);
+    return rows;
+  });
