@@ -9,6 +9,7 @@ import {
   hasOneOwner,
   keyNames,
   periodOf,
+  relationOf,
   sameRow,
   scopeOf,
   scopeTable,
@@ -64,14 +65,16 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
         ? record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
         : conserving(shape, step, step.analysis, facts);
     case "retain": {
-      const clock = sql`${column("t", step.clock)}::date as clock`;
+      const scope = scopeFor(shape, step.table);
+      const restricted = step.readableBy.length === 0 ? sql`` : sql`, ${keyText(scope, "s")} as restricted`;
+      const read = sql`s.request, ${column("t", step.clock)}::date as clock ${restricted}`;
       if (step.changes.length > 0)
-        return record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request, ${clock}`));
+        return record(shape, step, facts, update(shape, step.table, step.changes, facts, read));
       return record(
         shape,
         step,
         facts,
-        sql`select s.request, ${clock} from ${scopeTable(shape, step.table)} s
+        sql`select ${read} from ${scopeTable(shape, step.table)} s
         join ${tableName(step.table)} t on ${sameRow(scopeFor(shape, step.table), "t", "s")} where not s.spared`,
       );
     }
@@ -97,12 +100,18 @@ export const scopeFor = (shape: Shape, table: string): Scope => {
 const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuilder<unknown>): RawBuilder<Done> => {
   const clocks = step.kind === "retain" ? sql`min(clock), max(clock)` : sql`null, null`;
   const reads = step.kind === "retain" && step.changes.length === 0;
+  const restricts = step.kind === "retain" && step.readableBy.length > 0 ? restricting(step.table, facts) : sql``;
   const follows = step.kind !== "erase" && step.changes.length > 0 ? following(shape, step.table) : sql``;
-  return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows}, recorded as (
+  return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows} ${restricts}, recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request returning rows)
     ${done(shape, step.table, step.kind === "retain" ? ["clock"] : [])}`;
 };
+
+/** From the commit on, only the roles that the policy names find the rows (Art. 18 GDPR). */
+const restricting = (table: string, { journal }: BatchFacts): RawBuilder<unknown> =>
+  sql`, restricting as (insert into ${sql.id(journal, "restricted")} (relation, key)
+    select distinct ${relationOf(table)}, restricted from changed on conflict do nothing)`;
 
 /** Between these days, periods can be counted and every day that comes out can be written down. */
 const readable = sql`between date '0001-01-01' and date '9999-12-31'`;

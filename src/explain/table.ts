@@ -124,6 +124,11 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
       return [
         `The subject's rows stay${basis} (class ${rule.class}), without what the law does not ask for.`,
         ...(retention === undefined ? [] : lawWords(retention)),
+        ...(rule.readableBy === undefined
+          ? []
+          : [
+              `From then on only ${rule.readableBy.join(", ")} may read them, until they expire: row-level security hides them from everybody else.`,
+            ]),
       ];
     }
     case "keep":

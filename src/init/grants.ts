@@ -2,6 +2,7 @@ import pg from "pg";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import { isTreated } from "#policy/is-treated.ts";
 import type { Policy } from "#policy/policy.ts";
+import { restrictionGrants, restrictionOf } from "#scope/restriction.ts";
 
 /** What PostgreSQL takes for a column's name only in quotes. */
 const reserved = new Set(
@@ -51,8 +52,27 @@ export const grantsFor = (
     ...[...triggered].toSorted().flatMap((name) => triggerGrants(catalog.tables.get(name), to)),
     ...(tables.some(({ rowSecurity }) => rowSecurity) ? [`alter role ${quote(role)} bypassrls;`] : []),
     ...maintenance(catalog, treated, role),
+    ...restrictions(policy, tables, role),
   ];
   return [...new Set(statements)];
+};
+
+/** Only its owner can restrict a table to some roles (Art. 18 GDPR), and nobody may hide rows from whoever has to erase them. */
+const restrictions = ({ tables: rules }: Policy, tables: readonly CatalogTable[], role: string): string[] => {
+  const restricted = tables.flatMap((table) => {
+    const rule = rules[table.name];
+    return rule?.treatment === "retain" && rule.readableBy !== undefined ? [restrictionOf(table, rule.readableBy)] : [];
+  });
+  if (restricted.length === 0) return [];
+  return [
+    `alter role ${quote(role)} bypassrls;`,
+    "create table if not exists lethe.restricted (relation text not null, key text not null, primary key (relation, key));",
+    `alter table lethe.restricted owner to ${quote(role)};`,
+    ...restrictionGrants.map((grant) => `${grant};`),
+    ...restricted.flatMap(({ relations, statements }) =>
+      relations.flatMap((relation) => statements(relation).map((statement) => `${statement};`)),
+    ),
+  ];
 };
 
 const changeGrants = (policy: Policy, table: CatalogTable): string[] => {

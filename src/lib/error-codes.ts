@@ -56,6 +56,7 @@ const exits = {
   DATABASE_FAILED: 1,
   EMBEDDED_FAILED: 1,
   ROW_SECURITY: 1,
+  RESTRICTION_MISSING: 1,
 
   // after a restore
   STORE_RESTORED: 1,

@@ -5,6 +5,7 @@ import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { marksInForce } from "#execute/guard-marks.ts";
 import { assureGuards } from "#execute/guards.ts";
+import { assureRestrictions } from "#execute/restrictions.ts";
 import { releaseClaims, returnForApproval } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
@@ -35,7 +36,8 @@ export const find = (ctx: Context, run: Run, store: Store, { ambiguous, passedOn
     await settle(ctx, run, store);
     // Who was brought back by a restore has not activated anything.
     if (ctx.restore === undefined) await reopenReactivated(ctx, run, session);
-    const { shape } = await currentShape(session);
+    const { shape, catalog } = await currentShape(session);
+    await assureRestrictions(session, shape, catalog);
     await assureGuards(session, shape, await marksInForce(ctx, store.name));
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     await locations.forgetLocations(ctx, store.name);

@@ -56,6 +56,7 @@ const stepOf = (
   basis: cls.basis,
   class: "class" in expiry.period ? expiry.period.class : null,
   changes: changesOf(table, expiry),
+  restricted: isRestricted(policy, table.name) ? table.primaryKey : [],
   users: expiry.columns === undefined ? edges.filter((edge) => edge.to.table === table.name) : [],
   wholes: edges.flatMap((edge) => {
     const rule = policy.tables[edge.to.table];
@@ -66,6 +67,11 @@ const stepOf = (
     return [{ edge, clock: clockOf(whole, rule.clock), through: dueThrough(retention, day).toString() }];
   }),
 });
+
+const isRestricted = ({ tables }: Policy, name: string): boolean => {
+  const rule = tables[name];
+  return rule?.treatment === "retain" && rule.readableBy !== undefined;
+};
 
 const clockOf = (table: CatalogTable, name: string): ExpiryStep["clock"] => ({
   column: name,

@@ -12,6 +12,7 @@ import { expiryFindings } from "#plan/expiry.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { remedyFindings } from "#plan/remedies.ts";
+import { restrictionFindings } from "#plan/restriction.ts";
 import { ruleFindings } from "#plan/rewrites.ts";
 import { scopesOf } from "#plan/scopes.ts";
 import { statutoryFindings } from "#plan/statutory.ts";
@@ -29,6 +30,7 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
     ...remedyFindings(policy, catalog, edges, found),
     ...statutoryFindings(policy),
     ...expiryFindings(policy, catalog),
+    ...restrictionFindings(policy, catalog),
   ];
   if (contradicting.length > 0) return contradicting;
   const scopes = scopesOf(policy, catalog, edges, found);

@@ -105,7 +105,8 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
   const stays = staysOf(rule.columns);
   if (rule.treatment === "retain") {
     const basis = policy.classes[rule.class]?.basis ?? rule.class;
-    return { kind: "retain", table, changes, stays, basis, class: rule.class, clock: rule.clock };
+    const readableBy = [...new Set(rule.readableBy ?? [])].toSorted();
+    return { kind: "retain", table, changes, stays, basis, class: rule.class, clock: rule.clock, readableBy };
   }
   const analysis = rule.analytics;
   return {

@@ -22,6 +22,7 @@ export const ruleOf = (rule: WrittenRule): TableRule => {
         columns: mapValues(rule.columns, transformOf),
         class: rule.class,
         clock: rule.clock,
+        readableBy: rule.readable_by,
         expiry: rule.expired && { clock: rule.clock, period: { class: rule.class }, columns: fateOf(rule.expired) },
       };
     case "keep":

@@ -122,6 +122,8 @@ export type TableRule =
       readonly class: string;
       /** The date or timestamp column from which the period counts. */
       readonly clock: string;
+      /** Database roles that may read the rows from then on; undefined: whoever may read the table. */
+      readonly readableBy: readonly string[] | undefined;
       readonly expiry: Expiry | undefined;
     }
   | {

@@ -13,6 +13,8 @@ export type ExpiryStep = {
   readonly class: string | null;
   /** Empty: the rows go. */
   readonly changes: readonly ColumnChange[];
+  /** The primary key, where rows of the table are restricted: what has expired is not any more. */
+  readonly restricted: readonly string[];
   /** References to the table: a row that is referred to waits for what refers to it. */
   readonly users: readonly Edge[];
   /** Records that rows of the table are parts of, and that are retained themselves: a part waits for the whole. */

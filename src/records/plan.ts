@@ -86,6 +86,8 @@ export type Step =
       readonly basis: string;
       readonly class: string;
       readonly clock: string;
+      /** Database roles that may read the rows afterwards, sorted; none: nothing is restricted. */
+      readonly readableBy: readonly string[];
     }
   /** Rows that stay as they are, with personal data, on purpose; of the root row, but for the policy's mark. */
   | {

@@ -8,6 +8,9 @@ export const tableName = (name: string): RawBuilder<unknown> => {
   return second === undefined ? sql.id("public", first ?? name) : sql.id(first ?? name, second);
 };
 
+/** The same as text, with its schema and without quotes: by this name restricted rows are entered. */
+export const relationOf = (name: string): string => (name.includes(".") ? name : `public.${name}`);
+
 // Not sql.ref, which would take a dot inside a column's name for a separator.
 export const column = (alias: string, name: string): RawBuilder<unknown> => sql.id(alias, name);
 

@@ -120,6 +120,13 @@ export const tableRule = z
       class: text.describe("One of the retention `classes` above."),
       clock: column.describe("The date or time of the record, from which the period counts; it must be `keep`."),
       columns,
+      readable_by: z
+        .array(text)
+        .min(1)
+        .optional()
+        .describe(
+          "Database roles that may read the rows once the subject is erased (Art. 18 GDPR); for everybody else they are no longer there, until they expire.",
+        ),
       expired: fate
         .optional()
         .describe(
