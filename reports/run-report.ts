@@ -6,8 +6,8 @@ import { expirySheet } from "#reports/expiry-sheet.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
 import { summarySheet } from "#reports/summary-sheet.ts";
 
-const ruleText = ({ period, anchor, basis }: RetentionRule): string =>
-  `${durationText(period)}, ${anchor.replaceAll("-", " ")}; ${basis}`;
+const ruleText = ({ period, anchor, basis, exception }: RetentionRule): string =>
+  `${durationText(period)}, ${anchor.replaceAll("-", " ")}; ${basis}, Art. 17(3)(${exception})`;
 
 /** What one run did: the workbook that lies beside `report.json` in every bundle. */
 export const runReport: ReportDefinition = {
@@ -59,6 +59,7 @@ export const runReport: ReportDefinition = {
             { header: "Legal basis", width: 34, format: "text", of: (row) => row.basis },
             { header: "First erasable", width: 13, format: "date", of: (row) => row.until?.first ?? null },
             { header: "Last erasable", width: 13, format: "date", of: (row) => row.until?.last ?? null },
+            { header: "Art. 17(3)", width: 10, format: "state", of: (row) => row.exception },
           ],
         }),
       ],
@@ -78,6 +79,7 @@ export const runReport: ReportDefinition = {
             { header: "Legal basis", width: 44, format: "wrapped", of: (row) => row.basis },
             { header: "First erasable", width: 14, format: "date", of: (row) => row.until?.first ?? null },
             { header: "Last erasable", width: 14, format: "date", of: (row) => row.until?.last ?? null },
+            { header: "Art. 17(3)", width: 11, format: "state", of: (row) => row.exception },
           ],
         }),
         table("revisions", {

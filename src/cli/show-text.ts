@@ -143,13 +143,14 @@ const tasksText = (tasks: RequestView["tasks"]): string =>
 
 const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
   table(
-    dispositions.map(({ store, table: name, treatment, rows, spared, basis, until }) => [
+    dispositions.map(({ store, table: name, treatment, rows, spared, basis, until, exception }) => [
       `${store}.${name}`,
       treatment,
       rows,
       spared,
       basis ?? "",
       until ?? "",
+      exception === null ? "" : `(${exception})`,
     ]),
     [
       { title: "table" },
@@ -158,5 +159,6 @@ const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
       { title: "spared", align: "right" },
       { title: "basis" },
       { title: "until" },
+      { title: "17(3)" },
     ],
   );

@@ -1,4 +1,5 @@
 import type { Generated, JSONColumnType } from "kysely";
+import type { ExceptionLetter } from "#records/exception.ts";
 import type { SavedMark } from "#records/plan.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Treatment } from "#records/treatment.ts";
@@ -31,6 +32,8 @@ export type DispositionTable = {
   until_first: string | null;
   until_last: string | null;
   run_id: string;
+  /** Of Art. 17(3) GDPR, by which rows are retained. */
+  exception: ExceptionLetter | null;
 };
 
 /**
@@ -146,6 +149,7 @@ export type RetentionTable = {
   anchor: string;
   year_begins: string;
   since: string;
+  exception: ExceptionLetter;
 };
 
 /** Rows that expired, whoever they were about, in one transaction. */

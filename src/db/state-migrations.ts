@@ -87,16 +87,17 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.disposition (
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
       treatment text not null, rows bigint not null, spared bigint not null, basis text,
-      clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run,
+      clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run, exception text,
       primary key (request_id, store, table_name, run_id))`,
     // A request whose rows a legal hold covers goes in parts, in several nights: each counts what it did.
     sql`create view lethe.disposed as select request_id, store, table_name, treatment, sum(rows)::bigint as rows, max(spared) as spared,
       max(basis) as basis, min(clock_first) as clock_first, max(clock_last) as clock_last, min(until_first) as until_first,
-      max(until_last) as until_last from lethe.disposition group by request_id, store, table_name, treatment`,
+      max(until_last) as until_last, max(exception) as exception from lethe.disposition group by request_id, store, table_name, treatment`,
     sql`create index disposition_retained on lethe.disposition (store, table_name) where treatment = 'retain'`,
     sql`create table lethe.retention (
       store text not null, table_name text not null, class text not null, basis text not null, period text not null,
-      anchor text not null, year_begins text not null, since timestamptz not null, primary key (store, table_name))`,
+      anchor text not null, year_begins text not null, since timestamptz not null, exception text not null,
+      primary key (store, table_name))`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
       request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,

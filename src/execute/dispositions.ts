@@ -22,6 +22,7 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
       clock_last: step.clock_last,
       until_first: until(step.table_name, step.clock_first),
       until_last: until(step.table_name, step.clock_last),
+      exception: classOf(policy, step.table_name)?.exception ?? null,
     };
   });
   const untouched = [...left.values()].map((row) => ({
@@ -35,6 +36,7 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
     clock_last: null,
     until_first: null,
     until_last: null,
+    exception: null,
   }));
   return [...changed, ...untouched];
 };

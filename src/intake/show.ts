@@ -8,6 +8,7 @@ import { effectsOf, outcomesOf } from "#intake/show-effects.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
 import { exportFile } from "#records/export.ts";
 import type { RegimeName } from "#records/controller.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
@@ -66,6 +67,8 @@ export type RequestView = {
     readonly spared: number;
     readonly basis: string | null;
     readonly until: string | null;
+    /** Of Art. 17(3) GDPR, by which rows are retained. */
+    readonly exception: ExceptionLetter | null;
   }[];
   /** By store: what was declared done, else what an open request waits for; `store` is null where none is meant. */
   readonly outcomes: readonly { readonly store: string | null; readonly outcome: Outcome }[];
@@ -117,7 +120,16 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       .execute();
     const dispositions = await db
       .selectFrom("lethe.disposed")
-      .select(["store", "table_name as table", "treatment", "rows", "spared", "basis", "until_last as until"])
+      .select([
+        "store",
+        "table_name as table",
+        "treatment",
+        "rows",
+        "spared",
+        "basis",
+        "until_last as until",
+        "exception",
+      ])
       .where("request_id", "=", row.id)
       .orderBy("store")
       .orderBy("table_name")

@@ -7,6 +7,7 @@ import { LetheError } from "#lib/errors.ts";
 import type { Language, LetterKind } from "#letters/language.ts";
 import type { ExtensionReason } from "#intake/duties.ts";
 import type { RefusalReason } from "#intake/decision.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
 
 /** A text that is ready to send once somebody has added the person's name and address, which Lethe does not know. */
 export type Letter = {
@@ -64,16 +65,11 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
   const date = dateIn(language);
   const retained = view.dispositions
     .filter(({ treatment, rows, until }) => treatment === "retain" && rows > 0 && until !== null)
-    .map(({ store, table, until, basis }) => ({
+    .map(({ table, until, basis, exception }) => ({
       category: categoryOf(table),
       until: until && date(until),
       basis: basis ?? "",
-      exception: mustache.render(
-        language.exception,
-        { letter: exceptionOf(ctx, store, table) },
-        {},
-        { escape: String },
-      ),
+      exception: exception && exceptionIn(language, exception),
     }));
   const stays = view.stays
     .filter(({ rows }) => rows > 0)
@@ -113,12 +109,9 @@ const merged = <T extends Readonly<Record<string, unknown>>>(items: readonly T[]
 
 const categoryOf = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replaceAll("_", " ");
 
-/** Why the law lets the controller keep it: its duty to, unless the policy's class says otherwise. */
-const exceptionOf = ({ stores }: Context, store: string, table: string): string => {
-  const policy = stores.find(({ name }) => name === store)?.policy;
-  const rule = policy?.tables[table];
-  return (rule?.treatment === "retain" ? policy?.classes[rule.class]?.exception : undefined) ?? "b";
-};
+/** Why the law lets the controller keep it, as people cite it in their language. */
+const exceptionIn = ({ exception }: Language, letter: ExceptionLetter): string =>
+  mustache.render(exception, { letter }, {}, { escape: String });
 
 const dateIn = ({ locale }: Language): ((day: string) => string) => {
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" });

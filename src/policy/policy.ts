@@ -1,6 +1,7 @@
 import type { Place } from "#lib/errors.ts";
 import type { Law } from "#policy/law.ts";
 import type { Anchor } from "#policy/retention.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
 import type { IdentifierKind } from "#records/request.ts";
 
 /**
@@ -85,7 +86,7 @@ export type RetentionClass = {
   readonly period: string;
   readonly anchor: Anchor;
   /** Of Art. 17(3) GDPR. */
-  readonly exception: "a" | "b" | "c" | "d" | "e";
+  readonly exception: ExceptionLetter;
   /** When the controller's fiscal year begins: `MM-DD`. */
   readonly yearBegins: string;
   /** Where the class is of a law: whose, what it asks, whether that wants a lawyer's confirmation, and why the policy keeps longer. */

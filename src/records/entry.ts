@@ -1,4 +1,5 @@
 import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
@@ -96,13 +97,14 @@ export type LedgerEvent =
   | { kind: "request.repeats"; request: string; store: string; certain: boolean }
   | { kind: "store.released"; store: string; asOf: string; repeated: number; refused: number };
 
-/** How long rows are retained, by what and counted from when. `yearBegins`: of the controller's fiscal year, `MM-DD`. */
+/** How long rows are retained, by what, counted from when, and by which exception of Art. 17(3) GDPR. `yearBegins`: of the controller's fiscal year, `MM-DD`. */
 export type RetentionRule = {
   readonly class: string;
   readonly basis: string;
   readonly period: string;
   readonly anchor: string;
   readonly yearBegins: string;
+  readonly exception: ExceptionLetter;
 };
 
 /** What became of a subject's records, what was done about rows of others, and what stays. */

@@ -1,3 +1,5 @@
+import type { ExceptionLetter } from "#records/exception.ts";
+
 /** What a policy does with the rows of a table. */
 export const treatments = ["erase", "anonymise", "retain", "keep"] as const;
 export type Treatment = (typeof treatments)[number];
@@ -16,6 +18,8 @@ export type Disposition = {
   readonly basis?: string | undefined;
   /** First and last day on which retained rows become erasable, ISO dates. */
   readonly until?: { readonly first: string; readonly last: string } | undefined;
+  /** The exception of Art. 17(3) GDPR by which rows are retained, as it was when they were. */
+  readonly exception?: ExceptionLetter | undefined;
 };
 
 /** What has become of a person in a store: never a boolean, for what stays is part of the answer. */

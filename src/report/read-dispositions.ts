@@ -9,17 +9,18 @@ type Row = Omit<DispositionItem, "until"> & { first: string | null; last: string
 const untilOf = (first: string | null, last: string | null): DispositionItem["until"] =>
   first === null || last === null ? null : { first, last };
 
-/** What became of the records, per store, table, treatment and legal basis; exactly once a subject by the table's key. */
+/** What became of the records, per store, table, treatment, legal basis and exception; exactly once a subject by the table's key. */
 export async function* readDispositions(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<DispositionItem> {
   const query = sql<Row>`
     select store, table_name as table, treatment, sum(rows)::bigint as rows, sum(spared)::bigint as spared,
-      count(*) as requests, basis, min(until_first) as first, max(until_last) as last
+      count(*) as requests, basis, min(until_first) as first, max(until_last) as last, exception
     from lethe.disposition where run_id = any(${ids}::text[])
-    group by store, table_name, treatment, basis order by store, table_name, treatment, basis`;
-  for await (const { first, last, ...row } of stream(snapshot, query)) yield { ...row, until: untilOf(first, last) };
+    group by store, table_name, treatment, basis, exception order by store, table_name, treatment, basis, exception`;
+  for await (const { first, last, exception, ...row } of stream(snapshot, query))
+    yield { ...row, until: untilOf(first, last), exception };
 }
 
-/** What stays, under which legal basis, until when. */
+/** What stays, under which legal basis, until when, and by which exception. */
 export async function* readRetained(snapshot: Snapshot, scope: Scope): AsyncGenerator<RetainedItem> {
   for await (const { treatment, spared: _, ...row } of readDispositions(snapshot, scope)) {
     if (treatment === "retain" && row.rows > 0) yield row;

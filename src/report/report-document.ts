@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exceptionLetters } from "#records/exception.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
 import { expiredItem, expiryRest, restore, revision } from "#report/retention-document.ts";
@@ -101,6 +102,8 @@ const disposition = z.strictObject({
   requests: count,
   basis: z.string().nullable(),
   until,
+  /** Of Art. 17(3) GDPR, by which rows are retained, as it was recorded with them. */
+  exception: z.enum(exceptionLetters).nullable(),
 });
 
 const retained = disposition.omit({ treatment: true, spared: true });

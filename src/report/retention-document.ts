@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exceptionLetters } from "#records/exception.ts";
 
 const count = z.int().nonnegative();
 const day = z.iso.date();
@@ -22,6 +23,7 @@ const retentionRule = z.strictObject({
   period: z.string(),
   anchor: z.string(),
   yearBegins: z.string(),
+  exception: z.enum(exceptionLetters),
 });
 
 /** A retention class that says something else than when a night last looked; what is kept follows it. */

@@ -14,7 +14,7 @@ type Retained = { readonly table: string; readonly rule: RetentionRule; readonly
 
 /**
  * Where a retention class says something else than when a night last looked (a law has changed, or the policy), the records that are
- * kept already follow it from now on: their days are computed anew from their clocks, and the ledger says what changed.
+ * kept already follow it from now on: their days are computed anew from their clocks, the citation and the exception are the class's, and the ledger says what changed.
  */
 export const reviseRetention = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of ctx.stores) {
@@ -29,21 +29,23 @@ const retainedIn = ({ tables, classes }: Policy): readonly Retained[] =>
   Object.entries(tables).flatMap(([table, written]) => {
     const cls = written.treatment === "retain" ? classes[written.class] : undefined;
     if (written.treatment !== "retain" || cls === undefined) return [];
-    const { basis, period, anchor, yearBegins } = cls;
-    return [{ table, cls, rule: { class: written.class, basis, period, anchor, yearBegins } }];
+    const { basis, period, anchor, yearBegins, exception } = cls;
+    return [{ table, cls, rule: { class: written.class, basis, period, anchor, yearBegins, exception } }];
   });
 
 const reviseTable = (ctx: Context, run: Run, { name }: Store, { table, rule, cls }: Retained): Promise<void> =>
   ctx.state.db.transaction().execute(async (tx) => {
-    const known = await sql<RetentionRule>`select class, basis, period, anchor, year_begins as "yearBegins"
+    const known = await sql<RetentionRule>`select class, basis, period, anchor, year_begins as "yearBegins", exception
       from lethe.retention where store = ${name} and table_name = ${table} for update`.execute(tx);
     const [was] = known.rows;
     if (was !== undefined && canonicalJson(was) === canonicalJson(rule)) return;
     const at = ctx.clock.now();
-    await sql`insert into lethe.retention (store, table_name, class, basis, period, anchor, year_begins, since)
-      values (${name}, ${table}, ${rule.class}, ${rule.basis}, ${rule.period}, ${rule.anchor}, ${rule.yearBegins}, ${at.toString()})
+    await sql`insert into lethe.retention (store, table_name, class, basis, period, anchor, year_begins, since, exception)
+      values (${name}, ${table}, ${rule.class}, ${rule.basis}, ${rule.period}, ${rule.anchor}, ${rule.yearBegins}, ${at.toString()}, ${rule.exception})
       on conflict (store, table_name) do update set class = excluded.class, basis = excluded.basis, period = excluded.period,
-        anchor = excluded.anchor, year_begins = excluded.year_begins, since = excluded.since`.execute(tx);
+        anchor = excluded.anchor, year_begins = excluded.year_begins, since = excluded.since, exception = excluded.exception`.execute(
+      tx,
+    );
     if (was === undefined) return;
     const requests = await recompute(tx, name, table, cls);
     const event: LedgerEvent = { kind: "retention.revised", store: name, table, was, is: rule, requests };
@@ -62,7 +64,8 @@ const recompute = async (tx: Kysely<StateDb>, store: string, table: string, cls:
     clocks.rows.map(({ day }) => ({ day, until: erasableFrom(cls, Temporal.PlainDate.from(day)).toString() })),
   );
   const changed = await sql`with until as (select * from jsonb_to_recordset(${days}::jsonb) as x (day date, until date))
-    update lethe.disposition d set basis = ${cls.basis}, until_first = f.until, until_last = l.until from until f, until l
+    update lethe.disposition d set basis = ${cls.basis}, exception = ${cls.exception}, until_first = f.until, until_last = l.until
+    from until f, until l
     where d.store = ${store} and d.table_name = ${table} and d.treatment = 'retain' and f.day = d.clock_first and l.day = d.clock_last`.execute(
     tx,
   );

@@ -39,6 +39,7 @@ test("show says what became of a request, what stays and why, what was remedied,
     ].join("\n"),
   );
   expect(text).toMatch(/^ +1 {2}Gateway +delete_payment_method +shop +open +2026-11-02T02:00:/m);
+  expect(text).toMatch(/^shop\.invoices +retain +2 +0 +HGB §257 +2035-01-01 +\(b\)$/m);
   expect(text).not.toContain("tok-canary");
 });
 

@@ -103,7 +103,7 @@ const stateQueries: Readonly<Record<string, string>> = {
   subject_identifier: `select ref, store, kind, value
     from lethe.subject_identifier i join lethe.request r on r.id = i.request_id`,
   export: `select ref, store, x.rows, recipients from lethe.export x join lethe.request r on r.id = x.request_id`,
-  disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last
+  disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last, exception
     from lethe.disposition d join lethe.request r on r.id = d.request_id`,
   remedy: `select ref, store, x.code, table_name, action, rows from lethe.remedy x join lethe.request r on r.id = x.request_id`,
   stay: `select ref, store, table_name, column_name, rows, why, until from lethe.stay s join lethe.request r on r.id = s.request_id`,

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { refuseRequest } from "#intake/decide.ts";
 import { checkIdentity, extendRequest } from "#intake/duties.ts";
+import { showRequest } from "#intake/show.ts";
 import { composeLetter } from "#letters/compose.ts";
 import { languages, letterKinds, parseLanguage, readLanguage, type LetterKind } from "#letters/language.ts";
 import { writeLetter } from "#letters/write.ts";
@@ -80,6 +81,34 @@ describe("a letter", () => {
     expect((await readFile(pdf)).subarray(0, 5).toString("latin1")).toBe("%PDF-");
     const again = writeLetter(night.context, ada, { kind: "completion", language: "de", directory });
     await expect(again).rejects.toMatchObject({ code: "FILE_EXISTS" });
+  });
+});
+
+test("a letter tells the exception by which records were retained then, whatever the policy says today", async () => {
+  await open();
+  const [ada = ""] = await night.ask({ email: "ada.canary@example.org" });
+  await night.nightly();
+  const stores = night.context.stores.map((store) => {
+    const { voucher, ...classes } = store.policy.classes;
+    if (voucher === undefined) throw new TypeError("the policy has vouchers");
+    return {
+      ...store,
+      policy: { ...store.policy, classes: { ...classes, voucher: { ...voucher, exception: "e" as const } } },
+    };
+  });
+  const today = { ...night.context, stores };
+  const { markdown } = await composeLetter(today, ada, "completion", await readLanguage("de"));
+  expect(markdown).toContain("nach HGB §257 (Art. 17 Abs. 3 lit. b DSGVO)");
+  const { dispositions } = await showRequest(today, ada);
+  expect(dispositions).toMatchObject([
+    { table: "credit_notes", exception: "b" },
+    { table: "customers", exception: null },
+  ]);
+  const [entry] = await night.state.query<{ body: string }>(
+    "select body from lethe.ledger_entry where kind = 'request.erased'",
+  );
+  expect(JSON.parse(entry?.body ?? "{}")).toMatchObject({
+    dispositions: [{ table: "credit_notes", basis: "HGB §257", exception: "b" }, { table: "customers" }],
   });
 });
 

@@ -43,9 +43,9 @@ export const fillState = async (state: State, requests: number, run = nightRun):
   await query(`insert into lethe.subject select id, 'shop', $1, 'executed', null from lethe.request`, [canaries[1]]);
   await query(`insert into lethe.plan values ('p1', 's1', 'shop', $1, '2026-11-02T01:00:05Z', $2)`, [run, canaries[2]]);
   await query(
-    `insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id)
+    `insert into lethe.disposition (request_id, store, table_name, treatment, rows, spared, basis, until_first, until_last, run_id, exception)
      select request.id, 'shop', rule.t, rule.how, rule.rows, rule.spared, rule.basis,
-       rule.until + (request.id % 3)::int * 365, rule.until + 365, $1
+       rule.until + (request.id % 3)::int * 365, rule.until + 365, $1, case rule.how when 'retain' then 'b' end
      from lethe.request, (values ('addresses', 'erase', 2, 1, null, null), ('invoices', 'retain', 3, 0, 'HGB §257', date '2031-01-01'),
        ('events', 'anonymise', 20, 0, null, null), ($2, 'erase', 1, 0, '@SUM(1)', null)) as rule (t, how, rows, spared, basis, until)
      where state in ('erased', 'archived', 'completed')`,

@@ -51,6 +51,7 @@ test("a night that leaves, remedies, counts and tells others says all of it, in 
       requests: 2,
     },
   ]);
+  expect(report.retained).toMatchObject([{ table: "invoices", basis: "HGB §257", exception: "b" }]);
   const remedied = { store: "shop", code: "ACTIVE_SUBSCRIPTION", table: "subscriptions", action: "set" };
   expect(report.remedied.totals).toEqual([{ ...remedied, rows: 3, requests: 3 }]);
   expect(report.figures).toMatchObject([

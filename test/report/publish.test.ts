@@ -76,8 +76,11 @@ test("the report says what the tables say: register, dispositions, backups, what
     requests: 12,
     basis: "HGB §257",
     until: { first: "2031-01-01", last: "2032-01-01" },
+    exception: "b",
   });
-  expect(document.retained.map(({ table, rows }) => [table, rows])).toEqual([["invoices", 36]]);
+  expect(document.retained.map(({ table, rows, exception }) => [table, rows, exception])).toEqual([
+    ["invoices", 36, "b"],
+  ]);
   expect(document.backups).toMatchObject([
     {
       repository: "dumps",

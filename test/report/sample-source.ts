@@ -144,6 +144,7 @@ function dispositionOf(
     requests: 31,
     basis: kept ? voucher : null,
     until: kept ? until : null,
+    exception: kept ? ("b" as const) : null,
   };
 }
 
@@ -231,7 +232,13 @@ const headFor = (requests: number): ReportHead => {
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];
-  const rule = { class: "voucher", basis: voucher, anchor: "end-of-calendar-year", yearBegins: "01-01" };
+  const rule = {
+    class: "voucher",
+    basis: voucher,
+    anchor: "end-of-calendar-year",
+    yearBegins: "01-01",
+    exception: "b" as const,
+  };
   const revisions = [
     {
       store: "shop",

@@ -7,6 +7,8 @@ import { planForApproval } from "#forecast.ts";
 import { approveAll } from "#intake/approve.ts";
 import { addRequest } from "#intake/requests.ts";
 import { showRequest } from "#intake/show.ts";
+import { composeLetter } from "#letters/compose.ts";
+import { readLanguage } from "#letters/language.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
@@ -77,7 +79,13 @@ test("a class that grows from eight to ten years takes along what is kept alread
   });
   await night.nightly(await on("2026-11-04"));
   expect((await reportOf(night)).report).toMatchObject({ revisions: [] });
-  const rule = { class: "voucher", basis: "HGB §257", anchor: "end-of-calendar-year", yearBegins: "01-01" };
+  const rule = {
+    class: "voucher",
+    basis: "HGB §257",
+    anchor: "end-of-calendar-year",
+    yearBegins: "01-01",
+    exception: "b",
+  };
   expect(await revisions()).toMatchObject([
     { store: "shop", table: "invoices", was: { ...rule, period: "P8Y" }, is: { ...rule, period: "P10Y" }, requests: 2 },
   ]);
@@ -86,6 +94,23 @@ test("a class that grows from eight to ten years takes along what is kept alread
     { table: "invoices", until: "2031-01-01" },
   ]);
   expect((await showRequest(night.context, ben)).stays).toMatchObject([{ column: "note", until: "2032-01-01" }]);
+});
+
+test("a class that rests on another exception takes along what is kept already: register, letter, report and ledger say so", async () => {
+  night = await openNight({ schema, tables, now: "2026-11-02T02:00:00Z" });
+  const [ref = ""] = await night.ask({ email: "ada@example.org" });
+  await night.nightly();
+  const exceptions = () => night.state.query("select exception from lethe.disposition order by table_name, request_id");
+  expect(await exceptions()).toEqual([{ exception: null }, { exception: "b" }]);
+  await edit("anchor: end-of-calendar-year }", "anchor: end-of-calendar-year, exception: e }");
+  const after = await on("2026-11-03");
+  await night.nightly(after);
+  expect(await exceptions()).toEqual([{ exception: null }, { exception: "e" }]);
+  expect(await revisions()).toMatchObject([{ was: { exception: "b" }, is: { exception: "e" }, requests: 1 }]);
+  expect((await reportOf(night)).report).toMatchObject({ revisions: [{ is: { exception: "e" } }] });
+  expect((await composeLetter(after, ref, "completion", await readLanguage("en"))).markdown).toContain(
+    "(Art. 17(3)(e) GDPR)",
+  );
 });
 
 test("a law that comes into force does the same: German vouchers on the first of January 2025", async () => {

@@ -6,6 +6,7 @@ import { period } from "#policy/schema/period.ts";
 import { anchors } from "#policy/retention.ts";
 import { column, columnName, option, table, text, type value } from "#policy/schema/names.ts";
 import { tableRule, type transform } from "#policy/schema/tables.ts";
+import { exceptionLetters } from "#records/exception.ts";
 
 const link = z.union(
   [
@@ -50,7 +51,7 @@ const subject = z.strictObject({
 
 /** A class of the policy's own, or one of a law (`policies/retention-classes.yaml`), which may be kept longer. */
 const exception = z
-  .enum(["a", "b", "c", "d", "e"])
+  .enum(exceptionLetters)
   .optional()
   .describe(
     "The exception of Art. 17(3) GDPR by which it is kept: `b`, a legal obligation, unless given; `e` for legal claims.",
