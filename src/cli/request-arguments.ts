@@ -1,7 +1,7 @@
 import { userInfo } from "node:os";
 import { refusalReasons, type RefusalReason } from "#intake/decision.ts";
 import { LetheError } from "#lib/errors.ts";
-import { requestStates, type RequestState } from "#records/request.ts";
+import { grounds, requestStates, type Ground, type RequestState } from "#records/request.ts";
 
 /** The name on the decision: `--by`, else `LETHE_USER`, else the operating system's user. */
 export const whoDecides = (by: string | undefined): string => {
@@ -16,6 +16,14 @@ export const parseState = (text: string | undefined): RequestState | undefined =
   const state = requestStates.find((candidate) => candidate === text);
   if (text === undefined || state !== undefined) return state;
   throw new LetheError("USAGE", "there is no such state", { hint: `states: ${requestStates.join(", ")}` });
+};
+
+export const parseGround = (text: string | undefined): Ground | undefined => {
+  const ground = grounds.find((candidate) => candidate === text?.trim().toLowerCase());
+  if (text === undefined || ground !== undefined) return ground;
+  throw new LetheError("USAGE", "there is no such ground", {
+    hint: `grounds of Art. 17(1) GDPR: ${grounds.join(", ")}`,
+  });
 };
 
 /** Not quoted when it is wrong: people write sentences about persons here. */

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
+import { parseGround, parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
 import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
 import { deciding, registerDuties } from "#cli/request-duties.ts";
 import { addedText, importText, listText } from "#cli/request-text.ts";
@@ -84,9 +84,10 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .description("confirm that requests may run; binds to the plan as it is now")
     .argument("[id...]", "references")
     .option("--all", "everything that waits for approval, but for subjects who are active again")
-    .action(async (ids: string[], options: By & { readonly all?: true }) => {
+    .option("--ground <letter>", "a to f of Art. 17(1) GDPR, as you find it; with --all, of those that have none")
+    .action(async (ids: string[], options: By & { readonly all?: true; readonly ground?: string }) => {
       if (ids.length > 0 === (options.all === true)) throw refusedChoice();
-      const approval = { by: whoDecides(options.by), planFor };
+      const approval = { by: whoDecides(options.by), planFor, ground: parseGround(options.ground) };
       const approved = await shell.withContext((context) =>
         options.all === true ? approveAll(context, approval) : approveRequests(context, ids, approval),
       );
@@ -94,7 +95,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
       shell.answer(
         approved,
         () =>
-          `${approved.approved} approved${plans}${refusedText(approved.refused)}${reactivatedText(approved.reactivated)}`,
+          `${approved.approved} approved${plans}${groundText(approved.withoutGround)}${refusedText(approved.refused)}${reactivatedText(approved.reactivated)}`,
       );
     });
 
@@ -134,6 +135,11 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
 
   registerDuties(request, shell);
 };
+
+const groundText = (without: number): string =>
+  without === 0
+    ? ""
+    : `\n${without} without a ground of Art. 17(1) GDPR: give --ground with the approval, or enter requests with one`;
 
 const refusedText = (refused: readonly string[]): string =>
   refused.length === 0 ? "" : `\n${refused.join(", ")} refused: the policy is for other purposes`;

@@ -7,6 +7,7 @@ import type { Outcome } from "#records/treatment.ts";
 export const showText = (view: RequestView): string => {
   const { dispositions, history } = view;
   const parts = [factLines(factsOf(view))];
+  if (view.exceptions.length > 0) parts.push(exceptionsText(view.exceptions));
   if (view.stays.length > 0) parts.push(staysText(view.stays));
   if (view.remedied.length > 0) parts.push(remediesText(view.remedied));
   if (view.tasks.length > 0) parts.push(tasksText(view.tasks));
@@ -48,7 +49,7 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["ground", view.ground === null ? null : `Art. 17(1)(${view.ground})`],
     ["purpose", view.purpose],
     ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
-    ["approved", approved && `${approved.at} by ${approved.by}, plan ${approved.plan ?? "unknown"}`],
+    ["approved", approved && approvedText(approved)],
     ["reason", view.reason],
     ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
     ...(detail?.also ?? []).map((code): Fact => ["", `${code} as well`]),
@@ -63,6 +64,11 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["backups clear", view.backupsClearOn],
     ["completed", view.completedAt],
   ];
+};
+
+const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["approved"]>): string => {
+  const late = daysLate === null ? "" : `, ${daysLate} ${daysLate === 1 ? "day" : "days"} after it was due`;
+  return `${at} by ${by}${late}, plan ${plan ?? "unknown"}`;
 };
 
 const identityText = ({ asked, proven, dueIfPaused }: NonNullable<RequestView["identity"]>): string => {
@@ -95,6 +101,16 @@ const placeOf = (detail: NonNullable<RequestView["detail"]>): string | null => {
     matter && `matter ${matter}`,
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? null : parts.join(", ");
+};
+
+/** Tables that stay by the same exception and citation stand together. */
+const exceptionsText = (exceptions: RequestView["exceptions"]): string => {
+  const groups = Map.groupBy(exceptions, ({ exception, basis }) => `(${exception}) ${basis}`);
+  const lines = [...groups].map(([why, tables]) => {
+    const names = tables.map(({ store, table: name }) => `${store}.${name}`).join(", ");
+    return `  ${wrap(`${why}: ${names}`, 4)}`;
+  });
+  return ["What the approval leaves in place, by Art. 17(3) GDPR", ...lines].join("\n");
 };
 
 /** Columns that stay for the same reason stand together: a soft policy leaves dozens. */

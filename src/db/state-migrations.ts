@@ -25,6 +25,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.store_marker (store text primary key, id uuid not null, written_at timestamptz not null)`,
     sql`create table lethe.remembered (store text primary key, since timestamptz not null)`,
     sql`create unique index restore_open on lethe.restore (store) where released_at is null`,
+    sql`create table lethe.exception_list (digest text primary key, body text not null, listed_at timestamptz not null)`,
     sql`create table lethe.request (
       id bigint generated always as identity primary key, ref text not null unique,
       state text not null check (state in (${states})), held_from text check (held_from in (${states})), held_with jsonb,
@@ -36,7 +37,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
       scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
-      run_id text references lethe.run, restore_id bigint references lethe.restore)`,
+      run_id text references lethe.run, restore_id bigint references lethe.restore,
+      exceptions text references lethe.exception_list)`,
     sql`create table lethe.restore_entry (
       request_id bigint primary key references lethe.request, restore_id bigint not null references lethe.restore, notice integer not null,
       mac bytea not null, certain boolean not null)`,

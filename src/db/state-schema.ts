@@ -34,6 +34,7 @@ export type StateDb = {
   "lethe.restore_entry": RestoreEntryTable;
   "lethe.store_marker": StoreMarkerTable;
   "lethe.remembered": RememberedTable;
+  "lethe.exception_list": ExceptionListTable;
   "lethe.request": RequestTable;
   "lethe.request_identifier": RequestIdentifierTable;
   "lethe.subject": SubjectTable;
@@ -131,6 +132,9 @@ export type StoreMarkerTable = { store: string; id: string; written_at: string }
 /** Since when it is kept in a store by what erased people are recognised. */
 export type RememberedTable = { store: string; since: string };
 
+/** What approvals leave in place by Art. 17(3) GDPR: thousands of them name the same list. `body`: the canonical JSON that `digest` is of. */
+export type ExceptionListTable = { digest: string; body: string; listed_at: string };
+
 export type RequestTable = {
   id: Generated<number>;
   ref: string;
@@ -180,6 +184,8 @@ export type RequestTable = {
   run_id: string | null;
   /** The restore that undid the erasure which it repeats, in that store alone; null for what people ask for, and once the store is released. */
   restore_id: Generated<number | null>;
+  /** What its approval leaves in place, by the digest of the list; null before there was one. */
+  exceptions: string | null;
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */

@@ -3,12 +3,13 @@ import type { Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { endRequests } from "#intake/decide.ts";
+import { exceptionsOf, listExceptions } from "#intake/exceptions.ts";
 import { approvable, decider, requireDecision } from "#intake/decision.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
 import { inTransaction, reading } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
-import { reopeningCodes } from "#records/request.ts";
+import { reopeningCodes, type Ground } from "#records/request.ts";
 
 /** What would happen to these requests. Changes nothing. */
 export type PlanFor = (
@@ -28,6 +29,8 @@ export type Approval = {
   /** Who takes the responsibility: recorded in the register, and as a keyed digest in the ledger. */
   readonly by: string;
   readonly planFor: PlanFor;
+  /** Of Art. 17(1) GDPR, as whoever decides finds it: of requests named one by one in the place of their own, of all that wait where they have none. */
+  readonly ground?: Ground | undefined;
 };
 
 export type Approved = {
@@ -38,13 +41,15 @@ export type Approved = {
   readonly reactivated: readonly string[];
   /** The hashes that the approval binds to: one for each page of requests. */
   readonly plans: readonly string[];
+  /** How many of the approved rest on no ground that anybody has stated. */
+  readonly withoutGround: number;
 };
 
 const pageSize = 5_000;
 
 /**
- * Records a person's confirmation, without which nothing is erased: who, when, and the hash of the plan that was shown
- * (I2). All of them or none: `REQUEST_UNKNOWN` and `REQUEST_STATE` name the first that cannot be approved.
+ * Records a person's confirmation, without which nothing is erased: who, when, the hash of the plan that was shown (I2), the ground, and what
+ * stays by exception (A6). All of them or none: `REQUEST_UNKNOWN` and `REQUEST_STATE` name the first that cannot be approved.
  */
 export const approveRequests = async (
   ctx: Context,
@@ -66,7 +71,8 @@ export const approveRequests = async (
     // Planning reads whole stores: somebody may have decided otherwise meanwhile.
     const locked = await lockRequests(db, refs);
     for (const request of locked) requireDecision("approve", request);
-    return await record(ctx, db, locked, { by: approval.by, ...plan });
+    const grounded = locked.map((request) => ({ ...request, ground: approval.ground ?? request.ground }));
+    return await record(ctx, db, grounded, { by: approval.by, ...plan });
   });
   if (decided.refused.length > 0) await removeDeadRows(ctx);
   return { ...decided, reactivated: [], plans: [plan.hash] };
@@ -82,6 +88,7 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
   const plans: string[] = [];
   const refused: string[] = [];
   let approved = 0;
+  let withoutGround = 0;
   for (let after = 0; ;) {
     const page = await waiting(ctx, after);
     const last = page.at(-1);
@@ -93,15 +100,17 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
         page.map(({ ref }) => ref),
       );
       const still = locked.filter(({ state }) => state === "received" || state === "verified");
-      return await record(ctx, db, still, { by: approval.by, ...plan });
+      const grounded = still.map((request) => ({ ...request, ground: request.ground ?? approval.ground ?? null }));
+      return await record(ctx, db, grounded, { by: approval.by, ...plan });
     });
     approved += decided.approved;
+    withoutGround += decided.withoutGround;
     refused.push(...decided.refused);
     plans.push(plan.hash);
     after = last.id;
   }
   if (refused.length > 0) await removeDeadRows(ctx);
-  return { approved, refused, reactivated: await reactivated(ctx), plans };
+  return { approved, refused, reactivated: await reactivated(ctx), plans, withoutGround };
 };
 
 const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string; purpose: string }[]> =>
@@ -138,16 +147,18 @@ const record = async (
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
   { by, hash, shape, whom }: Confirmation,
-): Promise<Pick<Approved, "approved" | "refused">> => {
+): Promise<Pick<Approved, "approved" | "refused" | "withoutGround">> => {
   const { allowed, others } = byPurpose(ctx, requests);
   await endRequests(ctx, db, others, { state: "refused", by, reason: "purpose-not-allowed" });
   const refused = others.map(({ ref }) => ref);
-  if (allowed.length === 0) return { approved: 0, refused };
+  if (allowed.length === 0) return { approved: 0, refused, withoutGround: 0 };
   const now = ctx.clock.now();
-  await sql`update lethe.request set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
+  const listed = await listExceptions(db, exceptionsOf(ctx.stores), now);
+  await sql`update lethe.request r set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
       approved_plan = ${hash}, approved_shape = ${shape}, changed_at = ${now.toString()},
-      code = null, code_since = null, detail = null
-    where id = any(${allowed.map(({ id }) => id)}::bigint[]) and state = any(${approvable}::text[])`.execute(db);
+      code = null, code_since = null, detail = null, ground = decided.ground, exceptions = ${listed.digest}
+    from unnest(${allowed.map(({ id }) => id)}::bigint[], ${allowed.map(({ ground }) => ground)}::text[]) as decided (id, ground)
+    where r.id = decided.id and r.state = any(${approvable}::text[])`.execute(db);
   await settleWhom(
     db,
     allowed.map(({ id }) => id),
@@ -161,13 +172,18 @@ const record = async (
       by: name,
       plan: hash,
       ground: ground ?? undefined,
+      exceptions: listed.digest,
     } as const;
     // Approving vouches for the person's identity too (Art. 12(6)); both steps are on record.
     return state === "received" ? [{ kind: "request.verified", request: ref, by: name }, approved] : [approved];
   });
-  await appendEntries(db, events, { at: now, run: null });
-  return { approved: allowed.length, refused };
+  await appendEntries(db, [listed, ...events], { at: now, run: null });
+  return { approved: allowed.length, refused, withoutGround: allowed.filter(lacksGround).length };
 };
+
+/** Californian law knows no grounds; and what a restore undid has been decided before. */
+const lacksGround = ({ ground, regime, repeats }: LockedRequest): boolean =>
+  ground === null && regime !== "ccpa" && !repeats;
 
 /**
  * I2: who was found for the plan that is approved is who is erased, whoever has their address by the night. Who was found before stays who it

@@ -1,6 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import type { StateDb } from "#db/state-schema.ts";
 import { LetheError } from "#lib/errors.ts";
+import type { RegimeName } from "#records/controller.ts";
 import type { Ground, RequestState } from "#records/request.ts";
 
 export type LockedRequest = {
@@ -12,6 +13,7 @@ export type LockedRequest = {
   readonly purpose: string;
   /** It repeats an erasure that a restore undid. */
   readonly repeats: boolean;
+  readonly regime: RegimeName;
 };
 
 /** A reference as a person may have typed it: any case, with O for 0 and I or L for 1 (Crockford's base 32). */
@@ -27,7 +29,7 @@ export const parseReference = (text: string): string => {
 /** The requests of these references, locked until the transaction ends. Throws `REQUEST_UNKNOWN` for the first that is missing. */
 export const lockRequests = async (db: Kysely<StateDb>, refs: readonly string[]): Promise<LockedRequest[]> => {
   const { rows } = await sql<LockedRequest>`
-    select id, ref, state, held_from as "heldFrom", ground, purpose, restore_id is not null as repeats
+    select id, ref, state, held_from as "heldFrom", ground, purpose, restore_id is not null as repeats, regime
     from lethe.request
     where ref = any(${refs}::text[]) order by id for update`.execute(db);
   const found = new Set(rows.map(({ ref }) => ref));

@@ -4,11 +4,12 @@ import type { Context } from "#context.ts";
 import type { RequestTable } from "#db/state-schema.ts";
 import { suspendedDueDate } from "#intake/deadline.ts";
 import { regimeOf } from "#intake/regimes.ts";
+import { approvalOf, exceptionsIn } from "#intake/show-decision.ts";
 import { effectsOf, outcomesOf } from "#intake/show-effects.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
 import { reading } from "#intake/transaction.ts";
-import type { ExceptionLetter } from "#records/exception.ts";
+import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import { exportFile } from "#records/export.ts";
 import type { RegimeName } from "#records/controller.ts";
 import type { RequestDetail, RequestState } from "#records/request.ts";
@@ -39,7 +40,15 @@ export type RequestView = {
   /** When its time of grace is over. */
   readonly scheduledFor: string | null;
   readonly repeats: number;
-  readonly approved: { readonly by: string; readonly at: string; readonly plan: string | null } | null;
+  /** `daysLate`: after the answer was due; null when it was not. */
+  readonly approved: {
+    readonly by: string;
+    readonly at: string;
+    readonly plan: string | null;
+    readonly daysLate: number | null;
+  } | null;
+  /** What the approval left in place by Art. 17(3) GDPR, category by category, as the policies were then. */
+  readonly exceptions: readonly DecidedException[];
   readonly reason: string | null;
   readonly code: string | null;
   readonly codeSince: string | null;
@@ -155,10 +164,8 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       purpose: row.purpose,
       scheduledFor: row.scheduled_for,
       repeats: row.repeats,
-      approved:
-        row.approved_by === null || row.approved_at === null
-          ? null
-          : { by: row.approved_by, at: row.approved_at, plan: row.approved_plan },
+      approved: approvalOf(row, ctx.config.controller.timeZone),
+      exceptions: await exceptionsIn(db, row),
       reason: row.reason,
       code: row.code,
       codeSince: row.code_since,

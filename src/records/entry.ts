@@ -1,4 +1,5 @@
 import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
@@ -22,7 +23,16 @@ export type LedgerEvent =
     }
   | { kind: "request.repeated"; request: string; received: string }
   | { kind: "request.verified"; request: string; by: string }
-  | { kind: "request.approved"; request: string; by: string; plan: string; ground?: string | undefined }
+  /** What the approvals that name this digest leave in place. */
+  | { kind: "exceptions.listed"; digest: string; exceptions: readonly DecidedException[] }
+  | {
+      kind: "request.approved";
+      request: string;
+      by: string;
+      plan: string;
+      ground?: string | undefined;
+      exceptions: string;
+    }
   | { kind: "request.confirmed"; request: string; on: string; by: string }
   | { kind: "request.identity"; request: string; step: "asked" | "proven"; on: string; by: string }
   | {

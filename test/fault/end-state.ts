@@ -94,7 +94,7 @@ const journalQueries: Readonly<Record<string, string>> = {
 
 /** Lethe's own tables without times, runs and batches. */
 const stateQueries: Readonly<Record<string, string>> = {
-  request: `select ref, state, held_from, received_on, due_on, due_basis, ground, approved_by, reason, code, detail, repeats,
+  request: `select ref, state, held_from, received_on, due_on, due_basis, ground, exceptions, approved_by, reason, code, detail, repeats,
       approved_shape, approved_at is not null as approved, erased_at is not null as erased,
       completed_at is not null as completed, backups_clear_on from lethe.request`,
   request_identifier: `select ref, kind, value from lethe.request_identifier i join lethe.request r on r.id = i.request_id`,
@@ -103,6 +103,7 @@ const stateQueries: Readonly<Record<string, string>> = {
   subject_identifier: `select ref, store, kind, value
     from lethe.subject_identifier i join lethe.request r on r.id = i.request_id`,
   export: `select ref, store, x.rows, recipients from lethe.export x join lethe.request r on r.id = x.request_id`,
+  exception_list: "select digest, body from lethe.exception_list",
   disposition: `select ref, store, table_name, treatment, rows, spared, basis, until_first, until_last, exception
     from lethe.disposition d join lethe.request r on r.id = d.request_id`,
   remedy: `select ref, store, x.code, table_name, action, rows from lethe.remedy x join lethe.request r on r.id = x.request_id`,

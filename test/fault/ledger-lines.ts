@@ -10,6 +10,7 @@ type Body = LedgerEvent & { readonly at: string; readonly run: string | null };
  * - `run.started`, `run.finished`: one each for a run; the counts of the last one must be the same;
  * - `plan.frozen`, `batch.committed`: a batch that died is planned again, and what is left is divided anew: the sums count;
  * - `backup.inventory`, `analytics.measured`, `analytics.conserved`: every run looks anew: the last look counts;
+ * - `exceptions.listed`: once for every transaction that approves;
  * - `request.exported`: a request that is planned again is exported again: the last one counts, and `oddities` compares it with its file;
  * - `request.erasing`: what is undone is begun again: once for each time that it was not undone;
  * - `backup.exception`: told again as long as it lasts;
@@ -36,6 +37,9 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         last.set("run.finished", event);
         break;
       case "plan.frozen":
+        break;
+      case "exceptions.listed":
+        last.set(`exceptions.listed ${event.digest}`, event);
         break;
       case "batch.committed":
         sum(`batch.committed ${event.store} requests`, event.requests);

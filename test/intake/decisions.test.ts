@@ -57,6 +57,7 @@ describe("approving", () => {
       refused: [],
       reactivated: [],
       plans: ["a".repeat(64)],
+      withoutGround: 0,
     });
     expect(await request(ref)).toMatchObject({
       state: "approved",
@@ -98,6 +99,7 @@ describe("approving", () => {
       refused: [],
       reactivated: [],
       plans: [],
+      withoutGround: 0,
     });
   });
 

@@ -143,9 +143,19 @@ test("approve takes references or --all, not both and not neither", async () => 
   await expect(lethe("approve")).rejects.toMatchObject({ code: "USAGE" });
   await expect(lethe("approve", ref, "--all")).rejects.toMatchObject({ code: "USAGE" });
   expect(await lethe("approve", "--all")).toMatchObject({
-    document: { approved: 1 },
+    document: { approved: 1, withoutGround: 1 },
+    text: "1 approved by plan aaaaaaaaaaaa\n1 without a ground of Art. 17(1) GDPR: give --ground with the approval, or enter requests with one",
+  });
+});
+
+test("approve takes a ground of Art. 17(1) and no other letter", async () => {
+  const ref = await add("--key", "k");
+  await expect(lethe("approve", ref, "--ground", "g")).rejects.toMatchObject({ code: "USAGE" });
+  expect(await lethe("approve", ref, "--ground", "B")).toMatchObject({
+    document: { approved: 1, withoutGround: 0 },
     text: "1 approved by plan aaaaaaaaaaaa",
   });
+  expect((await lethe("show", ref)).document).toMatchObject({ state: "approved", ground: "b" });
 });
 
 test("refuse takes a reason of the list and does not repeat another", async () => {
