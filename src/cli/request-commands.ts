@@ -103,10 +103,13 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .description("turn a request down and forget whom it was about")
     .argument("<id>", "the request's reference")
     .requiredOption("--reason <reason>", refusalReasons.join(", "))
-    .action(async (id: string, options: By & { readonly reason: string }) => {
-      const decision = { by: whoDecides(options.by), reason: parseRefusalReason(options.reason) };
-      answerDecided(await shell.withContext((context) => refuseRequest(context, id, decision)));
-    });
+    .option("--citation <provision>", "for a reason of Art. 17(3) GDPR: what it rests on, such as HGB §257; no names")
+    .action(
+      async (id: string, { by, reason, citation }: By & { readonly reason: string; readonly citation?: string }) => {
+        const decision = { by: whoDecides(by), reason: parseRefusalReason(reason), citation };
+        answerDecided(await shell.withContext((context) => refuseRequest(context, id, decision)));
+      },
+    );
 
   deciding(request.command("withdraw"))
     .description("the person no longer wants it: end the request and forget whom it was about")

@@ -50,7 +50,7 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["purpose", view.purpose],
     ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
     ["approved", approved && approvedText(approved)],
-    ["reason", view.reason],
+    ["reason", view.refusal === null ? view.reason : `${view.reason}, ${refusalText(view.refusal)}`],
     ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
     ...(detail?.also ?? []).map((code): Fact => ["", `${code} as well`]),
     ["where", detail && placeOf(detail)],
@@ -70,6 +70,9 @@ const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["appro
   const late = daysLate === null ? "" : `, ${daysLate} ${daysLate === 1 ? "day" : "days"} after it was due`;
   return `${at} by ${by}${late}, plan ${plan ?? "unknown"}`;
 };
+
+const refusalText = ({ exception, citation }: NonNullable<RequestView["refusal"]>): string =>
+  `Art. 17(3)(${exception}) GDPR, ${citation}`;
 
 const identityText = ({ asked, proven, dueIfPaused }: NonNullable<RequestView["identity"]>): string => {
   const paused = dueIfPaused === null ? "" : `; due ${dueIfPaused} if the days between do not count, which is disputed`;

@@ -18,6 +18,7 @@ import type {
 } from "#db/outcome-tables.ts";
 import type { HoldIdentifierTable, HoldSubjectTable, HoldTable } from "#db/hold-tables.ts";
 import type { RegimeName } from "#records/controller.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
 import type { SavedMark } from "#records/plan.ts";
 import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
 
@@ -186,6 +187,9 @@ export type RequestTable = {
   restore_id: Generated<number | null>;
   /** What its approval leaves in place, by the digest of the list; null before there was one. */
   exceptions: string | null;
+  /** The exception of Art. 17(3) GDPR on which it was refused, and the provision that this rests on. */
+  refusal_exception: ExceptionLetter | null;
+  refusal_citation: string | null;
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */

@@ -6,6 +6,7 @@ import { endRequests } from "#intake/decide.ts";
 import { exceptionsOf, listExceptions } from "#intake/exceptions.ts";
 import { approvable, decider, requireDecision } from "#intake/decision.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
+import { refusalOf } from "#intake/refusal.ts";
 import { inTransaction, reading } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
@@ -149,7 +150,7 @@ const record = async (
   { by, hash, shape, whom }: Confirmation,
 ): Promise<Pick<Approved, "approved" | "refused" | "withoutGround">> => {
   const { allowed, others } = byPurpose(ctx, requests);
-  await endRequests(ctx, db, others, { state: "refused", by, reason: "purpose-not-allowed" });
+  await endRequests(ctx, db, others, { state: "refused", by, refusal: refusalOf({ reason: "purpose-not-allowed" }) });
   const refused = others.map(({ ref }) => ref);
   if (allowed.length === 0) return { approved: 0, refused, withoutGround: 0 };
   const now = ctx.clock.now();

@@ -2,10 +2,11 @@ import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { decider, requireDecision, type RefusalReason } from "#intake/decision.ts";
+import { decider, requireDecision } from "#intake/decision.ts";
 import { closeHolds, releasedEvents } from "#db/close-holds.ts";
 import { forgetSubjects } from "#db/forget-subjects.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
+import { refusalOf, type Refusal, type WrittenRefusal } from "#intake/refusal.ts";
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -15,16 +16,19 @@ import type { RequestState } from "#records/request.ts";
 export type Decided = { readonly ref: string; readonly state: RequestState };
 
 type Ending = { readonly by: string } & (
-  | { readonly state: "refused"; readonly reason: RefusalReason }
+  | { readonly state: "refused"; readonly refusal: Refusal }
   | { readonly state: "withdrawn" }
 );
 
-/** Turns a request down (A4: the caller tells the person why, and of complaint and remedy) and forgets whom it was about. */
-export const refuseRequest = (
+/**
+ * Turns a request down (A4: the caller tells the person why, and of complaint and remedy) and forgets whom it was about. Throws
+ * `REQUEST_INVALID` for an exception without the provision that it rests on, or with something else.
+ */
+export const refuseRequest = async (
   ctx: Context,
   ref: string,
-  { by, reason }: { by: string; reason: RefusalReason },
-): Promise<Decided> => end(ctx, ref, "refuse", { state: "refused", by, reason });
+  { by, ...written }: WrittenRefusal & { readonly by: string },
+): Promise<Decided> => end(ctx, ref, "refuse", { state: "refused", by, refusal: refusalOf(written) });
 
 /** The person no longer wants it: ends the request and forgets whom it was about. */
 export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
@@ -42,6 +46,8 @@ const end = async (ctx: Context, ref: string, decision: "refuse" | "withdraw", e
   return ended;
 };
 
+const noRefusal = { reason: null, exception: null, citation: null };
+
 /** Ends requests that are locked and may end so, in the caller's transaction, after which their dead rows have to be removed. */
 export const endRequests = async (
   ctx: Context,
@@ -52,17 +58,19 @@ export const endRequests = async (
   if (requests.length === 0) return;
   const now = ctx.clock.now();
   const ids = requests.map(({ id }) => id);
-  const reason = ending.state === "refused" ? ending.reason : null;
-  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, held_from = null, held_with = null, code = null,
-      code_since = null, detail = null, changed_at = ${now.toString()}
+  const { reason, exception, citation } = ending.state === "refused" ? ending.refusal : noRefusal;
+  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, refusal_exception = ${exception},
+      refusal_citation = ${citation}, held_from = null, held_with = null,
+      code = null, code_since = null, detail = null, changed_at = ${now.toString()}
     where id = any(${ids}::bigint[])`.execute(db);
   await forgetSubjects(db, ids);
   const by = decider(ctx, ending.by);
-  const events = requests.map(({ ref }): LedgerEvent =>
-    ending.state === "refused"
-      ? { kind: "request.refused", request: ref, by, reason: ending.reason }
-      : { kind: "request.withdrawn", request: ref, by },
-  );
+  const events = requests.map(({ ref }): LedgerEvent => {
+    if (ending.state === "withdrawn") return { kind: "request.withdrawn", request: ref, by };
+    const { refusal } = ending;
+    const rest = { exception: refusal.exception ?? undefined, citation: refusal.citation ?? undefined };
+    return { kind: "request.refused", request: ref, by, reason: refusal.reason, ...rest };
+  });
   // What was held of them is held no more.
   const released = await closeHolds(db, { requests: ids }, { by: ending.by, at: now });
   await appendEntries(db, [...events, ...releasedEvents(released, by)], { at: now, run: null });

@@ -20,8 +20,11 @@ export const refusalReasons = [
   "excessive", // Art. 12(5)
   "identity-not-proven", // Art. 12(2), 12(6)
   "not-a-data-subject", // Art. 11(2)
+  "freedom-of-expression", // Art. 17(3)(a)
   "legal-obligation", // Art. 17(3)(b)
-  "public-interest", // Art. 17(3)(b) to (d)
+  "public-interest", // Art. 17(3)(b)
+  "public-health", // Art. 17(3)(c)
+  "archiving-or-research", // Art. 17(3)(d)
   "legal-claims", // Art. 17(3)(e)
   "purpose-not-allowed", // the policy is for other purposes
 ] as const;

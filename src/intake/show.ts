@@ -4,7 +4,7 @@ import type { Context } from "#context.ts";
 import type { RequestTable } from "#db/state-schema.ts";
 import { suspendedDueDate } from "#intake/deadline.ts";
 import { regimeOf } from "#intake/regimes.ts";
-import { approvalOf, exceptionsIn } from "#intake/show-decision.ts";
+import { approvalOf, exceptionsIn, refusalIn } from "#intake/show-decision.ts";
 import { effectsOf, outcomesOf } from "#intake/show-effects.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { daysLeft, todayOf } from "#intake/requests.ts";
@@ -49,7 +49,10 @@ export type RequestView = {
   } | null;
   /** What the approval left in place by Art. 17(3) GDPR, category by category, as the policies were then. */
   readonly exceptions: readonly DecidedException[];
+  /** Why it was refused. */
   readonly reason: string | null;
+  /** The exception of Art. 17(3) GDPR on which it was refused, and the provision that this rests on. */
+  readonly refusal: { readonly exception: ExceptionLetter; readonly citation: string } | null;
   readonly code: string | null;
   readonly codeSince: string | null;
   readonly detail: RequestDetail | null;
@@ -167,6 +170,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       approved: approvalOf(row, ctx.config.controller.timeZone),
       exceptions: await exceptionsIn(db, row),
       reason: row.reason,
+      refusal: refusalIn(row),
       code: row.code,
       codeSince: row.code_since,
       detail: row.detail,

@@ -89,6 +89,8 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
     identity: view.identity && view.identity.proven === null && date(view.identity.asked),
     extensionReason: view.extended && language.extensionReasons[view.extended.reason as ExtensionReason],
     refusalReason: view.reason && language.refusalReasons[view.reason as RefusalReason],
+    citation: view.refusal?.citation,
+    exception: view.refusal && exceptionIn(language, view.refusal.exception),
     erased: days(view.erasedAt),
     // Mustache shows a list's section once an item: what stands around the list asks whether there is one.
     anyRetained: retained.length > 0,

@@ -1,6 +1,5 @@
 import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
-import type { ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
 import type { RequestCounts, RequestDetail } from "#records/request.ts";
@@ -44,7 +43,15 @@ export type LedgerEvent =
       noticed: string;
       by: string;
     }
-  | { kind: "request.refused"; request: string; by: string; reason: string }
+  /** `exception`: of Art. 17(3) GDPR, with the provision that it rests on. */
+  | {
+      kind: "request.refused";
+      request: string;
+      by: string;
+      reason: string;
+      exception?: ExceptionLetter | undefined;
+      citation?: string | undefined;
+    }
   | { kind: "request.withdrawn"; request: string; by: string }
   | { kind: "request.held"; request: string; by: string; matter: string }
   /** `by`: null where its hold ended by itself. */

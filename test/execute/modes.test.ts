@@ -102,7 +102,7 @@ describe("soft now, hard after the time of grace", () => {
     night = await openNight(softThenHard);
     const [ref = ""] = await night.ask({ email: ann.email });
     await night.nightly();
-    await refuseRequest(night.context, ref, { by: "dpo", reason: "legal-claims" });
+    await refuseRequest(night.context, ref, { by: "dpo", reason: "legal-claims", citation: "BGB §195" });
     await night.nightly(night.at("2026-12-03T02:00:00Z"));
     expect(await night.requests(ref)).toMatchObject([{ state: "refused" }]);
     expect(await customers()).toEqual([{ ...ann, status: "inactive" }, bob]);

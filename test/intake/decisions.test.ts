@@ -261,7 +261,7 @@ test("the ledger and the logs name neither the person nor who decided", async ()
   await approveRequests(t.context, [ref], { by, planFor });
   await holdRequest(t.context, ref, { by, matter: "AZ-7" });
   await releaseRequest(t.context, ref, { by });
-  await refuseRequest(t.context, ref, { by, reason: "legal-claims" });
+  await refuseRequest(t.context, ref, { by, reason: "legal-claims", citation: "BGB §195" });
   const text = JSON.stringify(await t.state.query("select * from lethe.ledger_entry")) + t.logged();
   expect(text).toContain("request.refused");
   expect(text).not.toMatch(/canary|J\u00f6rg/i);

@@ -55,7 +55,7 @@ test("what goes on to the next night, or ends, has its code no more", async () =
   const failed = await held("a@example.com", "failed", "ROW_LOCKED");
   const refused = await held("b@example.com", "verified", "REACTIVATED");
   await releaseRequest(t.context, failed, { by });
-  await refuseRequest(t.context, refused, { by, reason: "legal-claims" });
+  await refuseRequest(t.context, refused, { by, reason: "legal-claims", citation: "BGB §195" });
   const none = { held_from: null, held_with: null, code: null, code_since: null, detail: null };
   expect(await request(failed)).toEqual({ state: "approved", ...none });
   expect(await request(refused)).toEqual({ state: "refused", ...none });

@@ -169,6 +169,16 @@ test("refuse takes a reason of the list and does not repeat another", async () =
   });
 });
 
+test("refuse on an exception of Art. 17(3) takes the provision that it rests on", async () => {
+  const ref = await add("--key", "k");
+  await expect(lethe("refuse", ref, "--reason", "legal-obligation")).rejects.toMatchObject({
+    code: "REQUEST_INVALID",
+    hint: expect.stringContaining("--citation"),
+  });
+  await lethe("refuse", ref, "--reason", "legal-obligation", "--citation", "HGB §257");
+  expect((await lethe("show", ref)).document).toMatchObject({ refusal: { exception: "b", citation: "HGB §257" } });
+});
+
 test("hold, release and withdraw answer with the state that the request is in now", async () => {
   const ref = await add("--key", "k");
   expect((await lethe("hold", ref, "--matter", "AZ-7")).document).toEqual({ ref, state: "held" });

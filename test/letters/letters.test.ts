@@ -84,6 +84,25 @@ describe("a letter", () => {
   });
 });
 
+test.each([
+  ["en", "The law obliges us to keep the data. This rests on HGB §257 (Art. 17(3)(b) GDPR)."],
+  [
+    "de",
+    "Das Gesetz verpflichtet uns, die Daten aufzubewahren. Das ergibt sich aus HGB §257 (Art. 17 Abs. 3 lit. b DSGVO).",
+  ],
+  ["fr", "La loi nous oblige à conserver les données. Fondement : HGB §257 (art. 17, par. 3, point b), du RGPD)."],
+])("a refusal on an exception cites it with its provision: %s", async (language, reason) => {
+  await open();
+  const [ada = "", ben = ""] = await night.ask(
+    { email: "ada.canary@example.org" },
+    { email: "ben.canary@example.org" },
+  );
+  await refuseRequest(night.context, ada, { by: "dpo", reason: "legal-obligation", citation: "HGB §257" });
+  await refuseRequest(night.context, ben, { by: "dpo", reason: "excessive" });
+  expect(await letter(ada, "refusal", language)).toContain(`\n\n${reason}\n\n`);
+  expect(await letter(ben, "refusal", language)).not.toMatch(/art\. 17|§|\(\)/i);
+});
+
 test("a letter tells the exception by which records were retained then, whatever the policy says today", async () => {
   await open();
   const [ada = ""] = await night.ask({ email: "ada.canary@example.org" });

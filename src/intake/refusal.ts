@@ -1,0 +1,55 @@
+import type { RefusalReason } from "#intake/decision.ts";
+import { LetheError } from "#lib/errors.ts";
+import type { ExceptionLetter } from "#records/exception.ts";
+
+/** As a person writes it. */
+export type WrittenRefusal = { readonly reason: RefusalReason; readonly citation?: string | undefined };
+
+/** Why a request is refused; on an exception of Art. 17(3) GDPR, its letter and the provision that makes it (A6). */
+export type Refusal = {
+  readonly reason: RefusalReason;
+  readonly exception: ExceptionLetter | null;
+  readonly citation: string | null;
+};
+
+const letters: Readonly<Partial<Record<RefusalReason, ExceptionLetter>>> = {
+  "freedom-of-expression": "a",
+  "legal-obligation": "b",
+  "public-interest": "b",
+  "public-health": "c",
+  "archiving-or-research": "d",
+  "legal-claims": "e",
+};
+
+/**
+ * Exceptions name the provision that they rest on, other reasons name none. Throws `REQUEST_INVALID`, and does not quote what was written:
+ * people write sentences about persons here.
+ */
+export const refusalOf = ({ reason, citation: written }: WrittenRefusal): Refusal => {
+  const exception = letters[reason];
+  if (exception === undefined) {
+    if (written === undefined) return { reason, exception: null, citation: null };
+    throw invalid(`a refusal for ${reason} rests on no exception of Art. 17(3) GDPR`, "leave the citation out");
+  }
+  const hint = `give the provision, such as HGB §257: up to ${longest} letters, digits and .,:;()/&§-, with its number, and no name`;
+  if (written === undefined) {
+    throw invalid(`a refusal for ${reason} wants the provision that it rests on`, `add --citation; ${hint}`);
+  }
+  const citation = written.normalize("NFC").trim().replaceAll(/\s+/gu, " ");
+  if (isCitation(citation)) return { reason, exception, citation };
+  throw invalid("the citation is none", `${hint}: it goes into the ledger and the letter`);
+};
+
+const longest = 80;
+
+/**
+ * A law by its name, and a number in it. Nothing that a person could be written to or called by, nothing that Markdown would take for
+ * emphasis or a link, and no letters that the standard fonts of PDF do not know.
+ */
+const isCitation = (text: string): boolean =>
+  text.length <= longest &&
+  /^[A-Za-zÀ-ÖØ-öø-ÿ§][A-Za-zÀ-ÖØ-öø-ÿ0-9 .,:;()/&§-]*$/.test(text) &&
+  /\d/.test(text) &&
+  !/\d{6}/.test(text);
+
+const invalid = (message: string, hint: string): LetheError => new LetheError("REQUEST_INVALID", message, { hint });
