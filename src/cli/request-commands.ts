@@ -2,10 +2,10 @@ import type { Command } from "commander";
 import { parseGround, parseRefusalReason, parseState, whoDecides } from "#cli/request-arguments.ts";
 import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
 import { deciding, registerDuties } from "#cli/request-duties.ts";
-import { addedText, importText, listText } from "#cli/request-text.ts";
+import { addedText, importText, lateText, listText } from "#cli/request-text.ts";
 import type { Shell } from "#cli/shell.ts";
 import { showText } from "#cli/show-text.ts";
-import { approveAll, approveRequests, type PlanFor } from "#intake/approve.ts";
+import { approveAll, approveRequests, type Approved, type PlanFor } from "#intake/approve.ts";
 import { parseHoldReason } from "#cli/hold.ts";
 import { releaseRequest } from "#holds/release.ts";
 import { holdRequest } from "#holds/request.ts";
@@ -95,7 +95,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
       shell.answer(
         approved,
         () =>
-          `${approved.approved} approved${plans}${groundText(approved.withoutGround)}${refusedText(approved.refused)}${reactivatedText(approved.reactivated)}`,
+          `${approved.approved} approved${plans}${groundText(approved.withoutGround)}${refusedText(approved)}${reactivatedText(approved.reactivated)}`,
       );
     });
 
@@ -107,7 +107,9 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
     .action(
       async (id: string, { by, reason, citation }: By & { readonly reason: string; readonly citation?: string }) => {
         const decision = { by: whoDecides(by), reason: parseRefusalReason(reason), citation };
-        answerDecided(await shell.withContext((context) => refuseRequest(context, id, decision)));
+        const refused = await shell.withContext((context) => refuseRequest(context, id, decision));
+        const warning = refused.late === null ? "" : `\nlate: ${lateText(refused.late)}; tell them today`;
+        shell.answer(refused, () => `${refused.ref} is refused${warning}`);
       },
     );
 
@@ -144,8 +146,11 @@ const groundText = (without: number): string =>
     ? ""
     : `\n${without} without a ground of Art. 17(1) GDPR: give --ground with the approval, or enter requests with one`;
 
-const refusedText = (refused: readonly string[]): string =>
-  refused.length === 0 ? "" : `\n${refused.join(", ")} refused: the policy is for other purposes`;
+const refusedText = ({ refused, refusedLate }: Approved): string => {
+  if (refused.length === 0) return "";
+  const late = refusedLate.length === 0 ? "" : `\n${refusedLate.join(", ")} refused late: tell these persons today`;
+  return `\n${refused.join(", ")} refused: the policy is for other purposes${late}`;
+};
 
 const reactivatedText = (reactivated: readonly string[]): string =>
   reactivated.length === 0

@@ -1,9 +1,14 @@
 import { table } from "#cli/table.ts";
 import type { ImportResult } from "#intake/import-result.ts";
 import type { Added, RequestLine } from "#intake/requests.ts";
+import type { LateRefusal } from "#records/request.ts";
 
 export const addedText = ({ ref, repeated }: Added): string =>
   repeated ? `${ref}: joined the person's open request` : `${ref}: received`;
+
+/** Of a refusal: how late it is, and by which rule. */
+export const lateText = ({ due, basis, days }: LateRefusal): string =>
+  `${days} ${days === 1 ? "day" : "days"} after ${due}, by when the person had to be told why (${basis})`;
 
 export const importText = ({ already, rows, accepted, repeated, rejectedCount, rejected }: ImportResult): string => {
   const before = already ? "imported before, nothing changed: " : "";

@@ -1,6 +1,7 @@
 import { table } from "#cli/table.ts";
 import { wrap } from "#cli/wrap.ts";
 import type { RequestView } from "#intake/show.ts";
+import { lateText } from "#cli/request-text.ts";
 import type { Outcome } from "#records/treatment.ts";
 
 /** `lethe request show` as people read it: no line longer than a page but where a name is. */
@@ -50,7 +51,8 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["purpose", view.purpose],
     ["asked again", view.repeats === 0 ? null : `${view.repeats} times`],
     ["approved", approved && approvedText(approved)],
-    ["reason", view.refusal === null ? view.reason : `${view.reason}, ${refusalText(view.refusal)}`],
+    ["reason", view.refusal?.exception ? `${view.reason}, ${exceptionText(view.refusal)}` : view.reason],
+    ["refused late", view.refusal?.late ? lateText(view.refusal.late) : null],
     ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
     ...(detail?.also ?? []).map((code): Fact => ["", `${code} as well`]),
     ["where", detail && placeOf(detail)],
@@ -71,7 +73,7 @@ const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["appro
   return `${at} by ${by}${late}, plan ${plan ?? "unknown"}`;
 };
 
-const refusalText = ({ exception, citation }: NonNullable<RequestView["refusal"]>): string =>
+const exceptionText = ({ exception, citation }: NonNullable<RequestView["refusal"]>): string =>
   `Art. 17(3)(${exception}) GDPR, ${citation}`;
 
 const identityText = ({ asked, proven, dueIfPaused }: NonNullable<RequestView["identity"]>): string => {

@@ -38,7 +38,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
       scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
       run_id text references lethe.run, restore_id bigint references lethe.restore,
-      exceptions text references lethe.exception_list, refusal_exception text, refusal_citation text)`,
+      exceptions text references lethe.exception_list, refusal_exception text, refusal_citation text, refusal_late jsonb)`,
     sql`create table lethe.restore_entry (
       request_id bigint primary key references lethe.request, restore_id bigint not null references lethe.restore, notice integer not null,
       mac bytea not null, certain boolean not null)`,

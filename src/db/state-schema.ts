@@ -20,7 +20,7 @@ import type { HoldIdentifierTable, HoldSubjectTable, HoldTable } from "#db/hold-
 import type { RegimeName } from "#records/controller.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
 import type { SavedMark } from "#records/plan.ts";
-import type { IdentifierKind, RequestDetail, RequestState } from "#records/request.ts";
+import type { IdentifierKind, LateRefusal, RequestDetail, RequestState } from "#records/request.ts";
 
 /**
  * Lethe's own database (schema `lethe`): requests, plans, ledger, inventories. It lives apart from the stores, so that
@@ -190,6 +190,8 @@ export type RequestTable = {
   /** The exception of Art. 17(3) GDPR on which it was refused, and the provision that this rests on. */
   refusal_exception: ExceptionLetter | null;
   refusal_citation: string | null;
+  /** Null where it was refused in time. */
+  refusal_late: JSONColumnType<LateRefusal> | null;
 };
 
 /** As requested, normalised. Deleted when the request is erased, refused or withdrawn (I8). */

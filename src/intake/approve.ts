@@ -38,6 +38,8 @@ export type Approved = {
   readonly approved: number;
   /** References of those that ask for something a policy does not allow: they are refused. */
   readonly refused: readonly string[];
+  /** Of the refused, those of which the person had to be told earlier. */
+  readonly refusedLate: readonly string[];
   /** References of those whose subject is or may be active again: they want an approval by name. */
   readonly reactivated: readonly string[];
   /** The hashes that the approval binds to: one for each page of requests. */
@@ -88,6 +90,7 @@ export const approveRequests = async (
 export const approveAll = async (ctx: Context, approval: Approval): Promise<Approved> => {
   const plans: string[] = [];
   const refused: string[] = [];
+  const refusedLate: string[] = [];
   let approved = 0;
   let withoutGround = 0;
   for (let after = 0; ;) {
@@ -107,11 +110,12 @@ export const approveAll = async (ctx: Context, approval: Approval): Promise<Appr
     approved += decided.approved;
     withoutGround += decided.withoutGround;
     refused.push(...decided.refused);
+    refusedLate.push(...decided.refusedLate);
     plans.push(plan.hash);
     after = last.id;
   }
   if (refused.length > 0) await removeDeadRows(ctx);
-  return { approved, refused, reactivated: await reactivated(ctx), plans, withoutGround };
+  return { approved, refused, refusedLate, reactivated: await reactivated(ctx), plans, withoutGround };
 };
 
 const waiting = (ctx: Context, after: number): Promise<{ id: number; ref: string; purpose: string }[]> =>
@@ -148,11 +152,13 @@ const record = async (
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
   { by, hash, shape, whom }: Confirmation,
-): Promise<Pick<Approved, "approved" | "refused" | "withoutGround">> => {
+): Promise<Omit<Approved, "reactivated" | "plans">> => {
   const { allowed, others } = byPurpose(ctx, requests);
-  await endRequests(ctx, db, others, { state: "refused", by, refusal: refusalOf({ reason: "purpose-not-allowed" }) });
-  const refused = others.map(({ ref }) => ref);
-  if (allowed.length === 0) return { approved: 0, refused, withoutGround: 0 };
+  const refusal = refusalOf({ reason: "purpose-not-allowed" });
+  const ended = await endRequests(ctx, db, others, { state: "refused", by, refusal });
+  const refused = ended.map(({ ref }) => ref);
+  const refusedLate = ended.flatMap(({ ref, late }) => (late === undefined ? [] : [ref]));
+  if (allowed.length === 0) return { approved: 0, refused, refusedLate, withoutGround: 0 };
   const now = ctx.clock.now();
   const listed = await listExceptions(db, exceptionsOf(ctx.stores), now);
   await sql`update lethe.request r set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
@@ -179,7 +185,7 @@ const record = async (
     return state === "received" ? [{ kind: "request.verified", request: ref, by: name }, approved] : [approved];
   });
   await appendEntries(db, [listed, ...events], { at: now, run: null });
-  return { approved: allowed.length, refused, withoutGround: allowed.filter(lacksGround).length };
+  return { approved: allowed.length, refused, refusedLate, withoutGround: allowed.filter(lacksGround).length };
 };
 
 /** Californian law knows no grounds; and what a restore undid has been decided before. */

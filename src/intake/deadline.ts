@@ -27,6 +27,21 @@ export const extendedDueDate = (
   { extended }: Regime,
 ): Deadline => endOf(receivedOn, extended, jurisdiction);
 
+/**
+ * By when the person must be told that nothing is done on the request, why, and of complaint and remedy (A4). Art. 12(4) GDPR gives one month
+ * from receipt and no more: the extension of Art. 12(3) is for the information on action that is taken, so it does not move this day. Under
+ * 11 CCR §7021(b) and §7022(f) a denial is one of the responses that an extension is for, so there it does.
+ */
+export const refusalDate = (
+  receivedOn: Temporal.PlainDate,
+  jurisdiction: Jurisdiction,
+  { answer, extended, refusal }: Regime,
+  isExtended: boolean,
+): Deadline => {
+  const { due } = endOf(receivedOn, isExtended && refusal.extends ? extended : answer, jurisdiction);
+  return { due, basis: refusal.basis };
+};
+
 /** By when receipt must be confirmed, in working days after it; undefined where the law does not ask for it. */
 export const confirmationDate = (
   receivedOn: Temporal.PlainDate,

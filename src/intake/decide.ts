@@ -6,14 +6,17 @@ import { decider, requireDecision } from "#intake/decision.ts";
 import { closeHolds, releasedEvents } from "#db/close-holds.ts";
 import { forgetSubjects } from "#db/forget-subjects.ts";
 import { lockRequests, parseReference, type LockedRequest } from "#intake/reference.ts";
-import { refusalOf, type Refusal, type WrittenRefusal } from "#intake/refusal.ts";
+import { latenessOf, refusalOf, type Refusal, type WrittenRefusal } from "#intake/refusal.ts";
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { LedgerEvent } from "#records/entry.ts";
-import type { RequestState } from "#records/request.ts";
+import type { LateRefusal, RequestState } from "#records/request.ts";
 
 export type Decided = { readonly ref: string; readonly state: RequestState };
+
+/** `late`: null when the person is told in time. */
+export type Refused = Decided & { readonly late: LateRefusal | null };
 
 type Ending = { readonly by: string } & (
   | { readonly state: "refused"; readonly refusal: Refusal }
@@ -28,19 +31,28 @@ export const refuseRequest = async (
   ctx: Context,
   ref: string,
   { by, ...written }: WrittenRefusal & { readonly by: string },
-): Promise<Decided> => end(ctx, ref, "refuse", { state: "refused", by, refusal: refusalOf(written) });
+): Promise<Refused> => {
+  const { late, ...decided } = await end(ctx, ref, "refuse", { state: "refused", by, refusal: refusalOf(written) });
+  return { ...decided, late: late ?? null };
+};
 
 /** The person no longer wants it: ends the request and forgets whom it was about. */
-export const withdrawRequest = (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> =>
-  end(ctx, ref, "withdraw", { state: "withdrawn", by });
+export const withdrawRequest = async (ctx: Context, ref: string, { by }: { by: string }): Promise<Decided> => {
+  const { state, ref: withdrawn } = await end(ctx, ref, "withdraw", { state: "withdrawn", by });
+  return { ref: withdrawn, state };
+};
 
-const end = async (ctx: Context, ref: string, decision: "refuse" | "withdraw", ending: Ending): Promise<Decided> => {
-  const ended = await inTransaction(ctx, async (db): Promise<Decided> => {
+/** `late`: of a refusal that is. */
+type Ended = Decided & { readonly late: LateRefusal | undefined };
+
+const end = async (ctx: Context, ref: string, decision: "refuse" | "withdraw", ending: Ending): Promise<Ended> => {
+  const ended = await inTransaction(ctx, async (db) => {
     const request = await theRequest(lockRequests(db, [parseReference(ref)]));
     requireDecision(decision, request);
     await requireUntouched(db, request);
-    await endRequests(ctx, db, [request], ending);
-    return { ref: request.ref, state: ending.state };
+    const [first] = await endRequests(ctx, db, [request], ending);
+    if (first === undefined) throw new TypeError("every request that is ended is returned");
+    return first;
   });
   await removeDeadRows(ctx);
   return ended;
@@ -54,26 +66,35 @@ export const endRequests = async (
   db: Kysely<StateDb>,
   requests: readonly LockedRequest[],
   ending: Ending,
-): Promise<void> => {
-  if (requests.length === 0) return;
+): Promise<readonly Ended[]> => {
+  if (requests.length === 0) return [];
   const now = ctx.clock.now();
   const ids = requests.map(({ id }) => id);
+  const { state } = ending;
+  const ended = requests.map((request) => ({
+    ref: request.ref,
+    state,
+    late: state === "refused" ? latenessOf(ctx, request, now) : undefined,
+  }));
   const { reason, exception, citation } = ending.state === "refused" ? ending.refusal : noRefusal;
-  await sql`update lethe.request set state = ${ending.state}, reason = ${reason}, refusal_exception = ${exception},
-      refusal_citation = ${citation}, held_from = null, held_with = null,
+  await sql`update lethe.request r set state = ${state}, reason = ${reason}, refusal_exception = ${exception},
+      refusal_citation = ${citation}, refusal_late = ended.late, held_from = null, held_with = null,
       code = null, code_since = null, detail = null, changed_at = ${now.toString()}
-    where id = any(${ids}::bigint[])`.execute(db);
+    from jsonb_to_recordset(${JSON.stringify(ended)}::jsonb) as ended (ref text, late jsonb) where r.ref = ended.ref`.execute(
+    db,
+  );
   await forgetSubjects(db, ids);
   const by = decider(ctx, ending.by);
-  const events = requests.map(({ ref }): LedgerEvent => {
+  const events = ended.map(({ ref, late }): LedgerEvent => {
     if (ending.state === "withdrawn") return { kind: "request.withdrawn", request: ref, by };
     const { refusal } = ending;
     const rest = { exception: refusal.exception ?? undefined, citation: refusal.citation ?? undefined };
-    return { kind: "request.refused", request: ref, by, reason: refusal.reason, ...rest };
+    return { kind: "request.refused", request: ref, by, reason: refusal.reason, ...rest, late };
   });
   // What was held of them is held no more.
   const released = await closeHolds(db, { requests: ids }, { by: ending.by, at: now });
   await appendEntries(db, [...events, ...releasedEvents(released, by)], { at: now, run: null });
+  return ended;
 };
 
 /** What is done in one store is done: ending the request would hide it from the register and from a restore. */

@@ -14,6 +14,10 @@ export type LockedRequest = {
   /** It repeats an erasure that a restore undid. */
   readonly repeats: boolean;
   readonly regime: RegimeName;
+  /** ISO date. */
+  readonly received: string;
+  /** Its time was extended, with a notice in the first period. */
+  readonly extended: boolean;
 };
 
 /** A reference as a person may have typed it: any case, with O for 0 and I or L for 1 (Crockford's base 32). */
@@ -29,7 +33,8 @@ export const parseReference = (text: string): string => {
 /** The requests of these references, locked until the transaction ends. Throws `REQUEST_UNKNOWN` for the first that is missing. */
 export const lockRequests = async (db: Kysely<StateDb>, refs: readonly string[]): Promise<LockedRequest[]> => {
   const { rows } = await sql<LockedRequest>`
-    select id, ref, state, held_from as "heldFrom", ground, purpose, restore_id is not null as repeats, regime
+    select id, ref, state, held_from as "heldFrom", ground, purpose, restore_id is not null as repeats, regime,
+      received_on as received, extended is not null as extended
     from lethe.request
     where ref = any(${refs}::text[]) order by id for update`.execute(db);
   const found = new Set(rows.map(({ ref }) => ref));

@@ -1,6 +1,13 @@
+import { Temporal } from "temporal-polyfill";
+import type { Context } from "#context.ts";
+import { refusalDate } from "#intake/deadline.ts";
 import type { RefusalReason } from "#intake/decision.ts";
+import type { LockedRequest } from "#intake/reference.ts";
+import { regimeOf } from "#intake/regimes.ts";
+import { dayIn } from "#lib/clock.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
+import type { LateRefusal } from "#records/request.ts";
 
 /** As a person writes it. */
 export type WrittenRefusal = { readonly reason: RefusalReason; readonly citation?: string | undefined };
@@ -51,5 +58,22 @@ const isCitation = (text: string): boolean =>
   /^[A-Za-zÀ-ÖØ-öø-ÿ§][A-Za-zÀ-ÖØ-öø-ÿ0-9 .,:;()/&§-]*$/.test(text) &&
   /\d/.test(text) &&
   !/\d{6}/.test(text);
+
+/**
+ * How late a refusal is that is decided at this moment; undefined when it is in time. It is refused all the same: the person has to be told.
+ * No check of who they are stops the clock (A5). What repeats an erasure after a restore was asked by nobody, and nobody waits for its answer.
+ */
+export const latenessOf = (
+  { config }: Pick<Context, "config">,
+  { received, regime, extended, repeats }: LockedRequest,
+  at: Temporal.Instant,
+): LateRefusal | undefined => {
+  if (repeats) return undefined;
+  const { controller } = config;
+  const known = regimeOf({ country: controller.country, regime });
+  const { due, basis } = refusalDate(Temporal.PlainDate.from(received), controller, known, extended);
+  const { days } = due.until(dayIn(at, controller.timeZone));
+  return days > 0 ? { due: due.toString(), basis, days } : undefined;
+};
 
 const invalid = (message: string, hint: string): LetheError => new LetheError("REQUEST_INVALID", message, { hint });

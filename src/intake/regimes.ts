@@ -18,6 +18,7 @@ const regime = z.strictObject({
   confirm: z.strictObject({ working_days: z.int().min(1), basis: text }).optional(),
   answer: end,
   extended: end,
+  refusal: z.strictObject({ extends: z.boolean(), basis: text }),
   identity: z.enum(["both", "none"]),
 });
 

@@ -18,12 +18,13 @@ export const approvalOf = (
   return { by, at, plan, daysLate: days > 0 ? days : null };
 };
 
-/** On which exception it was refused; null where that is none. */
-export const refusalIn = ({
-  refusal_exception: exception,
-  refusal_citation: citation,
-}: Pick<Row, "refusal_exception" | "refusal_citation">): RequestView["refusal"] =>
-  exception === null || citation === null ? null : { exception, citation };
+/** What is on record of a refusal beside its reason. */
+export const refusalIn = (
+  row: Pick<Row, "state" | "refusal_exception" | "refusal_citation" | "refusal_late">,
+): RequestView["refusal"] => {
+  const { state, refusal_exception: exception, refusal_citation: citation, refusal_late: late } = row;
+  return state === "refused" ? { exception, citation, late } : null;
+};
 
 /** What its approval left in place, as it was decided then. */
 export const exceptionsIn = async (

@@ -12,7 +12,7 @@ import { reading } from "#intake/transaction.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import { exportFile } from "#records/export.ts";
 import type { RegimeName } from "#records/controller.ts";
-import type { RequestDetail, RequestState } from "#records/request.ts";
+import type { LateRefusal, RequestDetail, RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
 
@@ -51,8 +51,12 @@ export type RequestView = {
   readonly exceptions: readonly DecidedException[];
   /** Why it was refused. */
   readonly reason: string | null;
-  /** The exception of Art. 17(3) GDPR on which it was refused, and the provision that this rests on. */
-  readonly refusal: { readonly exception: ExceptionLetter; readonly citation: string } | null;
+  /** The exception of Art. 17(3) GDPR on which it was refused, with the provision that this rests on; and how late that was, if it was. */
+  readonly refusal: {
+    readonly exception: ExceptionLetter | null;
+    readonly citation: string | null;
+    readonly late: LateRefusal | null;
+  } | null;
   readonly code: string | null;
   readonly codeSince: string | null;
   readonly detail: RequestDetail | null;

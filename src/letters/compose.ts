@@ -90,7 +90,7 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
     extensionReason: view.extended && language.extensionReasons[view.extended.reason as ExtensionReason],
     refusalReason: view.reason && language.refusalReasons[view.reason as RefusalReason],
     citation: view.refusal?.citation,
-    exception: view.refusal && exceptionIn(language, view.refusal.exception),
+    exception: view.refusal?.exception && exceptionIn(language, view.refusal.exception),
     erased: days(view.erasedAt),
     // Mustache shows a list's section once an item: what stands around the list asks whether there is one.
     anyRetained: retained.length > 0,

@@ -2,7 +2,7 @@ import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData }
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
-import type { RequestCounts, RequestDetail } from "#records/request.ts";
+import type { LateRefusal, RequestCounts, RequestDetail } from "#records/request.ts";
 
 /**
  * What the ledger says happened: one entry a change of state, as canonical JSON, without personal data (I8).
@@ -51,6 +51,7 @@ export type LedgerEvent =
       reason: string;
       exception?: ExceptionLetter | undefined;
       citation?: string | undefined;
+      late?: LateRefusal | undefined;
     }
   | { kind: "request.withdrawn"; request: string; by: string }
   | { kind: "request.held"; request: string; by: string; matter: string }

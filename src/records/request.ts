@@ -86,6 +86,9 @@ export type Identifier = { readonly kind: IdentifierKind; readonly value: string
 export const grounds = ["a", "b", "c", "d", "e", "f"] as const;
 export type Ground = (typeof grounds)[number];
 
+/** A refusal that came `days` after the day by which the person had to be told of it (`due`), and the rule that says so. */
+export type LateRefusal = { readonly due: string; readonly basis: string; readonly days: number };
+
 /** What a request is for unless it says otherwise: the person wants to be forgotten. Policies may allow some purposes only. */
 export const defaultPurpose = "delete-user";
 

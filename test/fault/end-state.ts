@@ -94,7 +94,7 @@ const journalQueries: Readonly<Record<string, string>> = {
 
 /** Lethe's own tables without times, runs and batches. */
 const stateQueries: Readonly<Record<string, string>> = {
-  request: `select ref, state, held_from, received_on, due_on, due_basis, ground, exceptions, approved_by, reason, code, detail, repeats,
+  request: `select ref, state, held_from, received_on, due_on, due_basis, ground, exceptions, approved_by, reason, refusal_exception, refusal_citation, refusal_late, code, detail, repeats,
       approved_shape, approved_at is not null as approved, erased_at is not null as erased,
       completed_at is not null as completed, backups_clear_on from lethe.request`,
   request_identifier: `select ref, kind, value from lethe.request_identifier i join lethe.request r on r.id = i.request_id`,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Temporal } from "temporal-polyfill";
 import { describe, expect, test } from "vitest";
-import { confirmationDate, dueDate, extendedDueDate, suspendedDueDate } from "#intake/deadline.ts";
+import { confirmationDate, dueDate, extendedDueDate, refusalDate, suspendedDueDate } from "#intake/deadline.ts";
 import { regimeOf } from "#intake/regimes.ts";
 import { isWorkingDay } from "#intake/working-days.ts";
 import { isLetheError } from "#lib/errors.ts";
@@ -116,6 +116,25 @@ describe("other regimes", () => {
     expect(regimeOf({ country: "US" }).regime).toBe("ccpa");
     expect(regimeOf({ country: "JP" }).regime).toBe("gdpr");
     expect(regimeOf({ country: "US", regime: "gdpr" }).regime).toBe("gdpr");
+  });
+});
+
+describe("a refusal is told", () => {
+  test.each([
+    ["DE", "2026-01-31", "2026-03-02", "GDPR Art. 12(4)"], // 28 February is a Saturday
+    ["GB", "2026-11-25", "2026-12-29", "UK GDPR Art. 12(4)"], // 25 and 28 December are holidays
+  ])("within the first month, whatever an extension says: %s, received on %s", (country, received, expected, basis) => {
+    for (const extended of [false, true]) {
+      const told = refusalDate(day(received), { country, region: undefined }, regimeOf({ country }), extended);
+      expect(told).toEqual({ due: day(expected), basis });
+    }
+  });
+
+  test("in California within the time to answer, which an extension makes longer", () => {
+    const [there, received] = [{ country: "US", region: "CA" }, day("2026-03-05")];
+    const told = (extended: boolean) => refusalDate(received, there, regimeOf(there), extended);
+    expect(told(false)).toEqual({ due: day("2026-04-19"), basis: "11 CCR §7021(b), §7022(f)" });
+    expect(told(true)).toMatchObject({ due: day("2026-06-03") });
   });
 });
 

@@ -55,6 +55,7 @@ describe("approving", () => {
     expect(await approveRequests(t.context, [ref.toLowerCase(), ref], { by, planFor })).toEqual({
       approved: 1,
       refused: [],
+      refusedLate: [],
       reactivated: [],
       plans: ["a".repeat(64)],
       withoutGround: 0,
@@ -97,6 +98,7 @@ describe("approving", () => {
     expect(await approveAll(t.context, { by, planFor })).toEqual({
       approved: 0,
       refused: [],
+      refusedLate: [],
       reactivated: [],
       plans: [],
       withoutGround: 0,
@@ -142,6 +144,7 @@ describe("refusing and withdrawing", () => {
     expect(await refuseRequest(t.context, one, { by, reason: "identity-not-proven" })).toEqual({
       ref: one,
       state: "refused",
+      late: null,
     });
     expect(await remembered()).toBe(3);
     expect(await withdrawRequest(t.context, two, { by })).toEqual({ ref: two, state: "withdrawn" });

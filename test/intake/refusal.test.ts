@@ -1,7 +1,10 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { showText } from "#cli/show-text.ts";
+import type { Context } from "#context.ts";
+import { approveAll } from "#intake/approve.ts";
 import { refuseRequest } from "#intake/decide.ts";
 import { refusalReasons } from "#intake/decision.ts";
+import { extendRequest } from "#intake/duties.ts";
 import { refusalOf } from "#intake/refusal.ts";
 import { addRequest } from "#intake/requests.ts";
 import { showRequest } from "#intake/show.ts";
@@ -63,8 +66,57 @@ describe("a refusal", () => {
     expect(await register(ref)).toMatchObject({ reason: "excessive", refusal_exception: null, refusal_citation: null });
     for (const member of ["exception", "citation"]) expect(await entry()).not.toHaveProperty(member);
     const view = await showRequest(t.context, ref);
-    expect(view.refusal).toBeNull();
+    expect(view.refusal).toEqual({ exception: null, citation: null, late: null });
     expect(showText(view)).toMatch(/^reason {9}excessive$/m);
+  });
+
+  test.each([
+    ["2026-03-02T22:59:00Z", null],
+    ["2026-03-02T23:01:00Z", 1], // the third of March in Berlin
+    ["2026-03-14T09:00:00Z", 12],
+  ])("is late from the day after the first month on: at %s", async (now, days) => {
+    await t.dispose();
+    t = await testContext({ now });
+    const ref = await add("2026-01-31");
+    const late = days === null ? null : { due: "2026-03-02", basis: "GDPR Art. 12(4)", days };
+    const reason = "identity-not-proven";
+    expect(await refuseRequest(t.context, ref, { by, reason })).toEqual({ ref, state: "refused", late });
+    expect(await register(ref)).toMatchObject({ state: "refused", refusal_late: late });
+    expect((await entry())["late"]).toEqual(late ?? undefined);
+    const view = await showRequest(t.context, ref);
+    expect(view.refusal).toEqual({ exception: null, citation: null, late });
+    const told =
+      /^refused late {3}(\d+) days? after 2026-03-02, by when the person had to be told why \(GDPR Art\. 12\(4\)\)$/m;
+    expect(told.exec(showText(view))?.[1]).toBe(days === null ? undefined : String(days));
+  });
+
+  test("after an extension is late all the same under the GDPR, and in time in California", async () => {
+    const early = t.at("2026-02-20T09:00:00Z");
+    const extended = async (email: string, regime: string): Promise<string> => {
+      const { ref } = await addRequest(early, { email, regime, received: "2026-01-31" });
+      await extendRequest(early, ref, { by, reason: "complexity", noticed: "2026-02-20" });
+      return ref;
+    };
+    const [berlin, california] = [await extended("a@example.com", "gdpr"), await extended("b@example.com", "ccpa")];
+    const decided = t.at("2026-04-15T09:00:00Z");
+    expect(await showRequest(decided, berlin)).toMatchObject({ due: "2026-04-30", daysLeft: 15 });
+    const refuse = (ref: string) => refuseRequest(decided, ref, { by, reason: "excessive" });
+    expect(await refuse(berlin)).toMatchObject({ late: { due: "2026-03-02", days: 44 } });
+    expect(await refuse(california)).toMatchObject({ late: null });
+  });
+
+  test("by an approval, of what the policy does not allow, can be late too, and says for whom", async () => {
+    const ref = await add("2026-09-30");
+    const inTime = (await addRequest(t.context, { email: "b@example.com" })).ref;
+    const planFor = () => Promise.resolve({ hash: "a".repeat(64), shape: "b".repeat(64), whom: [] });
+    const stores = [{ name: "shop", policy: { purposes: ["clean-up"] } }] as unknown as Context["stores"];
+    const decided = await approveAll({ ...t.context, stores }, { by, planFor });
+    expect(decided).toMatchObject({ approved: 0, refused: [ref, inTime], refusedLate: [ref] });
+    expect(await register(ref)).toMatchObject({
+      reason: "purpose-not-allowed",
+      refusal_late: { due: "2026-10-30", basis: "GDPR Art. 12(4)", days: 3 },
+    });
+    expect(await register(inTime)).toMatchObject({ reason: "purpose-not-allowed", refusal_late: null });
   });
 
   test("that is none leaves the request as it is, and quotes nothing", async () => {
@@ -88,6 +140,17 @@ test.each(others)("%s is no exception of Art. 17(3), and takes no citation", (re
   expect(() => refusalOf({ reason, citation: "HGB §257" })).toThrow(
     expect.objectContaining({ code: "REQUEST_INVALID" }),
   );
+});
+
+test("what repeats an erasure after a restore is refused to nobody who waits", async () => {
+  const t = await testContext({ now: "2026-11-02T02:00:00Z" });
+  onTestFinished(() => t.dispose());
+  const { ref } = await addRequest(t.context, { email: "a@example.com", received: "2026-01-31" });
+  await t.state.query(
+    `with restore as (insert into lethe.restore (store, as_of, noticed_at, batches) values ('shop', now(), now(), 1) returning id)
+     update lethe.request set restore_id = restore.id from restore`,
+  );
+  expect(await refuseRequest(t.context, ref, { by, reason: "not-a-data-subject" })).toMatchObject({ late: null });
 });
 
 const cite = (citation: string) => () => refusalOf({ reason: "legal-obligation", citation });

@@ -179,6 +179,14 @@ test("refuse on an exception of Art. 17(3) takes the provision that it rests on"
   expect((await lethe("show", ref)).document).toMatchObject({ refusal: { exception: "b", citation: "HGB §257" } });
 });
 
+test("refuse warns when the person had to be told earlier", async () => {
+  const ref = await add("--key", "k", "--received", "2026-09-30");
+  expect(await lethe("refuse", ref, "--reason", "excessive")).toEqual({
+    document: { ref, state: "refused", late: { due: "2026-10-30", basis: "GDPR Art. 12(4)", days: 3 } },
+    text: `${ref} is refused\nlate: 3 days after 2026-10-30, by when the person had to be told why (GDPR Art. 12(4)); tell them today`,
+  });
+});
+
 test("hold, release and withdraw answer with the state that the request is in now", async () => {
   const ref = await add("--key", "k");
   expect((await lethe("hold", ref, "--matter", "AZ-7")).document).toEqual({ ref, state: "held" });
