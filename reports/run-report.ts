@@ -1,5 +1,6 @@
 import { durationText } from "#lib/duration-text.ts";
 import type { RetentionRule } from "#records/entry.ts";
+import type { RequestItem } from "#report/report-document.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
 import { expirySheet } from "#reports/expiry-sheet.ts";
@@ -8,6 +9,16 @@ import { summarySheet } from "#reports/summary-sheet.ts";
 
 const ruleText = ({ period, anchor, basis, exception }: RetentionRule): string =>
   `${durationText(period)}, ${anchor.replaceAll("-", " ")}; ${basis}, Art. 17(3)(${exception})`;
+
+type Refusal = RequestItem["refusal"];
+
+/** As days that are left, so that late is late in one way. */
+const refusedLate = (refusal: Refusal): number | null => (refusal?.late ? -refusal.late.days : null);
+
+const refusalText = ({ reason, exception, citation, late }: NonNullable<Refusal>): string => {
+  const cited = exception === null ? reason : `${reason}, Art. 17(3)(${exception}), ${citation}`;
+  return late === null ? cited : `${cited}; told after ${late.due} (${late.basis})`;
+};
 
 /** What one run did: the workbook that lies beside `report.json` in every bundle. */
 export const runReport: ReportDefinition = {
@@ -26,7 +37,7 @@ export const runReport: ReportDefinition = {
             { header: "State", width: 12, format: "state", of: (row) => row.state },
             { header: "Received", width: 12, format: "date", of: (row) => row.received },
             { header: "Due", width: 12, format: "date", of: (row) => row.due },
-            { header: "Days", width: 12, format: "days", of: (row) => row.daysLeft },
+            { header: "Days", width: 12, format: "days", of: (row) => row.daysLeft ?? refusedLate(row.refusal) },
             { header: "Decided", width: 17, format: "instant", of: (row) => row.decided },
             { header: "Scheduled for", width: 17, format: "instant", of: (row) => row.scheduledFor },
             { header: "Erased", width: 17, format: "instant", of: (row) => row.erased },
@@ -36,6 +47,7 @@ export const runReport: ReportDefinition = {
             { header: "Purpose", width: 16, format: "text", of: (row) => row.purpose },
             { header: "Code", width: 36, format: "code", of: (row) => row.code },
             { header: "What to do", width: 58, format: "wrapped", of: (row) => row.hint },
+            { header: "Refusal", width: 44, format: "wrapped", of: (row) => row.refusal && refusalText(row.refusal) },
           ],
         }),
       ],
@@ -92,6 +104,18 @@ export const runReport: ReportDefinition = {
             { header: "Class", width: 11, format: "text", of: (row) => row.is.class },
             { header: "Was", width: 44, format: "wrapped", of: (row) => ruleText(row.was) },
             { header: "Is now", width: 44, format: "wrapped", of: (row) => ruleText(row.is) },
+          ],
+        }),
+        table("decided", {
+          title: "What the approvals of the listed requests leave in place, whether or not there is any of it",
+          empty: "No approval leaves anything in place by an exception of Art. 17(3) GDPR.",
+          columns: [
+            { header: "Store", width: 16, format: "text", of: (row) => row.store },
+            { header: "Table", width: 32, format: "text", of: (row) => row.table },
+            { header: "Art. 17(3)", width: 11, format: "state", of: (row) => row.exception },
+            { header: "Requests", width: 11, format: "count", of: (row) => row.requests },
+            { header: "Legal basis", width: 44, format: "wrapped", of: (row) => row.basis },
+            { header: "Class", width: 14, format: "text", of: (row) => row.class },
           ],
         }),
       ],

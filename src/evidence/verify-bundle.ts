@@ -1,5 +1,7 @@
 import { lstat } from "node:fs/promises";
+import { decisions } from "#evidence/decided.ts";
 import { declarations } from "#evidence/declared.ts";
+import { entriesFile } from "#evidence/entries-file.ts";
 import { missing, tampered } from "#evidence/faults.ts";
 import { keyId as keyIdOf } from "#lib/keys.ts";
 import type { Predicate, TreeHeadJson } from "#evidence/statement.ts";
@@ -44,12 +46,17 @@ export const verifyBundle = async (directory: string, publicKeyPem: string): Pro
     // 4. The checkpoint is signed and is the statement's.
     const head = await verifyLedgerHead(directory, statement, publicKey);
 
-    // 5. The entries lead from the head before to that checkpoint.
-    const declared = declarations();
-    const previous = await verifyEntries(directory, head, declared.take);
+    // 5. The entries lead from the head before to that checkpoint, and approvals lie beside the exceptions that they name.
+    const [declared, decided] = [declarations(), decisions()];
+    const previous = await verifyEntries(directory, head, (line) => {
+      declared.take(line);
+      decided.take(line);
+    });
+    const fault = decided.fault();
+    if (fault !== undefined) throw tampered(entriesFile, fault);
 
     // 6. The report is about that run and that ledger, its register reconciles, and requests ended as the entries say.
-    const { counts, ended } = await verifyReport(directory, statement, previous, declared);
+    const { counts, ended } = await verifyReport(directory, statement, previous, { declared, decided });
 
     const keyId = keyIdOf(publicKey);
     return {
@@ -64,6 +71,7 @@ export const verifyBundle = async (directory: string, publicKeyPem: string): Pro
         `${files.length} files have the SHA-256 that was signed, and there are no others`,
         `the checkpoint over ${head.size} ledger entries bears the same key's signature`,
         `${head.size - previous.size} entries lead from the earlier head, at ${previous.size}, to that checkpoint`,
+        `${decided.approvals()} ${decided.approvals() === 1 ? "approval lies" : "approvals lie"} beside the exceptions that they name, and refusals are told as the entries tell them`,
         `the register reconciles: ${counts.received} requests received, ${counts.received} accounted for`,
         `${ended} ${ended === 1 ? "request" : "requests"} ended as the ledger's entries declare, and what stays of them is what these say`,
       ],

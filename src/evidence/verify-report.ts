@@ -1,7 +1,9 @@
 import { z } from "zod";
 import type { Declarations } from "#evidence/declared.ts";
 import { decodeUtf8, readBounded } from "#evidence/canonical-file.ts";
+import type { Decisions } from "#evidence/decided.ts";
 import { tampered } from "#evidence/faults.ts";
+import { decidedItemSchema, exceptionListsSchema, faultOfDecisions } from "#evidence/verify-decisions.ts";
 import { faultOfOutcomes, outcomesSchema, staysSchema } from "#evidence/verify-outcomes.ts";
 import { treeHeadSchema, type Statement, type TreeHeadJson } from "#evidence/statement.ts";
 
@@ -37,12 +39,13 @@ const reportSchema = z.object({
   policies: z.array(z.object({ digest: z.string() })),
   requests: z.object({
     counts: countsSchema,
-    items: z.array(z.object({ ref: z.string(), state: z.string() })).optional(),
+    items: z.array(decidedItemSchema).optional(),
   }),
   // Reports of before there were outcomes have neither.
   outcomes: outcomesSchema.optional(),
   stays: staysSchema.optional(),
   ledger: treeHeadSchema.extend({ from: count }),
+  exceptionLists: exceptionListsSchema.optional(),
 });
 
 export type VerifiedReport = {
@@ -53,13 +56,13 @@ export type VerifiedReport = {
 
 /**
  * Step 6: the report is about the run and the ledger of the statement, its register reconciles (A11, I9), and what it says of the end of
- * requests is what the entries declared.
+ * requests and of decisions about them is what the entries tell.
  */
 export const verifyReport = async (
   directory: string,
   { predicate }: Statement,
   previous: TreeHeadJson,
-  declared: Declarations,
+  { declared, decided }: { readonly declared: Declarations; readonly decided: Decisions },
 ): Promise<VerifiedReport> => {
   const report = parseReport(await readBounded(directory, reportFile, largestReport));
   const { ledger, requests } = report;
@@ -83,6 +86,8 @@ export const verifyReport = async (
   if (counts.received !== accounted || counts.blocked > counts.pending || counts.overdue > counts.pending) {
     throw tampered(reportFile, `does not reconcile: ${counts.received} requests received, ${accounted} accounted for`);
   }
+  const fault = faultOfDecisions({ items: requests.items ?? [], lists: report.exceptionLists ?? [] }, decided);
+  if (fault !== undefined) throw tampered(reportFile, fault);
   return { counts, ended: verifyOutcomes(report, declared) };
 };
 

@@ -11,6 +11,7 @@ import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
+import { readExceptionLists } from "#report/read-decisions.ts";
 import { readExpired, readExpiryRest } from "#report/read-expiry.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped, readWarnings } from "#report/read-requests.ts";
@@ -77,6 +78,7 @@ const readHead = async (
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),
+    exceptionLists: await readExceptionLists(snapshot, scope),
   };
 };
 

@@ -19,7 +19,7 @@ const pending = statesOf("pending");
 const closed = statesOf("done", "refused", "withdrawn");
 
 /** Open, worked on by these runs, or changed since the run before: the others stand unchanged in an earlier report. */
-const isListed = (scope: Scope): RawBuilder<boolean> =>
+export const isListed = (scope: Pick<Scope, "ids" | "since">): RawBuilder<boolean> =>
   sql`(state not in (${closed}) or run_id = any(${scope.ids}::text[])
     or ${scope.since}::timestamptz is null or changed_at >= ${scope.since}::timestamptz)`;
 
@@ -68,12 +68,15 @@ export async function* readRequests(snapshot: Snapshot, scope: Scope, today: str
       ${purposeWord} as purpose, scheduled_for as "scheduledFor",
       case when state not in (${closed}) then due_on - ${today}::date end as "daysLeft",
       coalesce(approved_at, case when state in ('refused', 'withdrawn') then changed_at end) as decided,
-      erased_at as erased, completed_at as completed, backups_clear_on as "backupsClearOn", code, detail, repeats
+      erased_at as erased, completed_at as completed, backups_clear_on as "backupsClearOn", code, detail, repeats, exceptions,
+      case when state = 'refused' then jsonb_build_object('reason', reason, 'exception', refusal_exception,
+        'citation', refusal_citation, 'late', refusal_late) end as refusal
     from lethe.request where ${isListed(scope)} order by due_on, ref`;
   for await (const { detail, ...row } of stream(snapshot, query)) {
     const open = row.daysLeft !== null;
-    const { repeats, ...facts } = row;
-    yield { ...facts, outcome: outcomeOf(row.state), hint: open ? hintFor(row.code, detail) : null, repeats };
+    const { repeats, exceptions, refusal, ...facts } = row;
+    const hint = open ? hintFor(row.code, detail) : null;
+    yield { ...facts, outcome: outcomeOf(row.state), hint, repeats, exceptions, refusal };
   }
 }
 

@@ -31,6 +31,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     ledger: head.ledger,
     signature: head.signature,
     limits: head.limits,
+    exceptionLists: head.exceptionLists,
   });
   yield "\n";
 }

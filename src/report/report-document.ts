@@ -2,6 +2,7 @@ import { z } from "zod";
 import { exceptionLetters } from "#records/exception.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
+import { exceptionList, refusal } from "#report/decision-document.ts";
 import { expiredItem, expiryRest, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
 
@@ -64,6 +65,9 @@ const requestItem = z.strictObject({
   code: z.string().nullable(),
   hint: z.string().nullable(),
   repeats: count,
+  /** The digest of what its approval left in place by exception: see `exceptionLists`. */
+  exceptions: digest.nullable(),
+  refusal: refusal.nullable(),
 });
 
 const overdueItem = z.strictObject({
@@ -238,6 +242,7 @@ export const reportDocument = z
     ledger,
     signature,
     limits: z.array(limit),
+    exceptionLists: z.array(exceptionList),
   })
   .refine((document) => (document.run === undefined) !== (document.period === undefined), "one run or one period");
 

@@ -1,4 +1,5 @@
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
+import type { DecidedItem, ExceptionListItem } from "#report/decision-document.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
 import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
 import type { ExpiredItem, ExpiryRestItem, RestoreItem, RevisionItem } from "#report/retention-document.ts";
@@ -55,6 +56,7 @@ type Sources = {
   readonly runs: RunFacts;
   readonly limits: Limit;
   readonly evidence: Fact;
+  readonly decided: DecidedItem;
 };
 
 /** A table of a sheet: its columns, and how a report becomes its rows. */
@@ -95,7 +97,11 @@ const rowsNamed = (source: ReportSource): Readers => ({
   figures: () => source.head.figures,
   tasks: () => source.head.tasks,
   evidence: () => evidenceOf(source.head),
+  decided: () => source.head.exceptionLists.flatMap(decidedOf),
 });
+
+const decidedOf = ({ requests, exceptions }: ExceptionListItem): readonly DecidedItem[] =>
+  exceptions.map((exception) => ({ ...exception, requests }));
 
 const evidenceOf = ({ ledger, readAt, controller, signature }: ReportHead): Fact[] => [
   { name: "Controller", value: controller.name },

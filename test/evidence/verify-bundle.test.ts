@@ -14,7 +14,7 @@ test("a bundle verifies from its directory and the public key alone", async () =
   expect(verified.files.map(({ name }) => name)).toEqual(["checkpoint", "entries.jsonl", "report.json", "report.xlsx"]);
   expect(verified.ledger).toMatchObject({ previous: { size: 5 }, head: { size: 17 } });
   expect(verified.counts).toMatchObject({ received: 7, done: 3 });
-  expect(verified.checks).toHaveLength(7);
+  expect(verified.checks).toHaveLength(8);
 });
 
 test.each([

@@ -17,7 +17,7 @@ test("lethe verify tells each step, the key, the run and the counts", async () =
   const { code, stdout, stderr } = await verify(bundle);
   expect(stderr).toBe("");
   expect(code).toBe(0);
-  expect(stdout.split("\n").filter((line) => line.startsWith("✓"))).toHaveLength(7);
+  expect(stdout.split("\n").filter((line) => line.startsWith("✓"))).toHaveLength(8);
   for (const part of [bundle.keyId, "20261102T020000Z-ABCDEF", "7 received = 3 done"]) expect(stdout).toContain(part);
 });
 

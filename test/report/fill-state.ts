@@ -27,14 +27,14 @@ export const fillState = async (state: State, requests: number, run = nightRun):
   );
   await query(
     `insert into lethe.request (ref, state, received_on, due_on, due_basis, ground, created_at, changed_at, approved_at,
-       code, code_since, detail, erased_at, backups_clear_on, run_id)
+       code, code_since, detail, erased_at, backups_clear_on, run_id, reason)
      select 'R-' || to_char(n, 'FM000000') || '-' || upper(substr(md5(n::text), 1, 8)), state, '2026-10-03'::date + n % 20,
        '2026-11-03'::date + n % 20 - 5, 'GDPR Art. 12(3)', 'b', '2026-10-20T08:00:00Z', '2026-11-02T01:00:10Z',
        case when state <> 'received' then timestamptz '2026-10-21T08:00:00Z' end,
        case state when 'blocked' then 'CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS' when 'failed' then 'RESIDUAL' end,
        '2026-11-02T01:00:10Z', case state when 'blocked' then '{"store": "shop", "table": "subscriptions", "rows": 1}'::jsonb end,
        case when state in ('erased', 'completed') then timestamptz '2026-11-02T01:00:30Z' end,
-       case when state in ('erased', 'completed') then date '2026-12-02' end, $2
+       case when state in ('erased', 'completed') then date '2026-12-02' end, $2, case state when 'refused' then 'excessive' end
      from (select n, (array['received','verified','approved','scheduled','erased','archived','completed','blocked','held',
          'failed','refused','withdrawn'])[1 + n % 12] as state from generate_series(0, $1::int - 1) as n) as made`,
     [requests, run],

@@ -39,6 +39,9 @@ const stateAt = (index: number): RequestItem["state"] =>
   requestStates[(index * 5 + 6) % requestStates.length] ?? "received";
 const pad = (value: number): string => String(value).padStart(2, "0");
 
+const claims = { reason: "legal-claims", exception: "e" as const, citation: "ZPO §286" };
+const lateBy = { due: "2026-10-21", basis: "GDPR Art. 12(4)", days: 12 };
+
 const itemAt = (index: number): RequestItem => {
   const state = stateAt(index);
   const outcome = outcomeOf(state);
@@ -62,6 +65,8 @@ const itemAt = (index: number): RequestItem => {
     code: state === "blocked" ? "CUSTOMER_HAS_ACTIVE_SUBSCRIPTIONS" : state === "failed" ? "CONSTRAINT_VIOLATED" : null,
     hint: state === "blocked" ? "Cancel the subscription, or wait until it ends; the next night looks again." : null,
     repeats: index % 9 === 0 ? 1 : 0,
+    exceptions: null,
+    refusal: state === "refused" ? { ...claims, late: index % 2 === 0 ? lateBy : null } : null,
   };
 };
 
@@ -280,6 +285,7 @@ const headFor = (requests: number): ReportHead => {
     backups,
     restores,
     revisions,
+    exceptionLists: [],
     expiry: {
       expired: [
         {
