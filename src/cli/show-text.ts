@@ -8,7 +8,9 @@ import type { Outcome } from "#records/treatment.ts";
 export const showText = (view: RequestView): string => {
   const { dispositions, history } = view;
   const parts = [factLines(factsOf(view))];
-  if (view.exceptions.length > 0) parts.push(exceptionsText(view.exceptions));
+  // Once it is refused or withdrawn, an approval before that leaves nothing in place: everything is.
+  const stands = view.state !== "refused" && view.state !== "withdrawn";
+  if (stands && view.exceptions.length > 0) parts.push(exceptionsText(view.exceptions));
   if (view.stays.length > 0) parts.push(staysText(view.stays));
   if (view.remedied.length > 0) parts.push(remediesText(view.remedied));
   if (view.tasks.length > 0) parts.push(tasksText(view.tasks));

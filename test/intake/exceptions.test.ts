@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import type { Context } from "#context.ts";
 import { showText } from "#cli/show-text.ts";
 import { approveAll, approveRequests, type Approval } from "#intake/approve.ts";
+import { withdrawRequest } from "#intake/decide.ts";
 import { addRequest } from "#intake/requests.ts";
 import { showRequest } from "#intake/show.ts";
 import { digestOf } from "#lib/canonical.ts";
@@ -69,6 +70,8 @@ test("an approval says for every retained table by which exception and citation 
       "  (b) HGB §257: shop.invoices, shop.payments\n",
     ].join("\n"),
   );
+  await withdrawRequest(t.context, refs[0] ?? "", { by: "dpo" });
+  expect(showText(await showRequest(t.context, refs[0] ?? ""))).not.toContain("17(3)");
 });
 
 test("a thousand approvals hold the list once, and each keeps its own when the policy says otherwise later", async () => {
