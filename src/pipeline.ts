@@ -7,7 +7,7 @@ import { eraseInStore } from "#night/erasure.ts";
 import { blockInStore, scheduleInStore } from "#night/waiting.ts";
 import { reopenReactivated } from "#night/reactivation.ts";
 import { expireInStore } from "#night/expiry.ts";
-import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
+import { changedBy, refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { returnUndone } from "#execute/batches.ts";
 import { stopNotFound } from "#execute/not-found.ts";
 import { returnForApproval } from "#execute/stops.ts";
@@ -133,7 +133,7 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
     if (!(await claims.anyExecuted(ctx, store.name))) continue;
     await workOn(ctx, store, async (session) => {
       const { shape } = await currentShape(session);
-      await renewStatistics(session, shape);
+      await renewStatistics(session, changedBy(shape));
     });
   }
   const { erased, failed } = await verify(ctx, run);
@@ -208,7 +208,7 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, { shape, catalog }, total);
-    if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape);
+    if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape.refresh);
     ctx.progress.end(summary(shape, total));
   });
 

@@ -8,11 +8,11 @@ import { tableName } from "#scope/sql.ts";
 // that holds what `lethe init` prints does it by two functions of the owner's. Planning has made sure that one of the ways is
 // open, for `ANALYZE` itself would skip the table and only warn.
 
-/** Refreshes the materialised views over treated tables. Idempotent; after the batches and before verification, which searches them. */
-export const refreshViews = async (session: StoreSession, shape: Shape): Promise<void> => {
+/** Refreshes materialised views, in this order. Idempotent; after the batches and before verification, which searches them. */
+export const refreshViews = async (session: StoreSession, views: readonly string[]): Promise<void> => {
   const { db } = session;
   const byOwner = await hasFunction(session, "refresh_view");
-  for (const view of shape.refresh) {
+  for (const view of views) {
     const name = tableName(view);
     const refresh = byOwner
       ? sql`select lethe.refresh_view(${regclass(name, db)}::regclass)`
@@ -22,16 +22,16 @@ export const refreshViews = async (session: StoreSession, shape: Shape): Promise
   faultPoint("after-views-refreshed");
 };
 
-/** Analyses treated tables, and `others`: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
-export const renewStatistics = async (
-  session: StoreSession,
-  shape: Shape,
-  others: readonly string[] = [],
-): Promise<void> => {
+/** What a request may change: the treated tables, and the materialised views over them. */
+export const changedBy = ({ steps, refresh }: Shape): readonly string[] => [
+  ...new Set([...steps.filter((step) => step.kind !== "cut").map((step) => step.table), ...refresh]),
+];
+
+/** Analyses tables and views: `pg_stats` holds frequent values of rows that are gone. Idempotent; verification searches it too. */
+export const renewStatistics = async (session: StoreSession, tables: readonly string[]): Promise<void> => {
   const { db } = session;
-  const treated = shape.steps.filter((step) => step.kind !== "cut").map((step) => step.table);
   const byOwner = await hasFunction(session, "analyze_table");
-  for (const name of await withStatistics(session, [...new Set([...treated, ...others, ...shape.refresh])])) {
+  for (const name of await withStatistics(session, tables)) {
     await (byOwner ? sql`select lethe.analyze_table(${name}::regclass)` : sql`analyze ${sql.raw(name)}`).execute(db);
   }
 };

@@ -3,7 +3,7 @@ import { transformSql } from "#execute/transforms.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import type { ExpiryStep } from "#records/expiry.ts";
 import type { ReadableHold } from "#records/hold.ts";
-import type { Shape } from "#records/plan.ts";
+import type { Edge, Shape } from "#records/plan.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { isFree } from "#scope/held-rows.ts";
 import { and, column, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
@@ -15,7 +15,15 @@ export type Expired = {
   readonly at: string;
   readonly timeZone: string;
   readonly limit: number;
+  /** ISO date: where the search begins. What is older was looked at before, and waits. */
+  readonly from: string;
 };
+
+/** An earlier date, and one that is infinite, tells nobody when the record was made: it is kept, as if there were none. */
+export const earliest = "0001-01-01";
+
+/** How many rows went, of how many that were found free to go, and the latest day of those: rows after it were not looked at. */
+export type Gone = { readonly rows: number; readonly found: number; readonly last: string };
 
 /** What stays, whatever its age: rows of people whom a legal hold protects, and rows that one covers. */
 export type Protected = {
@@ -23,38 +31,58 @@ export type Protected = {
   readonly rows: readonly ReadableHold[];
 };
 
+/** The session's temporary table of the places of a chunk, once; it empties itself at every commit. Never analysed: the planner counts pages. */
+export const createDueTable = async ({ db }: StoreSession): Promise<void> => {
+  await sql`create temporary table if not exists lethe_due (part oid not null, place tid not null, day date not null)
+    on commit delete rows`.execute(db);
+};
+
+const due = sql.id("pg_temp", "lethe_due");
+
 /**
- * Lets at most `limit` old rows of a table go, oldest first, in one transaction with the journal that says so. One statement: the due rows are
- * read by the clock, which an index may serve. Returns how many went.
+ * Lets at most `limit` old rows of a table go, oldest first, in one transaction with the journal that says so: they are found by the clock, which
+ * an index may serve, and reached again by their places.
  */
-export const expireRows = (
-  session: StoreSession,
-  step: ExpiryStep,
-  expired: Expired,
-  held: Protected,
-): Promise<number> =>
+export const expireRows = (session: StoreSession, step: ExpiryStep, expired: Expired, held: Protected): Promise<Gone> =>
   inTransaction(session, "read-write", async () => {
     const { client, db } = session;
     if (held.people !== undefined) await deriveScopes(client, db, held.people.shape, held.people.subjects);
-    const clock = sql`${column("t", step.clock.column)}::date`;
-    const due = sql`select t.tableoid as part, t.ctid as place from ${tableName(step.table)} t
-      where ${and(freeRows(step, expired.timeZone, held))} order by ${column("t", step.clock.column)} limit ${expired.limit}`;
+    // What follows is estimated to cost far more than it does: compiling it would take longer than doing it.
+    await client.query("set local jit = off");
+    const { found, last } = await findFree(session, step, expired, held);
+    if (found === 0) return { rows: 0, found, last };
+    // PostgreSQL takes each place for a page to be fetched from a disk, and would rather read the whole table for every chunk.
+    await client.query("set local enable_seqscan = off");
+    const table = tableName(step.table);
+    const clock = column("t", step.clock.column);
+    // The same place is one of each table in a tree; by their days partitions are left out.
+    const there = sql`d.part = t.tableoid and d.place = t.ctid
+      and ${clock} >= (select min(day) from ${due}) and ${clock} < (select max(day) + 1 from ${due})`;
     const gone =
       step.changes.length === 0
-        ? sql`delete from ${tableName(step.table)} t using due d where t.tableoid = d.part and t.ctid = d.place returning ${clock} as clock`
-        : sql`update ${tableName(step.table)} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
-            from due d where t.tableoid = d.part and t.ctid = d.place
-            returning case when ${became(step)} then ${clock} end as clock`;
-    const { numAffectedRows } = await sql`with due as materialized (${due}), gone as (${gone})
+        ? sql`delete from ${table} t using ${due} d where ${there} returning ${clock}::date as day`
+        : sql`update ${table} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
+            from ${due} d where ${there} returning case when ${became(step)} then ${clock}::date end as day`;
+    const { rows } = await sql<{ rows: number }>`with gone as (${gone})
       insert into lethe.journal_expiry (id, plan, table_name, treatment, class, basis, through, rows, clock_first, clock_last, committed_at)
       select ${expired.id}, ${expired.plan}, ${step.table}, ${treatmentOf(step)}, ${step.class}, ${step.basis}, ${step.through}::date,
-        count(clock), min(clock), max(clock), ${expired.at} from gone having count(clock) > 0`.execute(db);
-    if (Number(numAffectedRows ?? 0) === 0) return 0;
-    const { rows } = await sql<{
-      rows: number;
-    }>`select rows from lethe.journal_expiry where id = ${expired.id}`.execute(db);
-    return rows[0]?.rows ?? 0;
+        count(day), min(day), max(day), ${expired.at} from gone having count(day) > 0 returning rows`.execute(db);
+    return { rows: rows[0]?.rows ?? 0, found, last };
   });
+
+const findFree = async (
+  { db }: StoreSession,
+  step: ExpiryStep,
+  expired: Expired,
+  held: Protected,
+): Promise<Omit<Gone, "rows">> => {
+  const clock = column("t", step.clock.column);
+  const { rows } = await sql<Omit<Gone, "rows">>`with free as (
+      insert into ${due} select t.tableoid, t.ctid, ${clock}::date from ${tableName(step.table)} t
+      where ${and(freeRows(step, expired, held))} order by ${clock} limit ${expired.limit} returning day)
+    select count(*) as found, coalesce(max(day), ${expired.from}::date) as last from free`.execute(db);
+  return rows[0] ?? { found: 0, last: expired.from };
+};
 
 const treatmentOf = ({ changes }: ExpiryStep): "erase" | "anonymise" => (changes.length === 0 ? "erase" : "anonymise");
 
@@ -68,15 +96,17 @@ const isDue = (
   timeZone: string,
 ): RawBuilder<unknown> => {
   const value = column(alias, name);
-  if (type === "date") return sql`${value} <= ${through}::date`;
+  const told = sql`${value} >= ${earliest}::date`;
+  if (type === "date") return sql`${told} and ${value} <= ${through}::date`;
   const next = sql`(${through}::date + 1)::timestamp`;
-  if (!type.endsWith("with time zone")) return sql`${value} < ${next}`;
-  return sql`${value} < least(${next} at time zone 'UTC', ${next} at time zone ${timeZone}::text)`;
+  if (!type.endsWith("with time zone")) return sql`${told} and ${value} < ${next}`;
+  return sql`${told} and ${value} < least(${next} at time zone 'UTC', ${next} at time zone ${timeZone}::text)`;
 };
 
 /** Due, different from what it is to become, and free: nothing that stays refers to it, and what it is a part of is due as well. */
-const freeRows = (step: ExpiryStep, timeZone: string, held: Protected): readonly RawBuilder<unknown>[] => [
+const freeRows = (step: ExpiryStep, { from, timeZone }: Expired, held: Protected): readonly RawBuilder<unknown>[] => [
   isDue(step, "t", timeZone),
+  sql`${column("t", step.clock.column)} >= ${from}::date`,
   ...(step.changes.length === 0
     ? []
     : [
@@ -88,11 +118,18 @@ const freeRows = (step: ExpiryStep, timeZone: string, held: Protected): readonly
   ...step.users.map((edge) => sql`not exists (select from ${tableName(edge.table)} u where ${refers(edge, "u", "t")})`),
   ...step.wholes.map(
     ({ edge, clock, through }) => sql`not exists (select from ${tableName(edge.to.table)} w
-      where ${refers(edge, "t", "w")} and (${isDue({ clock, through }, "w", timeZone)}) is not true)`,
+      where ${refers(edge, "t", "w")} and (${isDue({ clock, through }, "w", timeZone)}) is not true ${oneByOne(edge)})`,
   ),
   ...isFree(held.rows, step.table, "t", timeZone),
   ...protectedRows(step, held),
 ];
+
+/**
+ * That a part is as old as its whole PostgreSQL cannot know: it expects that hardly a part is free, and reads all the wholes to find out, for
+ * every chunk. OFFSET keeps it from joining; each whole is then looked up by the key that a foreign key refers to, which has an index. What
+ * a link refers to may have none.
+ */
+const oneByOne = ({ declared }: Edge): RawBuilder<unknown> => (declared === "foreign-key" ? sql`offset 0` : sql``);
 
 const protectedRows = ({ table }: ExpiryStep, { people }: Protected): readonly RawBuilder<unknown>[] => {
   const scope = people && scopeOf(people.shape, table);

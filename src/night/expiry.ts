@@ -2,7 +2,8 @@ import type { Catalog } from "#catalog/catalog.ts";
 import type { Context } from "#context.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { collectExpiry } from "#execute/collect-expiry.ts";
-import { expireRows, type Protected } from "#execute/expire.ts";
+import { createDueTable, earliest, expireRows, type Protected } from "#execute/expire.ts";
+import { expiredTables } from "#execute/expired-tables.ts";
 import { anyHeld, heldIn } from "#execute/locations.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
@@ -13,15 +14,15 @@ import { faultPoint } from "#lib/fault.ts";
 import { uuidFrom } from "#lib/random.ts";
 import { holdsNow } from "#night/held.ts";
 import { expiryPlan } from "#plan/expiry.ts";
-import type { ExpiryPlan } from "#records/expiry.ts";
+import type { ExpiryPlan, ExpiryStep } from "#records/expiry.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
 import { createScopeTables, type ScopeSubject } from "#scope/derive.ts";
 import { locate } from "#scope/locate.ts";
 import { unnamed } from "#scope/subjects.ts";
 
-/** Rows in one transaction. */
-const chunk = 10_000;
+/** Rows in one transaction: a second's work or two. */
+const chunk = 50_000;
 
 /**
  * Lets go, in one store, what is older than its period, with or without a request: planned, executed table by table in chunks, journalled,
@@ -41,35 +42,67 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
   });
   faultPoint("after-expiry-planned");
   await createScopeTables(session.db, shape);
-  const { timeZone } = ctx.config.controller;
+  await createDueTable(session);
   let left = store.config.expireRows;
   for (const step of plan.steps) {
     ctx.progress.stage(`Expire ${step.table} in ${store.name}`);
-    let gone = 0;
-    while (left > 0 && !ctx.signal.aborted) {
-      const limit = Math.min(chunk, left);
-      const expired = { id: uuidFrom(ctx.random(16)), plan: digest, at: ctx.clock.now().toString(), timeZone, limit };
-      // A hold that was placed meanwhile wins from the next transaction on.
-      const rows = await expireRows(session, step, expired, await protectedIn(ctx, session, shape, catalog));
-      if (rows === 0) break;
-      faultPoint("after-expiry-commit");
-      await collectExpiry(ctx, run, store);
-      left -= rows;
-      gone += rows;
-      ctx.progress.advance(gone, gone, "rows");
-    }
+    const gone = await expireTable(ctx, run, session, step, { shape, catalog, digest, most: left });
+    left -= gone;
     ctx.progress.end(`${gone} rows`);
   }
   // What PostgreSQL itself keeps of rows that are gone (requirement F).
-  if (left < store.config.expireRows) {
-    await refreshViews(session, shape);
-    await renewStatistics(
-      session,
-      shape,
-      plan.steps.map(({ table }) => table),
-    );
+  const expired = await expiredTables(ctx, store.name);
+  const changed = plan.steps.map(({ table }) => table).filter((table) => expired.has(table));
+  if (changed.length > 0) {
+    const views = viewsOver(catalog, changed, shape.refresh);
+    await refreshViews(session, views);
+    await renewStatistics(session, [...changed, ...views]);
   }
   return plan;
+};
+
+type Expiring = { readonly shape: Shape; readonly catalog: Catalog; readonly digest: string; readonly most: number };
+
+/**
+ * Chunk by chunk, each from the day on with which the one before it ended: what is older was looked at and waits, and is not read again. A
+ * trigger may keep rows as they are; they are passed by as well. Returns how many rows went.
+ */
+const expireTable = async (
+  ctx: Context,
+  run: Run,
+  session: StoreSession,
+  step: ExpiryStep,
+  { shape, catalog, digest, most }: Expiring,
+): Promise<number> => {
+  const { timeZone } = ctx.config.controller;
+  let gone = 0;
+  let pass = { gone: 0, from: earliest };
+  while (gone < most && !ctx.signal.aborted) {
+    const limit = Math.min(chunk, most - gone);
+    const chunkOf = { id: uuidFrom(ctx.random(16)), plan: digest, at: ctx.clock.now().toString(), timeZone, limit };
+    // A hold that was placed meanwhile wins from the next transaction on.
+    const held = await protectedIn(ctx, session, shape, catalog);
+    const { rows, found, last } = await expireRows(session, step, { ...chunkOf, from: pass.from }, held);
+    if (rows > 0) {
+      faultPoint("after-expiry-commit");
+      await collectExpiry(ctx, run, session.store);
+    }
+    gone += rows;
+    ctx.progress.advance(gone, gone, "rows");
+    const more = found === limit && (rows > 0 || last !== pass.from);
+    pass = { gone: pass.gone + rows, from: last };
+    if (more) continue;
+    // What waits may have waited for a row of the same table, which is gone now.
+    if (pass.gone === 0 || !step.users.some((edge) => edge.table === step.table)) break;
+    pass = { gone: 0, from: earliest };
+  }
+  return gone;
+};
+
+/** Those of the views that show rows of the tables, in the same order. */
+const viewsOver = ({ tables }: Catalog, changed: readonly string[], views: readonly string[]): readonly string[] => {
+  const sources = new Set(changed.flatMap((name) => [name, ...(tables.get(name)?.partitions ?? [])]));
+  return views.filter((view) => tables.get(view)?.reads.some((source) => sources.has(source)));
 };
 
 const protectedIn = async (ctx: Context, session: StoreSession, shape: Shape, catalog: Catalog): Promise<Protected> => {
