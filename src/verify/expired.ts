@@ -15,13 +15,15 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
     await client.query("set local row_security = off");
     const rest: { table: string; due: number; without: number; indexed: boolean }[] = [];
     for (const step of plan.steps) {
+      const clock = sql.id(step.clock.column);
+      const isDue = sql`${clock} >= '0001-01-01' and ${isOver(ctx, step)} and ${unchanged(step)}`;
+      // What is infinite, or lies outside the years that a date can name, says no more than none.
+      const isWithout = sql`(${clock} is null or ${clock} < '0001-01-01' or ${clock} >= '10000-01-01')`;
+      // Both by one reading of the index, and of the table where there is none.
       const { rows } = await sql<{ due: number; without: number; indexed: boolean }>`select
-        (select count(*) from ${named(step.table)} where ${isOver(ctx, step)} and ${unchanged(step)}) as due,
-        (select count(*) from ${named(step.table)} where ${sql.id(step.clock.column)} is null) as without,
-        exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-          where i.indrelid = ${named(step.table).compile(db).sql}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed`.execute(
-        db,
-      );
+        count(*) filter (where ${isDue}) as due, count(*) filter (where ${isWithout}) as without, exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+          where i.indrelid = ${named(step.table).compile(db).sql}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed
+        from ${named(step.table)} where ${isDue} or ${isWithout}`.execute(db);
       const [row] = rows;
       if (row !== undefined) rest.push({ table: step.table, ...row });
     }

@@ -92,6 +92,20 @@ describe("a night without requests", () => {
     expect(await expired()).toHaveLength(4);
   });
 
+  test("keeps what has a date that nobody can read, as if it had none", async () => {
+    await open();
+    await night.store.query(
+      `insert into invoices values (6, 1, '-infinity', 60), (7, 1, 'infinity', 70), (8, 1, '0044-03-15 BC', 80);
+        insert into invoice_lines values (6, 6, '2015-03-04', 60)`,
+    );
+    await night.nightly();
+    expect([await ids("invoices"), await ids("invoice_lines")]).toEqual([
+      [3, 4, 5, 6, 7, 8],
+      [2, 5, 6],
+    ]);
+    expect(await rest()).toContainEqual({ table_name: "invoices", due: 1, without_clock: 4 });
+  });
+
   test("does no more than the configuration allows, and the next goes on", async () => {
     await open({ store: { expireRows: 2 } });
     await night.nightly();
