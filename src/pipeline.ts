@@ -130,7 +130,7 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<void> => {
   ctx.progress.stage("Verify");
   await analyseState(ctx.state);
   for (const store of ctx.stores) {
-    if (!(await claims.anyExecuted(ctx, store.name))) continue;
+    if (!(await anyChanged(ctx, run, store.name))) continue;
     await workOn(ctx, store, async (session) => {
       const { shape } = await currentShape(session);
       await renewStatistics(session, changedBy(shape));
@@ -208,9 +208,13 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
     await eraseInStore(ctx, run, session, { shape, catalog }, total);
-    if (await claims.anyExecuted(ctx, store.name)) await refreshViews(session, shape.refresh);
+    if (await anyChanged(ctx, run, store.name)) await refreshViews(session, shape.refresh);
     ctx.progress.end(summary(shape, total));
   });
+
+/** What views and statistics may still say of rows that are not as they were. */
+const anyChanged = async (ctx: Context, run: Run, store: string): Promise<boolean> =>
+  (await claims.anyExecuted(ctx, store)) || (await claims.anyCommitted(ctx, run, store));
 
 const summary = (shape: Shape, subjects: number): string => {
   const tables = new Set(shape.steps.map((step) => step.table)).size;

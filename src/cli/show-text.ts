@@ -67,6 +67,7 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["erased", view.erasedAt],
     ["backups clear", view.backupsClearOn],
     ["completed", view.completedAt],
+    ["retention", endOf(view.dispositions)],
   ];
 };
 
@@ -77,6 +78,15 @@ const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["appro
 
 const exceptionText = ({ exception, citation }: NonNullable<RequestView["refusal"]>): string =>
   `Art. 17(3)(${exception}) GDPR, ${citation}`;
+
+/** Once nothing is retained any more; null before, and where nothing was. */
+const endOf = (dispositions: RequestView["dispositions"]): string | null => {
+  const retained = dispositions.filter(({ treatment, rows }) => treatment === "retain" && rows > 0);
+  const days = retained.flatMap(({ ended }) => ended ?? []).toSorted();
+  return retained.length === 0 || days.length < retained.length
+    ? null
+    : `over since ${days.at(-1)}: nothing is retained any more`;
+};
 
 const identityText = ({ asked, proven, dueIfPaused }: NonNullable<RequestView["identity"]>): string => {
   const paused = dueIfPaused === null ? "" : `; due ${dueIfPaused} if the days between do not count, which is disputed`;
@@ -166,14 +176,14 @@ const tasksText = (tasks: RequestView["tasks"]): string =>
 
 const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
   table(
-    dispositions.map(({ store, table: name, treatment, rows, spared, basis, until, exception }) => [
-      `${store}.${name}`,
-      treatment,
-      rows,
-      spared,
-      basis ?? "",
-      until ?? "",
-      exception === null ? "" : `(${exception})`,
+    dispositions.map((row) => [
+      `${row.store}.${row.table}`,
+      row.restricted && row.ended === null ? `${row.treatment}, restricted` : row.treatment,
+      row.rows,
+      row.spared,
+      row.basis ?? "",
+      untilText(row),
+      row.exception === null ? "" : `(${row.exception})`,
     ]),
     [
       { title: "table" },
@@ -185,3 +195,9 @@ const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
       { title: "17(3)" },
     ],
   );
+
+/** Until when rows are retained; or since when they are not, and what has become of them. */
+const untilText = ({ until, undated, ended, endedAs }: RequestView["dispositions"][number]): string =>
+  ended === null
+    ? [until, undated === 0 ? null : `${undated} without a date`].filter((part) => part !== null).join(", ")
+    : `${ended} ${endedAs === "erase" ? "erased" : "anonymised"}`;

@@ -28,7 +28,7 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
       ref text not null, stage text not null, batch uuid not null references ${at}.journal_batch, primary key (ref, stage))`,
     sql`create table ${at}.journal_step (
       batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null,
-      treatment text not null, rows bigint not null, clock_first date, clock_last date)`,
+      treatment text not null, rows bigint not null, clock_first date, clock_last date, undated bigint not null default 0)`,
     sql`create index journal_step_batch on ${at}.journal_step (batch)`,
     sql`create table ${at}.journal_spared (
       batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,

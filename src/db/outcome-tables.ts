@@ -34,6 +34,14 @@ export type DispositionTable = {
   run_id: string;
   /** Of Art. 17(3) GDPR, by which rows are retained. */
   exception: ExceptionLetter | null;
+  /** Only the roles that the policy names may read the retained rows (Art. 18 GDPR). */
+  restricted: Generated<boolean>;
+  /** Of the retained rows those without a date: nobody can say when their period is over. */
+  undated: Generated<number>;
+  /** When their period was over and none of them was found any more, what had become of them, and in which run. */
+  ended_on: Generated<string | null>;
+  ended_as: Generated<"erase" | "anonymise" | null>;
+  ended_run: Generated<string | null>;
 };
 
 /**
@@ -74,6 +82,8 @@ export type StayTable = {
   clock_last: string | null;
   until: string | null;
   run_id: string;
+  /** When its period was over and it was not found any more. */
+  ended_on: Generated<string | null>;
 };
 
 export type OutcomeTable = { request_id: number; store: string; outcome: Outcome; run_id: string };

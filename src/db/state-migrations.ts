@@ -90,16 +90,19 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
       treatment text not null, rows bigint not null, spared bigint not null, basis text,
       clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run, exception text,
+      restricted boolean not null default false, undated bigint not null default 0, ended_on date, ended_as text, ended_run text references lethe.run,
       primary key (request_id, store, table_name, run_id))`,
     // A request whose rows a legal hold covers goes in parts, in several nights: each counts what it did.
     sql`create view lethe.disposed as select request_id, store, table_name, treatment, sum(rows)::bigint as rows, max(spared) as spared,
       max(basis) as basis, min(clock_first) as clock_first, max(clock_last) as clock_last, min(until_first) as until_first,
-      max(until_last) as until_last, max(exception) as exception from lethe.disposition group by request_id, store, table_name, treatment`,
-    sql`create index disposition_retained on lethe.disposition (store, table_name) where treatment = 'retain'`,
+      max(until_last) as until_last, max(exception) as exception, bool_or(restricted) as restricted, max(undated) as undated,
+      case when bool_and(rows = 0 or ended_on is not null) then max(ended_on) end as ended_on, max(ended_as) as ended_as from lethe.disposition group by request_id, store, table_name, treatment`,
+    sql`create index disposition_retained on lethe.disposition (store, table_name, until_last) where treatment = 'retain'`,
     sql`create table lethe.retention (
       store text not null, table_name text not null, class text not null, basis text not null, period text not null,
       anchor text not null, year_begins text not null, since timestamptz not null, exception text not null,
       primary key (store, table_name))`,
+    sql`create index disposition_ended on lethe.disposition (ended_run) where ended_run is not null`,
     sql`create index disposition_run on lethe.disposition (run_id)`,
     sql`create table lethe.grace (
       request_id bigint not null references lethe.request, store text not null, key text not null, mark jsonb,
@@ -116,8 +119,9 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.stay (
       request_id bigint not null references lethe.request, store text not null, table_name text not null, column_name text not null,
       rows bigint not null, why text not null, clock_last date, until date, run_id text not null references lethe.run,
-      primary key (request_id, store, table_name, column_name))`,
+      ended_on date, primary key (request_id, store, table_name, column_name))`,
     sql`create index stay_run on lethe.stay (run_id)`,
+    sql`create index stay_until on lethe.stay (store, table_name, until) where ended_on is null`,
     sql`create table lethe.outcome (
       request_id bigint not null references lethe.request, store text not null, outcome text not null,
       run_id text not null references lethe.run, primary key (request_id, store))`,

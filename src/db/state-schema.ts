@@ -45,7 +45,7 @@ export type StateDb = {
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
   /** A view: the same over all nights. */
-  "lethe.disposed": Omit<DispositionTable, "run_id">;
+  "lethe.disposed": Omit<DispositionTable, "run_id" | "ended_run">;
   "lethe.retention": RetentionTable;
   "lethe.grace": GraceTable;
   "lethe.reopened": ReopenedTable;

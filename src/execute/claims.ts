@@ -3,6 +3,7 @@ import type { Context, Store } from "#context.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { passing } from "#execute/stops.ts";
 import type { IdentifierKind, RequestState } from "#records/request.ts";
+import type { Run } from "#records/run.ts";
 import type { Located } from "#scope/locate.ts";
 
 /** Requests that are to be executed in a store, now or when their time of grace is over, and have not been. */
@@ -81,6 +82,15 @@ export const countClaims = async (ctx: Context, store: string): Promise<number> 
 export const anyExecuted = async (ctx: Context, store: string): Promise<boolean> => {
   const result = await sql<{ any: boolean }>`
     select exists (select from lethe.subject where store = ${store} and state = 'executed') as any`.execute(
+    ctx.state.db,
+  );
+  return result.rows[0]?.any === true;
+};
+
+/** Whether a run has changed anything in a store: of somebody a part of whom is held, nobody is called executed. */
+export const anyCommitted = async (ctx: Context, run: Run, store: string): Promise<boolean> => {
+  const result = await sql<{ any: boolean }>`
+    select exists (select from lethe.batch where run_id = ${run.id} and store = ${store} and state = 'committed') as any`.execute(
     ctx.state.db,
   );
   return result.rows[0]?.any === true;

@@ -89,17 +89,17 @@ const record = async (
   // Of a request that goes in parts, rows that stay are found again by the next part: they are counted once.
   await sql`with x as (select * from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
       as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text,
-        clock_first date, clock_last date, until_first date, until_last date, exception text)),
+        clock_first date, clock_last date, until_first date, until_last date, exception text, restricted boolean, undated bigint)),
     before as materialized (select request_id, table_name, treatment, sum(rows)::bigint as rows from lethe.disposition
       where store = ${store.name} and request_id in (select request from x) group by 1, 2, 3),
     done as (select x.*, x.rows - case when x.treatment = 'erase' then 0 else coalesce(b.rows, 0) end as new, b.rows is null as first
       from x left join before b on b.request_id = x.request and b.table_name = x.table_name and b.treatment = x.treatment)
     insert into lethe.disposition as d (request_id, store, table_name, treatment, rows, spared, basis, clock_first, clock_last,
-      until_first, until_last, run_id, exception)
+      until_first, until_last, run_id, exception, restricted, undated)
     select request, ${store.name}, table_name, treatment, new, spared, basis, clock_first, clock_last,
-      until_first, until_last, ${run.id}, exception
+      until_first, until_last, ${run.id}, exception, restricted, undated
     from done where first or new <> 0
-    on conflict (request_id, store, table_name, run_id) do update set rows = d.rows + excluded.rows, spared = excluded.spared,
+    on conflict (request_id, store, table_name, run_id) do update set rows = d.rows + excluded.rows, spared = excluded.spared, undated = excluded.undated,
       clock_first = least(d.clock_first, excluded.clock_first), clock_last = greatest(d.clock_last, excluded.clock_last),
       until_first = least(d.until_first, excluded.until_first), until_last = greatest(d.until_last, excluded.until_last)`.execute(
     tx,

@@ -23,6 +23,8 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
       until_first: until(step.table_name, step.clock_first),
       until_last: until(step.table_name, step.clock_last),
       exception: classOf(policy, step.table_name)?.exception ?? null,
+      restricted: isRestricted(policy, step.table_name),
+      undated: step.undated,
     };
   });
   const untouched = [...left.values()].map((row) => ({
@@ -37,6 +39,8 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
     until_first: null,
     until_last: null,
     exception: null,
+    restricted: false,
+    undated: 0,
   }));
   return [...changed, ...untouched];
 };
@@ -44,6 +48,11 @@ export const dispositionsOf = (policy: Policy, steps: readonly StepRow[], spared
 const classOf = (policy: Policy, table: string) => {
   const rule = policy.tables[table];
   return rule?.treatment === "retain" ? policy.classes[rule.class] : undefined;
+};
+
+const isRestricted = ({ tables }: Policy, table: string): boolean => {
+  const rule = tables[table];
+  return rule?.treatment === "retain" && rule.readableBy !== undefined;
 };
 
 const basisOf = (policy: Policy, table: string): string | null => classOf(policy, table)?.basis ?? null;

@@ -6,7 +6,7 @@ import type { ReadableHold } from "#records/hold.ts";
 import type { Edge, Shape } from "#records/plan.ts";
 import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { isFree } from "#scope/held-rows.ts";
-import { and, column, refers, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+import { and, column, refers, relationOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 export type Expired = {
   readonly id: string;
@@ -58,16 +58,51 @@ export const expireRows = (session: StoreSession, step: ExpiryStep, expired: Exp
     // The same place is one of each table in a tree; by their days partitions are left out.
     const there = sql`d.part = t.tableoid and d.place = t.ctid
       and ${clock} >= (select min(day) from ${due}) and ${clock} < (select max(day) + 1 from ${due})`;
+    // What is not retained any more is not restricted either.
+    const restricts = step.restricted.length > 0;
+    const key = restricts ? sql`, ${keyText(step)} as key` : sql``;
+    const lifted = restricts
+      ? sql`, lifted as (delete from lethe.restricted r using gone g where r.relation = ${relationOf(step.table)} and r.key = g.key and g.day is not null)`
+      : sql``;
     const gone =
       step.changes.length === 0
-        ? sql`delete from ${table} t using ${due} d where ${there} returning ${clock}::date as day`
+        ? sql`delete from ${table} t using ${due} d where ${there} returning ${clock}::date as day ${key}`
         : sql`update ${table} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
-            from ${due} d where ${there} returning case when ${became(step)} then ${clock}::date end as day`;
-    const { rows } = await sql<{ rows: number }>`with gone as (${gone})
+            from ${due} d where ${there} returning case when ${became(step)} then ${clock}::date end as day ${key}`;
+    const { rows } = await sql<{ rows: number }>`with gone as (${gone}) ${lifted}
       insert into lethe.journal_expiry (id, plan, table_name, treatment, class, basis, through, rows, clock_first, clock_last, committed_at)
       select ${expired.id}, ${expired.plan}, ${step.table}, ${treatmentOf(step)}, ${step.class}, ${step.basis}, ${step.through}::date,
         count(day), min(day), max(day), ${expired.at} from gone having count(day) > 0 returning rows`.execute(db);
     return { rows: rows[0]?.rows ?? 0, found, last };
+  });
+
+/** The key of the row `t`, as restricted rows are entered. */
+const keyText = ({ restricted }: ExpiryStep): RawBuilder<unknown> => {
+  const keys = sql.join(restricted.map((name) => column("t", name)));
+  return restricted.length === 1 ? sql`${keys}::text` : sql`row(${keys})::text`;
+};
+
+/** Rows that are due and already are what they would have become are not restricted any more either. */
+export const liftRestrictions = (
+  session: StoreSession,
+  step: ExpiryStep,
+  expired: Pick<Expired, "timeZone">,
+  held: Protected,
+): Promise<void> =>
+  inTransaction(session, "read-write", async () => {
+    const { client, db } = session;
+    if (held.people !== undefined) await deriveScopes(client, db, held.people.shape, held.people.subjects);
+    const as = step.changes.map(
+      (change) => sql`${column("t", change.name)} is not distinct from ${valueOf(step, change)}`,
+    );
+    const over = and([
+      isDue(step, "t", expired.timeZone),
+      ...as,
+      ...isFree(held.rows, step.table, "t", expired.timeZone),
+      ...protectedRows(step, held),
+    ]);
+    await sql`delete from lethe.restricted r using ${tableName(step.table)} t
+      where r.relation = ${relationOf(step.table)} and r.key = ${keyText(step)} and ${over}`.execute(db);
   });
 
 const findFree = async (

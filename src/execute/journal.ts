@@ -9,6 +9,8 @@ export type StepRow = {
   rows: number;
   clock_first: string | null;
   clock_last: string | null;
+  /** Retained rows without a clock. */
+  undated: number;
 };
 export type SparedRow = { request: number; table_name: string; rows: number };
 type TotalRow = { table_name: string; measure: string; period: string; before: string; after: string };
@@ -51,7 +53,7 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
   return {
     ...batch,
     refs: refs.map(({ ref }) => ref),
-    steps: await rows("request, table_name, treatment, rows, clock_first, clock_last", "journal_step"),
+    steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated", "journal_step"),
     spared: await rows("request, table_name, rows", "journal_spared"),
     totals: await rows("table_name, measure, period, before::text, after::text", "journal_total"),
     remedies: await rows("request, code, table_name, action, rows", "journal_remedy"),

@@ -98,12 +98,13 @@ export const scopeFor = (shape: Shape, table: string): Scope => {
 };
 
 const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuilder<unknown>): RawBuilder<Done> => {
-  const clocks = step.kind === "retain" ? sql`min(clock), max(clock)` : sql`null, null`;
+  const clocks =
+    step.kind === "retain" ? sql`min(clock), max(clock), count(*) filter (where clock is null)` : sql`null, null, 0`;
   const reads = step.kind === "retain" && step.changes.length === 0;
   const restricts = step.kind === "retain" && step.readableBy.length > 0 ? restricting(step.table, facts) : sql``;
   const follows = step.kind !== "erase" && step.changes.length > 0 ? following(shape, step.table) : sql``;
   return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows} ${restricts}, recorded as (
-    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last)
+    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last, undated)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request returning rows)
     ${done(shape, step.table, step.kind === "retain" ? ["clock"] : [])}`;
 };

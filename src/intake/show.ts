@@ -85,6 +85,13 @@ export type RequestView = {
     readonly until: string | null;
     /** Of Art. 17(3) GDPR, by which rows are retained. */
     readonly exception: ExceptionLetter | null;
+    /** Only some roles may read them since. */
+    readonly restricted: boolean;
+    /** Retained rows without a date, which stay. */
+    readonly undated: number;
+    /** When their period was over and none of them was there any more, and what had become of them. */
+    readonly ended: string | null;
+    readonly endedAs: "erase" | "anonymise" | null;
   }[];
   /** By store: what was declared done, else what an open request waits for; `store` is null where none is meant. */
   readonly outcomes: readonly { readonly store: string | null; readonly outcome: Outcome }[];
@@ -145,6 +152,10 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
         "basis",
         "until_last as until",
         "exception",
+        "restricted",
+        "undated",
+        "ended_on as ended",
+        "ended_as as endedAs",
       ])
       .where("request_id", "=", row.id)
       .orderBy("store")

@@ -64,7 +64,9 @@ const requireTrue = ({ ref, state, extended }: RequestView, kind: LetterKind): v
 const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<Record<string, unknown>> => {
   const date = dateIn(language);
   const retained = view.dispositions
-    .filter(({ treatment, rows, until }) => treatment === "retain" && rows > 0 && until !== null)
+    .filter(
+      ({ treatment, rows, until, ended }) => treatment === "retain" && rows > 0 && until !== null && ended === null,
+    )
     .map(({ table, until, basis, exception }) => ({
       category: categoryOf(table),
       until: until && date(until),

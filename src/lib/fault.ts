@@ -41,6 +41,7 @@ export const retentionPoints = [
   "after-expiry-planned",
   "after-expiry-commit",
   "after-expiry-recorded",
+  "after-expiry-ended",
 ] as const;
 
 export type FaultPoint =

@@ -2,7 +2,7 @@ import type { Catalog } from "#catalog/catalog.ts";
 import type { Context } from "#context.ts";
 import { refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { collectExpiry } from "#execute/collect-expiry.ts";
-import { createDueTable, earliest, expireRows, type Protected } from "#execute/expire.ts";
+import { createDueTable, earliest, expireRows, liftRestrictions, type Protected } from "#execute/expire.ts";
 import { expiredTables } from "#execute/expired-tables.ts";
 import { anyHeld, heldIn } from "#execute/locations.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
@@ -46,6 +46,10 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
   let left = store.config.expireRows;
   for (const step of plan.steps) {
     ctx.progress.stage(`Expire ${step.table} in ${store.name}`);
+    if (step.restricted.length > 0 && step.changes.length > 0) {
+      const held = await protectedIn(ctx, session, shape, catalog);
+      await liftRestrictions(session, step, { timeZone: ctx.config.controller.timeZone }, held);
+    }
     const gone = await expireTable(ctx, run, session, step, { shape, catalog, digest, most: left });
     left -= gone;
     ctx.progress.end(`${gone} rows`);

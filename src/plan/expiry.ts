@@ -32,6 +32,12 @@ export const expiryPlan = (policy: Policy, catalog: Catalog, day: Temporal.Plain
   };
 };
 
+/** By table: from when rows are told to be old, how long they stay, and up to which day they are due. */
+export const expiringClasses = (policy: Policy, catalog: Catalog, day: Temporal.PlainDate) =>
+  [...catalog.tables.values()]
+    .flatMap((table) => expiringOf(policy, table))
+    .map(({ table, expiry, cls }) => ({ table: table.name, clock: expiry.clock, cls, through: dueThrough(cls, day) }));
+
 const expiringOf = (policy: Policy, table: CatalogTable): readonly Expiring[] => {
   const expiry = policy.tables[table.name]?.expiry;
   const cls = expiry && classOf(policy, expiry);

@@ -1,4 +1,4 @@
-import type { Anonymity, Disposition, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { Anonymity, Disposition, Ended, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";
@@ -110,6 +110,8 @@ export type LedgerEvent =
       first: string;
       last: string;
     }
+  /** `complete`: nothing of the person is retained any more. */
+  | { kind: "retention.ended"; request: string; records: readonly Ended[]; complete: boolean }
   | { kind: "retention.revised"; store: string; table: string; was: RetentionRule; is: RetentionRule; requests: number }
   | { kind: "store.restored"; store: string; asOf: string; batches: number }
   | { kind: "request.repeats"; request: string; store: string; certain: boolean }

@@ -20,6 +20,15 @@ export type Disposition = {
   readonly until?: { readonly first: string; readonly last: string } | undefined;
   /** The exception of Art. 17(3) GDPR by which rows are retained, as it was when they were. */
   readonly exception?: ExceptionLetter | undefined;
+  /** Only the database roles that the policy names may read the retained rows from then on (Art. 18 GDPR). */
+  readonly restricted?: boolean | undefined;
+};
+
+/** Retained rows of one subject in one table whose period was over, and of which a search found none any more. */
+export type Ended = Pick<Disposition, "store" | "table" | "rows" | "basis"> & {
+  readonly as: "erase" | "anonymise";
+  /** ISO date: the first day on which the last of them was erasable. */
+  readonly until: string;
 };
 
 /** What has become of a person in a store: never a boolean, for what stays is part of the answer. */

@@ -66,7 +66,7 @@ const recompute = async (tx: Kysely<StateDb>, store: string, table: string, cls:
   const changed = await sql`with until as (select * from jsonb_to_recordset(${days}::jsonb) as x (day date, until date))
     update lethe.disposition d set basis = ${cls.basis}, exception = ${cls.exception}, until_first = f.until, until_last = l.until
     from until f, until l
-    where d.store = ${store} and d.table_name = ${table} and d.treatment = 'retain' and f.day = d.clock_first and l.day = d.clock_last`.execute(
+    where d.store = ${store} and d.table_name = ${table} and d.treatment = 'retain' and d.ended_on is null and f.day = d.clock_first and l.day = d.clock_last`.execute(
     tx,
   );
   await sql`with until as (select * from jsonb_to_recordset(${days}::jsonb) as x (day date, until date))

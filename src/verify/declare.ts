@@ -48,7 +48,7 @@ const declareChunk = async (ctx: Context, run: Run, tx: Kysely<StateDb>, limit: 
     select r.id, r.ref, (select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('store', d.store, 'table', d.table_name, 'treatment', d.treatment,
         'rows', d.rows, 'spared', d.spared, 'basis', d.basis,
         'until', case when d.until_first is not null then jsonb_build_object('first', d.until_first, 'last', d.until_last) end,
-        'exception', d.exception))
+        'exception', d.exception, 'restricted', case when d.restricted then true end))
         order by d.store, d.table_name) from lethe.disposed d where d.request_id = r.id) as dispositions,
       (select jsonb_agg(jsonb_build_object('store', y.store, 'code', y.code, 'table', y.table_name, 'action', y.action, 'rows', y.rows)
         order by y.store, y.code) from lethe.remedy y where y.request_id = r.id) as remedied,

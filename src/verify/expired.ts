@@ -1,8 +1,9 @@
-import { sql } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Context, Store } from "#context.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { ExpiryPlan, ExpiryStep } from "#records/expiry.ts";
 import type { Run } from "#records/run.ts";
+import { endRetention, type StillThere } from "#verify/ended.ts";
 
 /**
  * Reads back, by other code and in a transaction that can write nothing, what of a store's old rows is still there: due and waiting for
@@ -14,6 +15,7 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
     await client.query("begin isolation level repeatable read read only");
     await client.query("set local row_security = off");
     const rest: { table: string; due: number; without: number; indexed: boolean }[] = [];
+    const there: StillThere[] = [];
     for (const step of plan.steps) {
       const clock = sql.id(step.clock.column);
       const isDue = sql`${clock} >= '0001-01-01' and ${isOver(ctx, step)} and ${unchanged(step)}`;
@@ -25,17 +27,32 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
           where i.indrelid = ${named(step.table).compile(db).sql}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed
         from ${named(step.table)} where ${isDue} or ${isWithout}`.execute(db);
       const [row] = rows;
-      if (row !== undefined) rest.push({ table: step.table, ...row });
+      if (row === undefined) continue;
+      rest.push({ table: step.table, ...row });
+      if (step.class !== null) there.push({ step, days: row.due === 0 ? [] : await daysOf(db, step, isDue) });
     }
     await client.query("commit");
-    return rest;
+    return { rest, there };
   });
   await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, indexed)
     select ${run.id}, ${store.name}, "table", due, without, indexed
-    from jsonb_to_recordset(${JSON.stringify(found)}::jsonb) as x ("table" text, due bigint, without bigint, indexed boolean)
+    from jsonb_to_recordset(${JSON.stringify(found.rest)}::jsonb) as x ("table" text, due bigint, without bigint, indexed boolean)
     on conflict (run_id, store, table_name) do update set due = excluded.due, without_clock = excluded.without_clock`.execute(
     ctx.state.db,
   );
+  await endRetention(ctx, run, store, found.there);
+};
+
+/** The days of rows that are due and still there: few, however many rows there are. */
+const daysOf = async (
+  db: Kysely<unknown>,
+  { table, clock }: ExpiryStep,
+  isDue: RawBuilder<unknown>,
+): Promise<readonly string[]> => {
+  const { rows } = await sql<{
+    day: string;
+  }>`select ${sql.id(clock.column)}::date as day from ${named(table)} where ${isDue} group by 1`.execute(db);
+  return rows.map(({ day }) => day);
 };
 
 /** A time is over when its day is, by the controller's clocks and by UTC. The column stands alone, so that an index serves. */
@@ -52,16 +69,24 @@ const isOver = ({ config }: Context, { clock: { column, type }, through }: Expir
       )}`;
 };
 
-/** Of rows that stay: whether a column says something else than it was set to. What was truncated is not told by it. */
+/** Of rows that stay: whether a column says something else than it was set to, or is finer than it was cut to. */
 const unchanged = ({ changes }: ExpiryStep) => {
   if (changes.length === 0) return sql`true`;
-  const others = changes.flatMap(({ name, transform }) =>
-    transform.kind === "null"
-      ? [sql`${sql.id(name)} is not null`]
-      : transform.kind === "constant"
-        ? [sql`${sql.id(name)}::text is distinct from ${String(transform.value)}::text`]
-        : [],
-  );
+  const others = changes.flatMap(({ name, type, transform }) => {
+    const value = sql.id(name);
+    switch (transform.kind) {
+      case "null":
+        return [sql`${value} is not null`];
+      case "constant":
+        return [sql`${value}::text is distinct from ${String(transform.value)}::text`];
+      case "truncate": {
+        const moment = type.endsWith("with time zone") ? sql`(${value} at time zone 'UTC')` : sql`${value}::timestamp`;
+        return [sql`date_trunc(${sql.lit(transform.to)}, ${moment}) <> ${moment}`];
+      }
+      default:
+        return [];
+    }
+  });
   return others.length === 0 ? sql`false` : sql`(${sql.join(others, sql` or `)})`;
 };
 

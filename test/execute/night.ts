@@ -19,6 +19,8 @@ export type PolicyParts = {
   readonly sections?: string;
   /** YAML mapping lines, without indentation of the first level. */
   readonly tables: string;
+  /** YAML of further retention classes, indented. */
+  readonly classes?: string;
   readonly blockers?: string;
 };
 
@@ -29,6 +31,7 @@ export const policyText = ({
   subject = "{ table: customers, key: id, identifiers: { email: email } }",
   sections = "",
   tables,
+  classes = "",
   blockers = "",
 }: PolicyParts): string => `policy: shop
 version: 1
@@ -38,6 +41,7 @@ subject: ${subject}
 ${sections}
 classes:
   voucher: { basis: HGB §257, period: P8Y, anchor: end-of-calendar-year }
+${classes}
 tables:
 ${indent(tables.trim())}
 ${blockers === "" ? "" : `blockers:\n${indent(blockers.trim())}`}

@@ -2,6 +2,7 @@ import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { grantsOfStores } from "#policy-grants.ts";
 import { openPool, closePool } from "#db/pool.ts";
+import { showRequest } from "#intake/show.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
 
 const schema = `create table customers (id int primary key, email text);
@@ -72,10 +73,31 @@ describe("retained rows of erased subjects", () => {
     await night.nightly();
     await night.nightly();
     expect(await night.requests(ann)).toMatchObject([{ state: "completed" }]);
-    expect(await night.store.query("select relation, key from lethe.restricted order by 2")).toEqual([
+    // The invoice of 2010 is older than its period, and restricted no more.
+    expect(await night.store.query("select relation, key from lethe.restricted")).toEqual([
       { relation: "public.invoices", key: "1" },
-      { relation: "public.invoices", key: "3" },
     ]);
+    const { dispositions } = await showRequest(night.context, ann);
+    expect(dispositions.map(({ table, restricted }) => [table, restricted])).toEqual([
+      ["customers", false],
+      ["invoices", true],
+    ]);
+  });
+
+  test("are there again for everybody once their period is over, whether or not anything was left to take away", async () => {
+    await open();
+    const [ann = ""] = await night.ask({ email: "ann@shop.example" });
+    await night.erase();
+    await night.store.query("update invoices set issued_on = '2011-01-01', total = 0 where id = 1");
+    await night.nightly();
+    // Both of Ann's invoices are older than eight years by now: of one the amount went, of the other it had gone before.
+    expect(await night.store.query("select total::int as total from invoices order by id")).toEqual([
+      { total: 0 },
+      { total: 20 },
+      { total: 0 },
+    ]);
+    expect([await as(roles.app), await night.store.query("select from lethe.restricted")]).toEqual([[1, 2, 3], []]);
+    expect(await night.requests(ann)).toMatchObject([{ state: "completed" }]);
   });
 
   test("are as they were to an application that has row-level policies of its own, but for them", async () => {

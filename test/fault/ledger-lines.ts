@@ -105,6 +105,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         add(event.kind, rest);
         break;
       }
+      case "retention.ended":
       case "hold.placed":
       case "hold.released":
       case "request.received":

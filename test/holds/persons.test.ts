@@ -131,7 +131,7 @@ test("a matter is released as a whole, and a request that is refused is held no 
     holds: [expect.any(String), expect.any(String)],
     requests: [{ ref: ann, state: "approved" }],
   });
-  await refuseRequest(night.context, bob, { by: "dpo", reason: "legal-claims" });
+  await refuseRequest(night.context, bob, { by: "dpo", reason: "excessive" });
   expect(await listHolds(night.context, { all: false })).toEqual([]);
   expect(await listHolds(night.context, { all: true })).toHaveLength(3);
   await expect(releaseHolds(night.context, { matter: "AZ-7" }, { by: "counsel" })).rejects.toMatchObject({
