@@ -1,14 +1,14 @@
+import { lateText } from "#cli/request-text.ts";
 import { table } from "#cli/table.ts";
 import { wrap } from "#cli/wrap.ts";
 import type { RequestView } from "#intake/show.ts";
-import { lateText } from "#cli/request-text.ts";
 import type { Outcome } from "#records/treatment.ts";
 
 /** `lethe request show` as people read it: no line longer than a page but where a name is. */
 export const showText = (view: RequestView): string => {
   const { dispositions, history } = view;
   const parts = [factLines(factsOf(view))];
-  // Once it is refused or withdrawn, an approval before that leaves nothing in place: everything is.
+  // After a refusal or a withdrawal everything is where it was, whatever was approved before.
   const stands = view.state !== "refused" && view.state !== "withdrawn";
   if (stands && view.exceptions.length > 0) parts.push(exceptionsText(view.exceptions));
   if (view.stays.length > 0) parts.push(staysText(view.stays));
