@@ -1,3 +1,5 @@
+import { Temporal } from "temporal-polyfill";
+import type { ReportHead } from "#report/report-source.ts";
 import type { Bar, SummarySheet, Tone } from "#report/workbook-definition.ts";
 
 const always =
@@ -9,9 +11,28 @@ const none =
   (value: number): Tone =>
     value === 0 ? "good" : tone;
 
+const subtitle = ({ run, period, runs, controller }: ReportHead): string => {
+  const at = (instant: string): string =>
+    Temporal.Instant.from(instant)
+      .toZonedDateTimeISO(controller.timeZone)
+      .toString({ smallestUnit: "minute", offset: "never", timeZoneName: "never" })
+      .replace("T", " ");
+  if (period !== undefined)
+    return `${period.from} to ${period.to}  ·  ${runs?.length ?? 0} runs  ·  ${controller.timeZone}`;
+  if (run === undefined) return controller.timeZone;
+  return `Run ${run.id}  ·  ${run.job}  ·  ${at(run.started)} to ${at(run.ended)} ${controller.timeZone}  ·  outcome: ${run.outcome}`;
+};
+
+/** A11 spelled out; the schema of the report refuses counts for which it does not hold. */
+const reconciliation = ({ requests: { counts, closedEarlier } }: ReportHead): string =>
+  `${counts.received} received = ${counts.done} done + ${counts.refused} refused + ${counts.withdrawn} withdrawn + ` +
+  `${counts.pending} pending + ${counts.failed} failed` +
+  (closedEarlier === 0 ? "" : `  ·  ${closedEarlier} of them closed earlier, in earlier reports`);
+
 /** The first sheet: figures that stand for the whole, and where to look on. */
 export const summarySheet: SummarySheet = {
   name: "Summary",
+  subtitle,
   cards: [
     [
       { label: "requests received", of: ({ requests }) => requests.counts.received, tone: () => "plain" },
@@ -125,5 +146,10 @@ export const summarySheet: SummarySheet = {
         },
       },
     ],
+  ],
+  closing: (head) => [
+    `Register: ${reconciliation(head)}`,
+    `Ledger: ${head.ledger.size} entries, root ${head.ledger.root.slice(0, 16)}…  ·  read back at ${head.readAt}`,
+    "This file is one part of a signed bundle. To check it: lethe verify <this directory> --key <public key>.pem",
   ],
 };

@@ -1,8 +1,7 @@
 import type { Worksheet } from "exceljs";
 import { cellOf, textOf } from "#report/cell.ts";
 import { bodyStyle, headerStyle, inkOf, wordStyle } from "#report/palette.ts";
-import type { ReportSource } from "#report/report-source.ts";
-import type { Block, CellValue, ColumnShape, TableSheet } from "#report/workbook-definition.ts";
+import type { CellValue, ColumnShape, TableSheet, WorkbookSource } from "#report/workbook-definition.ts";
 import type { SheetOptions, Writer } from "#report/workbook-stream.ts";
 
 const rowsBetweenWaits = 64;
@@ -13,18 +12,26 @@ export type SheetLimits = {
   readonly rowsPerSheet: number;
 };
 
-/** One sheet, or several where the rows do not fit: a title, a sentence, then a table (or tables) with fixed headers. */
-export const renderSheet = async (
+/** What of a sheet does not depend on where its rows come from. */
+type SheetShape = Omit<TableSheet, "blocks"> & { readonly blocks: readonly BlockShape[] };
+type BlockShape = { readonly columns: readonly ColumnShape[] };
+
+/**
+ * One sheet, or several where the rows do not fit: a title, a sentence, then a table (or tables) with fixed headers. Resolves to how many
+ * rows it wrote below them.
+ */
+export const renderSheet = async <Source extends WorkbookSource>(
   writer: Writer,
-  definition: TableSheet,
-  source: ReportSource,
+  definition: TableSheet<Source>,
+  source: Source,
   footer: string,
   limits: SheetLimits,
-): Promise<void> => {
+): Promise<number> => {
   const { blocks } = definition;
   let part = 1;
   let sheet = openSheet(writer, definition, part, footer);
   let row = headerRow;
+  let written = 0;
   for (const [index, block] of blocks.entries()) {
     if (index > 0) row += 1;
     if (block.title !== undefined) row = writeTitle(sheet, row, block.title);
@@ -40,14 +47,16 @@ export const renderSheet = async (
         row = writeHeader(sheet, first, block.columns);
       }
       row = writeCells(sheet, row, block.columns, cells, source.head.controller.timeZone);
+      written += 1;
       if (row % rowsBetweenWaits === 0) await writer.drained(sheet);
     }
     if (empty) row = writeEmpty(sheet, row, block.empty);
     if (index === blocks.length - 1) closeSheet(sheet, block, first, row, !empty);
   }
+  return written;
 };
 
-const openSheet = (writer: Writer, definition: TableSheet, part: number, footer: string): Worksheet => {
+const openSheet = (writer: Writer, definition: SheetShape, part: number, footer: string): Worksheet => {
   const single = definition.blocks.length === 1;
   const sheet = writer.addSheet(part === 1 ? definition.name : `${definition.name} (${part})`, {
     ...page(footer),
@@ -83,7 +92,7 @@ export const page = (footer: string): SheetOptions => ({
   headerFooter: { oddFooter: footer },
 });
 
-const widthsOf = (blocks: readonly Block[]): number[] => {
+const widthsOf = (blocks: readonly BlockShape[]): number[] => {
   const widths: number[] = [];
   for (const { columns } of blocks) {
     for (const [index, { width }] of columns.entries()) widths[index] = Math.max(widths[index] ?? 0, width);
@@ -148,7 +157,7 @@ const writeEmpty = (sheet: Worksheet, number: number, words: string): number => 
   return number + 1;
 };
 
-const closeSheet = (sheet: Worksheet, block: Block, header: number, next: number, filtered = true): void => {
+const closeSheet = (sheet: Worksheet, block: BlockShape, header: number, next: number, filtered = true): void => {
   if (filtered) {
     sheet.autoFilter = { from: { row: header, column: 1 }, to: { row: next - 1, column: block.columns.length } };
   }

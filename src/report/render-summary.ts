@@ -1,10 +1,8 @@
 import type { Style, Worksheet } from "exceljs";
-import { Temporal } from "temporal-polyfill";
 import { textOf } from "#report/cell.ts";
 import { ink, inkOf, mist, paper, solid, washOf, wordStyle } from "#report/palette.ts";
 import { page } from "#report/render-sheet.ts";
-import type { ReportHead } from "#report/report-source.ts";
-import type { Bar, Card, Panel, ReportDefinition, Tone } from "#report/workbook-definition.ts";
+import type { Bar, Card, Panel, Tone, WorkbookDefinition, WorkbookSource } from "#report/workbook-definition.ts";
 import type { Writer } from "#report/workbook-stream.ts";
 
 const columns = 12;
@@ -12,8 +10,13 @@ const first = 2;
 const last = first + columns - 1;
 const half = columns / 2;
 
-/** The first sheet: one landscape page that says at a glance how the night went. */
-export const renderSummary = (writer: Writer, definition: ReportDefinition, head: ReportHead, footer: string): void => {
+/** The first sheet: one landscape page that says the whole at a glance. */
+export const renderSummary = <Source extends WorkbookSource>(
+  writer: Writer,
+  definition: WorkbookDefinition<Source>,
+  head: Source["head"],
+  footer: string,
+): void => {
   const { summary } = definition;
   const options = page(footer);
   const sheet = writer.addSheet(summary.name, {
@@ -23,10 +26,10 @@ export const renderSummary = (writer: Writer, definition: ReportDefinition, head
     properties: { tabColor: { argb: ink } },
   });
   sheet.columns = [{ width: 2 }, ...Array.from({ length: columns }, () => ({ width: 11 })), { width: 2 }];
-  let row = banner(sheet, definition, head);
+  let row = banner(sheet, `${definition.title} · ${head.controller.name}`, summary.subtitle(head));
   for (const cards of summary.cards) row = cardRow(sheet, row, cards, head);
   for (const pair of summary.panels) row = panelRow(sheet, row, pair, head);
-  closing(sheet, row, head);
+  closing(sheet, row, summary.closing(head));
   (sheet as Worksheet & { commit(): void }).commit();
 };
 
@@ -46,7 +49,7 @@ const put = (
   cell.style = style;
 };
 
-const banner = (sheet: Worksheet, definition: ReportDefinition, head: ReportHead): number => {
+const banner = (sheet: Worksheet, title: string, subtitle: string): number => {
   const words = (size: number, bold: boolean, argb: string): Partial<Style> => ({
     numFmt: "@",
     font: { name: "Calibri", size, bold, color: { argb } },
@@ -55,25 +58,13 @@ const banner = (sheet: Worksheet, definition: ReportDefinition, head: ReportHead
   });
   sheet.getRow(1).height = 8;
   sheet.getRow(2).height = 38;
-  put(sheet, 2, first, last, `${definition.title} · ${head.controller.name}`, words(20, true, paper));
+  put(sheet, 2, first, last, title, words(20, true, paper));
   sheet.getRow(3).height = 22;
-  put(sheet, 3, first, last, subtitle(head), words(10, false, "FFB9C7D6"));
+  put(sheet, 3, first, last, subtitle, words(10, false, "FFB9C7D6"));
   return 4;
 };
 
-const subtitle = ({ run, period, runs, controller }: ReportHead): string => {
-  const at = (instant: string): string =>
-    Temporal.Instant.from(instant)
-      .toZonedDateTimeISO(controller.timeZone)
-      .toString({ smallestUnit: "minute", offset: "never", timeZoneName: "never" })
-      .replace("T", " ");
-  if (period !== undefined)
-    return `${period.from} to ${period.to}  ·  ${runs?.length ?? 0} runs  ·  ${controller.timeZone}`;
-  if (run === undefined) return controller.timeZone;
-  return `Run ${run.id}  ·  ${run.job}  ·  ${at(run.started)} to ${at(run.ended)} ${controller.timeZone}  ·  outcome: ${run.outcome}`;
-};
-
-const cardRow = (sheet: Worksheet, top: number, cards: readonly Card[], head: ReportHead): number => {
+const cardRow = <Head>(sheet: Worksheet, top: number, cards: readonly Card<Head>[], head: Head): number => {
   sheet.getRow(top).height = 8;
   sheet.getRow(top + 1).height = 36;
   sheet.getRow(top + 2).height = 18;
@@ -100,14 +91,19 @@ const cardRow = (sheet: Worksheet, top: number, cards: readonly Card[], head: Re
   return top + 3;
 };
 
-const panelRow = (sheet: Worksheet, top: number, pair: readonly [Panel, Panel], head: ReportHead): number => {
+const panelRow = <Head>(
+  sheet: Worksheet,
+  top: number,
+  pair: readonly [Panel<Head>, Panel<Head>],
+  head: Head,
+): number => {
   const heights = pair.map((panel, index) => panelAt(sheet, top + 1, first + index * half, panel, head));
   sheet.getRow(top).height = 12;
   return top + 1 + Math.max(...heights);
 };
 
 /** A title, one bar a row, a sentence. Returns how many rows it took. */
-const panelAt = (sheet: Worksheet, top: number, left: number, panel: Panel, head: ReportHead): number => {
+const panelAt = <Head>(sheet: Worksheet, top: number, left: number, panel: Panel<Head>, head: Head): number => {
   const edge = { bottom: { style: "medium", color: { argb: ink } } } as const;
   sheet.getRow(top).height = 20;
   put(sheet, top, left, left + half - 2, panel.title, { ...wordStyle(12, "plain", { bold: true }), border: edge });
@@ -147,21 +143,10 @@ export const blocks = (share: number, width: number): string => {
   return "█".repeat(Math.floor(units / 8)) + (eighths[units % 8] ?? "");
 };
 
-const closing = (sheet: Worksheet, top: number, head: ReportHead): void => {
+const closing = (sheet: Worksheet, top: number, lines: readonly string[]): void => {
   sheet.getRow(top).height = 10;
-  const lines = [
-    `Register: ${reconciliation(head)}`,
-    `Ledger: ${head.ledger.size} entries, root ${head.ledger.root.slice(0, 16)}…  ·  read back at ${head.readAt}`,
-    "This file is one part of a signed bundle. To check it: lethe verify <this directory> --key <public key>.pem",
-  ];
   for (const [index, words] of lines.entries()) {
     sheet.getRow(top + 1 + index).height = 16;
     put(sheet, top + 1 + index, first, last, words, { ...wordStyle(9, "muted"), fill: solid(mist) });
   }
 };
-
-/** A11 spelled out; the schema of the report refuses counts for which it does not hold. */
-const reconciliation = ({ requests: { counts, closedEarlier } }: ReportHead): string =>
-  `${counts.received} received = ${counts.done} done + ${counts.refused} refused + ${counts.withdrawn} withdrawn + ` +
-  `${counts.pending} pending + ${counts.failed} failed` +
-  (closedEarlier === 0 ? "" : `  ·  ${closedEarlier} of them closed earlier, in earlier reports`);

@@ -59,26 +59,47 @@ type Sources = {
   readonly decided: DecidedItem;
 };
 
-/** A table of a sheet: its columns, and how a report becomes its rows. */
-export type Block = {
+/** What a workbook says of itself. `run`: the one that it is about, where it is about one. */
+export type WorkbookHead = {
+  readonly readAt: string;
+  readonly controller: { readonly name: string; readonly timeZone: string };
+  readonly run?: { readonly id: string; readonly ended: string } | undefined;
+};
+
+/** What a workbook is made of: facts that fit into memory, and whatever its tables read their rows from. */
+export type WorkbookSource = { readonly head: WorkbookHead };
+
+/** A table of a sheet: its columns, and how a source becomes its rows. */
+export type Block<Source = ReportSource> = {
   readonly title: string | undefined;
   /** Stands in for the rows when there are none. */
   readonly empty: string;
   readonly columns: readonly ColumnShape[];
-  readonly cells: (source: ReportSource) => AsyncIterable<readonly CellValue[]>;
+  readonly cells: (source: Source) => AsyncIterable<readonly CellValue[]>;
 };
 
-export const table = <Name extends keyof Sources>(
-  name: Name,
-  options: { readonly title?: string; readonly empty: string; readonly columns: readonly Column<Sources[Name]>[] },
-): Block => ({
+export type BlockOptions<Row> = {
+  readonly title?: string;
+  readonly empty: string;
+  readonly columns: readonly Column<Row>[];
+};
+
+/** A table over rows that are read as they are written. */
+export const block = <Source, Row>(
+  rowsOf: (source: Source) => AsyncIterable<Row> | Iterable<Row>,
+  options: BlockOptions<Row>,
+): Block<Source> => ({
   title: options.title,
   empty: options.empty,
   columns: options.columns,
   async *cells(source) {
-    for await (const row of rowsNamed(source)[name]()) yield options.columns.map((column) => column.of(row));
+    for await (const row of rowsOf(source)) yield options.columns.map((column) => column.of(row));
   },
 });
+
+/** A table of a signed report. */
+export const table = <Name extends keyof Sources>(name: Name, options: BlockOptions<Sources[Name]>): Block =>
+  block((source: ReportSource) => rowsNamed(source)[name](), options);
 
 type Readers = { readonly [Name in keyof Sources]: () => AsyncIterable<Sources[Name]> | Iterable<Sources[Name]> };
 
@@ -114,39 +135,45 @@ const evidenceOf = ({ ledger, readAt, controller, signature }: ReportHead): Fact
   { name: "To check", value: "lethe verify <this directory> --key <public key>.pem" },
 ];
 
-export type Card = {
+export type Card<Head = ReportHead> = {
   readonly label: string;
-  readonly of: (head: ReportHead) => number;
+  readonly of: (head: Head) => number;
   readonly tone: (value: number) => Tone;
 };
 export type Bar = { readonly label: string; readonly value: number; readonly tone: Tone; readonly note?: string };
-export type Panel = {
+export type Panel<Head = ReportHead> = {
   readonly title: string;
-  readonly bars: (head: ReportHead) => readonly Bar[];
+  readonly bars: (head: Head) => readonly Bar[];
   /** A sentence below the bars. */
-  readonly note?: (head: ReportHead) => string;
+  readonly note?: (head: Head) => string;
   /** Muted unless it says something that nobody may miss. */
-  readonly noteTone?: (head: ReportHead) => Tone;
+  readonly noteTone?: (head: Head) => Tone;
 };
 
 /** The first sheet: rows of big figures, then panels of bars side by side, then sentences. */
-export type SummarySheet = {
+export type SummarySheet<Head = ReportHead> = {
   readonly name: string;
-  readonly cards: readonly (readonly Card[])[];
-  readonly panels: readonly (readonly [Panel, Panel])[];
+  /** Below the title: what the workbook is of. */
+  readonly subtitle: (head: Head) => string;
+  readonly cards: readonly (readonly Card<Head>[])[];
+  readonly panels: readonly (readonly [Panel<Head>, Panel<Head>])[];
+  /** The sentences at the foot of the sheet. */
+  readonly closing: (head: Head) => readonly string[];
 };
 
-export type TableSheet = {
+export type TableSheet<Source = ReportSource> = {
   readonly name: string;
   /** One sentence: what the sheet states. */
   readonly about: string;
   readonly tab: Tone;
-  readonly blocks: readonly Block[];
+  readonly blocks: readonly Block<Source>[];
 };
 
-/** A report as data: its title and its sheets in order. */
-export type ReportDefinition = {
+/** A workbook as data: its title and its sheets in order. */
+export type WorkbookDefinition<Source extends WorkbookSource> = {
   readonly title: string;
-  readonly summary: SummarySheet;
-  readonly sheets: readonly TableSheet[];
+  readonly summary: SummarySheet<Source["head"]>;
+  readonly sheets: readonly TableSheet<Source>[];
 };
+
+export type ReportDefinition = WorkbookDefinition<ReportSource>;
