@@ -61,7 +61,12 @@ const openSheet = (writer: Writer, definition: SheetShape, part: number, footer:
   const sheet = writer.addSheet(part === 1 ? definition.name : `${definition.name} (${part})`, {
     ...page(footer),
     views: [
-      { showGridLines: false, ...(single ? { state: "frozen", ySplit: headerRow, xSplit: 0 } : { state: "normal" }) },
+      {
+        showGridLines: false,
+        ...(single
+          ? { state: "frozen", ySplit: headerRow, xSplit: definition.frozenColumns ?? 0 }
+          : { state: "normal" }),
+      },
     ],
     properties: { tabColor: { argb: inkOf(definition.tab) } },
   });

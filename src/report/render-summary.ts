@@ -2,7 +2,15 @@ import type { Style, Worksheet } from "exceljs";
 import { textOf } from "#report/cell.ts";
 import { ink, inkOf, mist, paper, solid, washOf, wordStyle } from "#report/palette.ts";
 import { page } from "#report/render-sheet.ts";
-import type { Bar, Card, Panel, Tone, WorkbookDefinition, WorkbookSource } from "#report/workbook-definition.ts";
+import type {
+  Bar,
+  Card,
+  Panel,
+  Sentence,
+  Tone,
+  WorkbookDefinition,
+  WorkbookSource,
+} from "#report/workbook-definition.ts";
 import type { Writer } from "#report/workbook-stream.ts";
 
 const columns = 12;
@@ -10,7 +18,7 @@ const first = 2;
 const last = first + columns - 1;
 const half = columns / 2;
 
-/** The first sheet: one landscape page that says the whole at a glance. */
+/** The first sheet: one page that says the whole at a glance. */
 export const renderSummary = <Source extends WorkbookSource>(
   writer: Writer,
   definition: WorkbookDefinition<Source>,
@@ -21,7 +29,12 @@ export const renderSummary = <Source extends WorkbookSource>(
   const options = page(footer);
   const sheet = writer.addSheet(summary.name, {
     ...options,
-    pageSetup: { ...options?.pageSetup, fitToHeight: 1, horizontalCentered: true },
+    pageSetup: {
+      ...options?.pageSetup,
+      orientation: summary.orientation ?? "landscape",
+      fitToHeight: 1,
+      horizontalCentered: true,
+    },
     views: [{ showGridLines: false, state: "normal" }],
     properties: { tabColor: { argb: ink } },
   });
@@ -109,8 +122,10 @@ const panelAt = <Head>(sheet: Worksheet, top: number, left: number, panel: Panel
   put(sheet, top, left, left + half - 2, panel.title, { ...wordStyle(12, "plain", { bold: true }), border: edge });
   const bars = panel.bars(head);
   const largest = Math.max(1, ...bars.map((bar) => bar.value));
+  // All of a panel are to one scale, which leaves room for what stands beside the longest.
+  const width = bars.some(({ note }) => note !== undefined) ? 10 : 20;
   let row = top + 1;
-  for (const bar of bars) barAt(sheet, row++, left, bar, largest);
+  for (const bar of bars) barAt(sheet, row++, left, bar, { largest, width });
   if (panel.note !== undefined) {
     const tone = panel.noteTone?.(head) ?? "muted";
     put(sheet, row++, left, left + half - 2, panel.note(head), wordStyle(9, tone, { bold: tone !== "muted" }));
@@ -118,7 +133,9 @@ const panelAt = <Head>(sheet: Worksheet, top: number, left: number, panel: Panel
   return row - top;
 };
 
-const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar, largest: number): void => {
+type Scale = { readonly largest: number; readonly width: number };
+
+const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar, { largest, width }: Scale): void => {
   sheet.getRow(row).height = 17;
   put(sheet, row, left, left + 1, bar.label, wordStyle(10, "plain"));
   const tone: Tone = bar.value === 0 ? "muted" : bar.tone;
@@ -127,7 +144,7 @@ const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar, largest: n
     font: { name: "Calibri", size: 10, bold: true, color: { argb: inkOf(tone) } },
     alignment: { vertical: "middle", horizontal: "right" },
   });
-  const drawn = `${blocks(bar.value / largest, 20)}${bar.note === undefined ? "" : `  ${bar.note}`}`;
+  const drawn = `${blocks(bar.value / largest, width)}${bar.note === undefined ? "" : `  ${bar.note}`}`;
   put(sheet, row, left + 3, left + half - 2, drawn, {
     numFmt: "@",
     font: { name: "Arial", size: 9, color: { argb: inkOf(tone) } },
@@ -143,10 +160,12 @@ export const blocks = (share: number, width: number): string => {
   return "█".repeat(Math.floor(units / 8)) + (eighths[units % 8] ?? "");
 };
 
-const closing = (sheet: Worksheet, top: number, lines: readonly string[]): void => {
+const closing = (sheet: Worksheet, top: number, lines: readonly Sentence[]): void => {
   sheet.getRow(top).height = 10;
-  for (const [index, words] of lines.entries()) {
+  for (const [index, line] of lines.entries()) {
+    const { text, tone } = typeof line === "string" ? { text: line, tone: "muted" as const } : line;
+    const style = wordStyle(9, tone, { bold: tone !== "muted" });
     sheet.getRow(top + 1 + index).height = 16;
-    put(sheet, top + 1 + index, first, last, words, { ...wordStyle(9, "muted"), fill: solid(mist) });
+    put(sheet, top + 1 + index, first, last, text, { ...style, fill: solid(mist) });
   }
 };

@@ -158,14 +158,21 @@ export type SummarySheet<Head = ReportHead> = {
   readonly cards: readonly (readonly Card<Head>[])[];
   readonly panels: readonly (readonly [Panel<Head>, Panel<Head>])[];
   /** The sentences at the foot of the sheet. */
-  readonly closing: (head: Head) => readonly string[];
+  readonly closing: (head: Head) => readonly Sentence[];
+  /** Of the printed page; landscape unless given. */
+  readonly orientation?: "portrait";
 };
+
+/** Muted unless it says something that nobody may miss. */
+export type Sentence = string | { readonly text: string; readonly tone: Tone };
 
 export type TableSheet<Source = ReportSource> = {
   readonly name: string;
   /** One sentence: what the sheet states. */
   readonly about: string;
   readonly tab: Tone;
+  /** Columns that stay in sight when a wide sheet is scrolled; none unless given. */
+  readonly frozenColumns?: number;
   readonly blocks: readonly Block<Source>[];
 };
 
