@@ -5,7 +5,18 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const conditions = ["source", "node"];
 
 /** Where tests start processes and servers, from the longest on. */
-const long = ["/fault/", "/flow/", "/bench/", "/db/", "/conformance/", "/execute/", "/demo/", "/cli/", "/export/"];
+const long = [
+  "/fault/",
+  "/flow/",
+  "/bench/",
+  "/db/",
+  "/conformance/",
+  "/execute/",
+  "/demo/",
+  "/cli/",
+  "/export/",
+  "/register/",
+];
 
 /** Those first, so that no worker is left with a long file at the end: vitest itself knows how long they take only from the second run on. */
 class LongestFirst extends BaseSequencer {

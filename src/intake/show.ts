@@ -111,13 +111,13 @@ export type RequestView = {
   readonly history: readonly { readonly index: number; readonly at: string; readonly kind: string }[];
 };
 
-type IdentityRow = Pick<
+export type IdentityRow = Pick<
   Selectable<RequestTable>,
   "regime" | "received_on" | "extended" | "identity_asked_on" | "identity_proven_on"
 >;
 
 /** Both clocks (A5): while nobody has proven anything, the pause goes on until today. */
-const identityOf = (ctx: Context, row: IdentityRow): RequestView["identity"] => {
+export const identityOf = (ctx: Pick<Context, "clock" | "config">, row: IdentityRow): RequestView["identity"] => {
   const { identity_asked_on: asked, identity_proven_on: proven } = row;
   if (asked === null) return null;
   const regime = regimeOf({ country: ctx.config.controller.country, regime: row.regime });

@@ -44,11 +44,15 @@ export const retentionPoints = [
   "after-expiry-ended",
 ] as const;
 
+/** The same, while the register is exported. */
+export const registerPoints = ["before-register-rename"] as const;
+
 export type FaultPoint =
   | (typeof faultPoints)[number]
   | (typeof waitingPoints)[number]
   | (typeof restorePoints)[number]
-  | (typeof retentionPoints)[number];
+  | (typeof retentionPoints)[number]
+  | (typeof registerPoints)[number];
 
 /** Dies here, at once and without cleaning up, when the fault tests ask for it. */
 export const faultPoint = (point: FaultPoint): void => {

@@ -58,7 +58,7 @@ export const readRegister = async (
 };
 
 /** Purposes are words of policies. What was typed as one and is none may say anything of anybody (I8). */
-const purposeWord = sql`case when purpose ~ '^[a-z0-9][a-z0-9._-]{0,59}$' then purpose when purpose is not null then 'other' end`;
+export const purposeWord = sql`case when purpose ~ '^[a-z0-9][a-z0-9._-]{0,59}$' then purpose when purpose is not null then 'other' end`;
 
 type ItemRow = Omit<RequestItem, "outcome" | "hint"> & { detail: RequestDetail | null };
 
