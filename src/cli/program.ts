@@ -18,6 +18,7 @@ const commands = {
   schedule: () => import("#cli/schedule.ts"),
   backups: () => import("#cli/backups.ts"),
   report: () => import("#cli/report.ts"),
+  register: () => import("#cli/register.ts"),
   verify: () => import("#cli/verify.ts"),
 } as const;
 

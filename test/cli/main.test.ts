@@ -15,7 +15,19 @@ test("--version prints the version of the package and --help the commands", asyn
   expect(await lethe(["--version"])).toMatchObject({ code: 0, stdout: `${packageJson.version}\n`, stderr: "" });
   const help = await lethe(["--help"]);
   expect(help.code).toBe(0);
-  const commands = ["demo", "init", "request", "policy", "plan", "run", "schedule", "backups", "report", "verify"];
+  const commands = [
+    "demo",
+    "init",
+    "request",
+    "policy",
+    "plan",
+    "run",
+    "schedule",
+    "backups",
+    "report",
+    "register",
+    "verify",
+  ];
   for (const command of commands) expect(help.stdout).toContain(`  ${command}`);
 });
 
