@@ -70,7 +70,7 @@ async function* telling<Row>(
 ): AsyncGenerator<Row> {
   let done = 0;
   for await (const row of rows) {
-    if (done % rowsBetweenLooks === 0) progress.advance(done, undefined, name);
+    if (done > 0 && done % rowsBetweenLooks === 0) progress.advance(done, undefined, name);
     done += 1;
     if (signal.aborted) {
       throw new LetheError("RUN_STOPPED", "the export was stopped", {

@@ -67,7 +67,6 @@ const words: Readonly<Record<string, Tone>> = {
   open: "accent",
   released: "good",
   confirmed: "good",
-  verified: "accent",
   extended: "warn",
   reopened: "warn",
   "approval lapsed": "warn",
