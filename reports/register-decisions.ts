@@ -1,4 +1,4 @@
-import { registerTable, type DecisionEvent, type RegisterSource } from "#register/register-source.ts";
+import { registerTable, type DecisionEvent, type MatterRow, type RegisterSource } from "#register/register-source.ts";
 import type { TableSheet } from "#report/workbook-definition.ts";
 
 const decisionWord = (event: DecisionEvent): string => {
@@ -61,6 +61,24 @@ export const decisionsSheet: TableSheet<RegisterSource> = {
           format: "text",
           of: ({ event }) => ("reason" in event ? event.reason : "code" in event ? event.code : null),
         },
+        {
+          header: "Art. 17(3)",
+          width: 9,
+          format: "state",
+          of: ({ event }) => ("exception" in event ? (event.exception ?? null) : null),
+        },
+        {
+          header: "Provision",
+          width: 24,
+          format: "text",
+          of: ({ event }) => ("citation" in event ? (event.citation ?? null) : null),
+        },
+        {
+          header: "Days late",
+          width: 9,
+          format: "count",
+          of: ({ event }) => ("late" in event ? (event.late?.days ?? null) : null),
+        },
         { header: "Matter", width: 24, format: "code", of: ({ event }) => ("matter" in event ? event.matter : null) },
         { header: "Day", width: 12, format: "date", of: ({ event }) => dayOf(event) },
         {
@@ -80,10 +98,15 @@ export const decisionsSheet: TableSheet<RegisterSource> = {
   ],
 };
 
+const onOf = ({ kind, ref }: MatterRow): string | null => {
+  if (kind === "request") return ref;
+  return kind === "rows" ? "rows" : "a person";
+};
+
 export const holdsSheet: TableSheet<RegisterSource> = {
   name: "Holds",
   about:
-    "Legal holds on persons: nothing happens to their data until they are released. Those that stand, then those that ended.",
+    "Legal holds on the persons of requests: nothing happens to their data until they are released. Those that stand, then those that ended; below, all holds as they were placed.",
   tab: "warn",
   blocks: [
     registerTable("holds", {
@@ -98,6 +121,29 @@ export const holdsSheet: TableSheet<RegisterSource> = {
         { header: "Ended by", width: 20, format: "text", of: (row) => row.endedBy },
         { header: "Days held", width: 10, format: "count", of: (row) => row.days },
         { header: "Request due", width: 12, format: "date", of: (row) => row.due },
+      ],
+    }),
+    registerTable("matters", {
+      title: "All legal holds, as they were placed",
+      empty: "No legal hold was ever placed.",
+      columns: [
+        { header: "Hold", width: 18, format: "code", of: (row) => row.hold },
+        { header: "Matter", width: 28, format: "code", of: (row) => row.matter },
+        { header: "Why", width: 12, format: "state", of: (row) => row.reason },
+        { header: "On", width: 17, format: "text", of: (row) => onOf(row) },
+        { header: "Table", width: 28, format: "text", of: (row) => row.table && `${row.store}.${row.table}` },
+        { header: "From", width: 12, format: "date", of: (row) => row.from },
+        { header: "To", width: 12, format: "date", of: (row) => row.to },
+        { header: "Placed", width: 17, format: "instant", of: (row) => row.placed },
+        { header: "Placed by", width: 20, format: "text", of: (row) => row.by },
+        { header: "Until", width: 12, format: "date", of: (row) => row.until },
+        { header: "Released", width: 17, format: "instant", of: (row) => row.released },
+        {
+          header: "Released by",
+          width: 20,
+          format: "text",
+          of: (row) => row.releasedBy ?? (row.released && "its last day"),
+        },
       ],
     }),
   ],

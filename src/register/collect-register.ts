@@ -2,7 +2,7 @@ import type { Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Snapshot } from "#report/cursor.ts";
 import { periodText } from "#register/period.ts";
-import { readDecisions, readHolds, readNames } from "#register/read-decisions.ts";
+import { readDecisions, readHolds, readMatters, readNames } from "#register/read-decisions.ts";
 import { readHead } from "#register/read-head.ts";
 import { readCopies, readDispositions, readStays, readTasks } from "#register/read-records.ts";
 import { readClocks, readOverdue, readRequests } from "#register/read-requests.ts";
@@ -43,6 +43,7 @@ export const collectRegister = async (
       overdue: told("overdue requests", () => readOverdue(reading)),
       decisions: told("decisions", () => readDecisions(reading, nameOf)),
       holds: told("holds", () => readHolds(reading, nameOf)),
+      matters: told("matters", () => readMatters(reading)),
       dispositions: told("dispositions", () => readDispositions(reading)),
       stays: told("columns that stay", () => readStays(reading)),
       tasks: told("tasks of recipients", () => readTasks(reading)),

@@ -12,6 +12,7 @@ import {
   type DecisionEvent,
   type DecisionRow,
   type HoldRow,
+  type MatterRow,
   type Period,
 } from "#register/register-source.ts";
 
@@ -47,7 +48,7 @@ export async function* readDecisions({ snapshot, period }: Reading, nameOf: Name
   for await (const { entry, ref, body } of stream(snapshot, query)) {
     // Canonical JSON of the event, as `appendEntries` wrote it.
     const event = JSON.parse(body) as DecisionEvent & { readonly at: string };
-    yield { entry, ref, at: event.at, event, name: "by" in event ? nameOf(event.by) : null };
+    yield { entry, ref, at: event.at, event, name: "by" in event && event.by !== null ? nameOf(event.by) : null };
   }
 }
 
@@ -72,6 +73,18 @@ const holds = (period: Period): RawBuilder<unknown> => sql`
   from lethe.request where state = 'held' and ${received(period)}
     and not exists (select from hold where hold.ref = request.ref and hold.status = 'held')
   order by ended nulls first, since, ref`;
+
+/** Legal holds as they were placed, on requests of the period, and on rows and people whatever was asked for: those in force, then those that ended. */
+export const readMatters = ({ snapshot, period }: Reading): AsyncGenerator<MatterRow> =>
+  stream(
+    snapshot,
+    sql<MatterRow>`
+      select hold.ref as hold, matter, hold.reason, kind, request.ref, store, table_name as "table", from_on as "from", to_on as "to",
+        placed_by as by, placed_at as placed, until_on as until, released_at as released, released_by as "releasedBy"
+      from lethe.hold left join lethe.request on request.id = hold.request_id
+      where hold.request_id is null or ${received(period)}
+      order by released_at nulls first, placed_at, hold.ref`,
+  );
 
 /** Holds of the requests of the period: those that stand, then those that ended. */
 export async function* readHolds({ ctx, snapshot, period }: Reading, nameOf: NameOf): AsyncGenerator<HoldRow> {

@@ -13,7 +13,7 @@ export const readDispositions = ({ snapshot, period }: Parts): AsyncGenerator<Di
     snapshot,
     sql<DispositionRow>`
       select request.ref, store, table_name as table, treatment, rows, spared, basis, until_first as first, until_last as last,
-        disposition.run_id as run
+        exception, restricted, undated, ended_on as "endedOn", ended_as as "endedAs", disposition.run_id as run
       from lethe.disposition join lethe.request on request.id = disposition.request_id where ${received(period)}
       order by request.received_on, request.ref, store, table_name`,
   );

@@ -1,5 +1,6 @@
 import type { RegimeName } from "#records/controller.ts";
 import type { LedgerEvent } from "#records/entry.ts";
+import type { HoldKind, HoldReason } from "#records/hold.ts";
 import type { RequestCounts, RequestOutcome, RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Treatment } from "#records/treatment.ts";
@@ -150,6 +151,24 @@ export type HoldRow = {
   readonly due: string;
 };
 
+/** A legal hold as it was placed: on rows of a store, on a person, or on a request's. */
+export type MatterRow = {
+  readonly hold: string;
+  readonly matter: string;
+  readonly reason: HoldReason;
+  readonly kind: HoldKind;
+  readonly ref: string | null;
+  readonly store: string | null;
+  readonly table: string | null;
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly by: string;
+  readonly placed: string;
+  readonly until: string | null;
+  readonly released: string | null;
+  readonly releasedBy: string | null;
+};
+
 export type DispositionRow = {
   readonly ref: string;
   readonly store: string;
@@ -160,6 +179,11 @@ export type DispositionRow = {
   readonly basis: string | null;
   readonly first: string | null;
   readonly last: string | null;
+  readonly exception: string | null;
+  readonly restricted: boolean;
+  readonly undated: number;
+  readonly endedOn: string | null;
+  readonly endedAs: "erase" | "anonymise" | null;
   readonly run: string;
 };
 
@@ -235,6 +259,7 @@ export type RegisterRows = {
   readonly overdue: () => AsyncIterable<OverdueRow>;
   readonly decisions: () => AsyncIterable<DecisionRow>;
   readonly holds: () => AsyncIterable<HoldRow>;
+  readonly matters: () => AsyncIterable<MatterRow>;
   readonly dispositions: () => AsyncIterable<DispositionRow>;
   readonly stays: () => AsyncIterable<StayRow>;
   readonly tasks: () => AsyncIterable<TaskRow>;

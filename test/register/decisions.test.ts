@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { decider } from "#intake/decision.ts";
 import { approver, planHash } from "#test/register/fill-register.ts";
-import { rowWith } from "#test/register/read-workbook.ts";
+import { rowsOf, rowWith, sheetOf } from "#test/register/read-workbook.ts";
 import { day, exported, type Exported } from "#test/register/written-register.ts";
 import { nightRun } from "#test/report/fill-state.ts";
 
@@ -11,9 +11,10 @@ vi.setConfig({ hookTimeout: 120_000 });
 let t: Exported["t"];
 let decided: Exported["decided"];
 let table: Exported["table"];
+let workbook: Exported["workbook"];
 let refsOf: Exported["refsOf"];
 beforeAll(async () => {
-  ({ t, decided, table, refsOf } = await exported());
+  ({ t, decided, table, workbook, refsOf } = await exported());
 });
 afterAll(() => t.dispose());
 
@@ -73,6 +74,22 @@ test("has every hold: those that stand, what ended the others, and those that on
   });
   expect(rowWith(rows, { Reference: decided.ended })).toMatchObject({ ...held, Now: "refused", "Ended by": approver });
   expect(rows.filter((row) => now(row["Ended"]))).toHaveLength(2);
+});
+
+test("has all legal holds as they were placed, those on rows as well", async () => {
+  const sheet = sheetOf(workbook, "Holds");
+  const header = (sheet.getColumn(1).values as unknown[]).indexOf("Hold");
+  const rows = rowsOf(sheet, header);
+  expect(rows.map((row) => row["Matter"])).toEqual(["AZ-2026/114", "AZ-2026/115", "AZ-2026/114", "AZ-2026/114"]);
+  expect(rowWith(rows, { Matter: "AZ-2026/115" })).toMatchObject({
+    Why: "audit",
+    On: "rows",
+    Table: "shop.customers",
+    "Placed by": approver,
+    Until: day("2027-01-31"),
+    Released: null,
+  });
+  expect(rowWith(rows, { On: decided.released })).toMatchObject({ "Released by": "Ben Ohne-Freigabe" });
 });
 
 test("has what became of the records of each request, what stays, what recipients have to do, and the copies", async () => {

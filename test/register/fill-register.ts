@@ -1,7 +1,10 @@
 import { Temporal } from "temporal-polyfill";
 import type { Context, State } from "#context.ts";
 import { approveRequests } from "#intake/approve.ts";
-import { holdRequest, refuseRequest, releaseRequest, withdrawRequest } from "#intake/decide.ts";
+import { releaseRequest } from "#holds/release.ts";
+import { holdRequest } from "#holds/request.ts";
+import { holdRows } from "#holds/rows.ts";
+import { refuseRequest, withdrawRequest } from "#intake/decide.ts";
 import { checkIdentity, confirmReceipt, extendRequest } from "#intake/duties.ts";
 import { addRequest } from "#intake/requests.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -111,11 +114,13 @@ export const decide = async ({ context: ctx }: Pick<TestContext, "context">): Pr
   const whom = rows.map(({ id }) => ({ request: id, store: "shop", key: "identity-key-canary-17" }));
   const planFor = () => Promise.resolve({ hash: planHash, shape: "b".repeat(64), whom });
   await approveRequests(ctx, [decided.approved], { by, planFor });
-  await refuseRequest(ctx, decided.refused, { by: other, reason: "legal-claims" });
+  await refuseRequest(ctx, decided.refused, { by: other, reason: "legal-claims", citation: "ZPO §142" });
   await withdrawRequest(ctx, decided.withdrawn, { by });
   for (const ref of [decided.held, decided.released, decided.ended]) await holdRequest(ctx, ref, { by, matter });
   await releaseRequest(ctx, decided.released, { by: other });
-  await refuseRequest(ctx, decided.ended, { by, reason: "legal-claims" });
+  const range = { store: "shop", table: "customers", clock: undefined, from: undefined, to: undefined };
+  await holdRows(ctx, { by, matter: "AZ-2026/115", reason: "audit", until: "2027-01-31" }, range);
+  await refuseRequest(ctx, decided.ended, { by, reason: "legal-claims", citation: "ZPO §142" });
   await extendRequest(ctx, decided.extended, { by, reason: "complexity", noticed: "2026-11-02" });
   await confirmReceipt(ctx, decided.confirmed, { by, on: "2026-11-02" });
   await checkIdentity(ctx, decided.checked, { by, step: "asked", on: "2026-10-20" });

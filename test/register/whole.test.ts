@@ -178,7 +178,8 @@ describe("a period", () => {
     expect(written.rows).toMatchObject({
       Requests: 0,
       Decisions: 0,
-      Holds: 0,
+      // One on rows, which is no request's.
+      Holds: 1,
       Dispositions: 0,
       Recipients: 0,
       Copies: 0,
