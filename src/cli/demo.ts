@@ -1,10 +1,8 @@
-import { resolve } from "node:path";
-import { InvalidArgumentError, Option, type Command } from "commander";
-import { makeShell } from "#cli/make-shell.ts";
+import { Option, type Command } from "commander";
+import { inDirectory, positive, say, tools } from "#cli/demo-place.ts";
 import type { Shell } from "#cli/shell.ts";
 import { samplePolicies, type SamplePolicy } from "#demo/policies.ts";
 import type { NightShown } from "#demo/screen.ts";
-import type { DemoServer } from "#demo/server.ts";
 import { LetheError } from "#lib/errors.ts";
 
 type DemoOptions = {
@@ -34,7 +32,7 @@ const one = async (shell: Shell, options: DemoOptions): Promise<void> => {
   say(shell, "A sample company, on a PostgreSQL of its own. Nothing else is touched.\n\n");
   const { policy } = options;
   const began = performance.now();
-  const night = await inDirectory(shell, options, async ({ directory, inside }) => {
+  const night = await inDirectory(shell, options.directory, async ({ directory, inside }) => {
     const { workspace, foundCompany, demonstrate } = await tools(directory, policy);
     return inside(async (context) => {
       const sample = await foundCompany(context, { customers: options.customers ?? 2000, seed: options.seed });
@@ -50,7 +48,7 @@ const one = async (shell: Shell, options: DemoOptions): Promise<void> => {
 /** One company, and five nights that all begin with it as it was. */
 const compare = async (shell: Shell, options: DemoOptions): Promise<void> => {
   say(shell, "The same company under each of five policies, on a PostgreSQL of its own. Nothing else is touched.\n\n");
-  const nights = await inDirectory(shell, options, async ({ directory, server, inside }) => {
+  const nights = await inDirectory(shell, options.directory, async ({ directory, server, inside }) => {
     const { foundCompany } = await tools(directory, "juicyway");
     const { readBelongings } = await import("#demo/belongings.ts");
     const founded = await inside(async (context) => {
@@ -83,39 +81,6 @@ const compare = async (shell: Shell, options: DemoOptions): Promise<void> => {
   if (nights.some(({ run }) => run.outcome !== "done")) shell.exitWith(5);
 };
 
-type Place = {
-  readonly directory: string;
-  readonly server: DemoServer;
-  /** The commands inside are the real ones: they find the company as they would find anybody's, by its configuration. */
-  readonly inside: Shell["withContext"];
-};
-
-const inDirectory = async <T>(shell: Shell, options: DemoOptions, work: (place: Place) => Promise<T>): Promise<T> => {
-  const [{ claim, configIn }, { freshServer }] = await Promise.all([
-    import("#demo/workspace.ts"),
-    import("#demo/server.ts"),
-  ]);
-  const directory = resolve(options.directory);
-  await claim(directory);
-  await using server = await freshServer(directory);
-  const config = configIn(directory);
-  const { withContext } = makeShell(() => ({ ...shell.options(), config }), { status: 0, answered: false });
-  return await work({ directory, server, inside: withContext });
-};
-
-const tools = async (directory: string, policy: SamplePolicy) => {
-  const [{ furnish }, { foundCompany }, { demonstrate }] = await Promise.all([
-    import("#demo/workspace.ts"),
-    import("#demo/company.ts"),
-    import("#demo/night.ts"),
-  ]);
-  return { workspace: await furnish(directory, policy), foundCompany, demonstrate };
-};
-
-const say = (shell: Shell, text: string): void => {
-  if (!shell.options().json) process.stderr.write(text);
-};
-
 const document = ({
   policy,
   imported,
@@ -146,9 +111,3 @@ const document = ({
   remedies: effects.remedies,
   verified: { report, key },
 });
-
-const positive = (text: string): number => {
-  const number = Number(text);
-  if (!Number.isSafeInteger(number) || number < 1) throw new InvalidArgumentError("expected a whole number above 0.");
-  return number;
-};

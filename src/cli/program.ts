@@ -8,6 +8,7 @@ import { toolVersion } from "#lib/version.ts";
 // spreadsheet writer along.
 const commands = {
   demo: () => import("#cli/demo.ts"),
+  rehearse: () => import("#cli/rehearse.ts"),
   init: () => import("#cli/init.ts"),
   request: () => import("#cli/request.ts"),
   hold: () => import("#cli/hold.ts"),
