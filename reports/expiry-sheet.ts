@@ -1,5 +1,12 @@
+import type { ExpiryRestItem } from "#report/retention-document.ts";
 import type { TableSheet } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
+
+/** The statements themselves, for whoever may run them. */
+const indexWords = ({ indexed, proposal }: ExpiryRestItem): string => {
+  if (indexed) return "there is one";
+  return proposal.length === 0 ? "none; the table is small" : ["missing:", ...proposal].join("\n");
+};
 
 /** Storage limitation: what went because its time was over, and what is due and stays. */
 export const expirySheet: TableSheet = {
@@ -31,7 +38,7 @@ export const expirySheet: TableSheet = {
         { header: "Table", width: 32, format: "text", of: (row) => row.table },
         { header: "Due, waiting", width: 13, format: "count", of: (row) => row.waiting },
         { header: "No clock, kept", width: 12, format: "count", of: (row) => row.withoutClock },
-        { header: "Index", width: 14, format: "text", of: (row) => (row.indexed ? "on the clock" : "missing") },
+        { header: "Index on the clock", width: 60, format: "wrapped", of: indexWords },
       ],
     }),
   ],

@@ -1,3 +1,4 @@
+import { clockedBy, readClockIndexes, type ClockIndex } from "#catalog/clock-index.ts";
 import type { Context } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
@@ -15,17 +16,31 @@ export type PolicyCheck = {
   readonly findings: readonly Finding[];
   /** Not run while anything else is wrong. */
   readonly examples: { readonly run: number; readonly held: number };
+  /** Large tables whose old rows no index finds: each night reads them whole. Nothing is wrong, and nothing is refused for it. */
+  readonly indexes: readonly ClockIndex[];
 };
 
 /** Checks every store's policy against its live schema and runs its examples, changing nothing; findings are returned, not thrown. */
 export const checkPolicies = async (ctx: Context): Promise<readonly PolicyCheck[]> => {
   const checks: PolicyCheck[] = [];
   for (const store of ctx.stores) {
-    const { findings, run, held } = await withStoreSession(store, (session) => checkStore(ctx, session));
+    const { findings, run, held, indexes } = await withStoreSession(store, async (session) => ({
+      ...(await checkStore(ctx, session)),
+      indexes: await missingIndexes(session),
+    }));
     const { name, version, digest } = store.policy;
     const tables = { erase: 0, anonymise: 0, retain: 0, keep: 0 };
     for (const rule of Object.values(store.policy.tables)) tables[rule.treatment] += 1;
-    checks.push({ store: store.name, policy: name, version, digest, tables, findings, examples: { run, held } });
+    checks.push({
+      store: store.name,
+      policy: name,
+      version,
+      digest,
+      tables,
+      findings,
+      examples: { run, held },
+      indexes,
+    });
   }
   return checks;
 };
@@ -44,4 +59,10 @@ const checkStore = async (ctx: Context, session: StoreSession): Promise<ExampleC
     const finding = { code: error.code, message: error.message, place: error.place, hint: error.hint };
     return { run: 0, held: 0, findings: [finding] };
   }
+};
+
+const missingIndexes = async (session: StoreSession): Promise<readonly ClockIndex[]> => {
+  const clocked = clockedBy(session.store.policy);
+  const indexes = await inTransaction(session, "read-only", () => readClockIndexes(session.client, clocked));
+  return indexes.filter(({ proposal }) => proposal.length > 0);
 };

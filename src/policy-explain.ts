@@ -1,4 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
+import { clockedBy, readClockIndexes, type ClockIndex } from "#catalog/clock-index.ts";
 import type { Context, Store } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { resolveName, unresolved } from "#explain/name.ts";
@@ -11,21 +12,36 @@ import { shapeOf } from "#plan/shape.ts";
  * Throws USAGE when no store has it, and what is wrong between policy and store.
  */
 export const explainName = async (ctx: Context, name: string): Promise<readonly Explanation[]> => {
-  const catalogs = new Map<Store, Catalog>();
+  const read: { readonly store: Store; readonly catalog: Catalog; readonly indexes: readonly ClockIndex[] }[] = [];
   for (const store of ctx.stores) {
-    catalogs.set(
-      store,
-      await withStoreSession(store, (session) => inTransaction(session, "read-only", () => catalogOf(session))),
+    const live = await withStoreSession(store, (session) =>
+      inTransaction(session, "read-only", async () => ({
+        catalog: await catalogOf(session),
+        indexes: await readClockIndexes(session.client, clockedBy(store.policy)),
+      })),
     );
+    read.push({ store, ...live });
   }
-  const explanations = [...catalogs].flatMap(([{ policy }, catalog]) => {
+  const explanations = read.flatMap(({ store: { policy }, catalog, indexes }) => {
     const named = resolveName(catalog, name);
     const table = named === undefined ? undefined : catalog.tables.get(named.table);
-    return table === undefined ? [] : [explain(policy, catalog, shapeOf(policy, catalog), table, named?.column)];
+    if (table === undefined) return [];
+    const explanation = explain(policy, catalog, shapeOf(policy, catalog), table, named?.column);
+    const index = indexes.find((each) => each.table === table.name);
+    return [{ ...explanation, database: [...explanation.database, ...indexWords(index)] }];
   });
   if (explanations.length > 0) return explanations;
-  const { what, meant } = unresolved([...catalogs.values()], name);
+  const catalogs = read.map(({ catalog }) => catalog);
+  const { what, meant } = unresolved(catalogs, name);
   throw new LetheError("USAGE", what, {
     hint: meant === undefined ? "name a table, or a column as table.column" : `did you mean \`${meant}\`?`,
   });
+};
+
+const indexWords = (index: ClockIndex | undefined): readonly string[] => {
+  if (index === undefined || index.proposal.length === 0) return [];
+  return [
+    `no index finds old rows by ${index.clock}, and every night reads the whole table; to make one:`,
+    ...index.proposal.map((statement) => `  ${statement}`),
+  ];
 };

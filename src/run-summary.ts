@@ -34,6 +34,7 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     requests,
     warnings: warned,
     steps: steps.rows,
+    ...(await expiryOf(ctx, run)),
     ...(await effectsOf(ctx, run)),
     backups: {
       ...(backups.rows[0] ?? { purged: 0, kept: 0, oldest: null }),
@@ -52,6 +53,17 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     residuals: found,
     report: null,
   };
+};
+
+/** What went because its time was over, and how to find it faster. */
+const expiryOf = async ({ state: { db } }: Context, run: Run): Promise<Pick<RunSummary, "expired" | "indexes">> => {
+  const expired = await sql<RunSummary["expired"][number]>`
+    select store, table_name as "table", treatment, sum(rows)::bigint as rows
+    from lethe.expiry where run_id = ${run.id} group by 1, 2, 3 order by 1, 2, 3`.execute(db);
+  const indexes = await sql<RunSummary["indexes"][number]>`
+    select store, table_name as "table", proposal from lethe.expiry_rest
+    where run_id = ${run.id} and proposal <> '{}' order by 1, 2`.execute(db);
+  return { expired: expired.rows, indexes: indexes.rows };
 };
 
 const warningsOf = async ({ state, clock, config }: Context): Promise<RunSummary["warnings"]> => {

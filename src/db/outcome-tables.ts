@@ -186,6 +186,8 @@ export type ExpiryRestTable = {
   table_name: string;
   due: number;
   without_clock: number;
-  /** An index begins with the clock. */
+  /** An index finds old rows. */
   indexed: boolean;
+  /** Statements that make one, where there is none and the table is large. */
+  proposal: string[];
 };

@@ -158,7 +158,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create index expiry_run on lethe.expiry (run_id)`,
     sql`create table lethe.expiry_rest (
       run_id text not null references lethe.run, store text not null, table_name text not null, due bigint not null,
-      without_clock bigint not null, indexed boolean not null, primary key (run_id, store, table_name))`,
+      without_clock bigint not null, indexed boolean not null, proposal text[] not null, primary key (run_id, store, table_name))`,
     sql`create table lethe.hold (
       id bigint generated always as identity primary key, ref text not null unique, matter text not null, reason text not null,
       kind text not null check (kind in ('request', 'subject', 'rows')), request_id bigint references lethe.request,

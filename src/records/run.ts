@@ -17,6 +17,15 @@ export type RunSummary = {
     readonly rows: number;
     readonly spared: number;
   }[];
+  /** Rows that went, or changed, because their time was over, whoever they were about. */
+  readonly expired: readonly {
+    readonly store: string;
+    readonly table: string;
+    readonly treatment: Extract<Treatment, "erase" | "anonymise">;
+    readonly rows: number;
+  }[];
+  /** Large tables whose old rows no index finds, and the statements that make one. */
+  readonly indexes: readonly { readonly store: string; readonly table: string; readonly proposal: readonly string[] }[];
   /** Requests by what became of them: what this run declared done, and what waits or has failed. Two stores may differ: both count. */
   readonly outcomes: Readonly<Record<Outcome, number>>;
   /** Where personal data stays, on purpose, of the requests that this run declared done. */

@@ -17,6 +17,7 @@ export type ExceptionRow = {
     | "recipient failed"
     | "k below threshold"
     | "due records stay"
+    | "index missing"
     | "store not released"
     | "backup kept too long"
     | "backup exception";
@@ -39,7 +40,8 @@ const soonTodo =
 const waitingTodo =
   "They wait for what refers to them, for the record that they are part of, for a hold, or for the next night. They go by themselves.";
 const clockTodo = "Say in the data when the record was made, or decide what becomes of it: without a date it is kept.";
-const indexTodo = "Create an index whose first column is the clock: every night reads the whole table otherwise.";
+const indexTodo = ([first = "", ...more]: readonly string[]): string =>
+  `Every night reads the whole table to find what is due. Make an index: ${first}${more.length === 0 ? "" : ` And ${more.length} more statements, in the sheet Expired.`}`;
 const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
@@ -90,12 +92,13 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     const facts = { name: `k = ${k}, wanted ${threshold}`, since: measuredAt, due: null, code: null };
     yield { what: "k below threshold", urgent: false, ...facts, place: `${store}: ${table}`, todo: anonymityTodo };
   }
-  for (const { store, table, waiting, withoutClock, indexed } of head.expiry.rest) {
+  for (const { store, table, waiting, withoutClock, proposal } of head.expiry.rest) {
     const facts = { what: "due records stay", urgent: false, name: table, since: null, due: null, code: null } as const;
     const place = (n: number, what: string): string => `${store}: ${n} ${n === 1 ? "row" : "rows"} ${what}`;
     if (waiting > 0) yield { ...facts, place: place(waiting, "past their period"), todo: waitingTodo };
     if (withoutClock > 0) yield { ...facts, place: place(withoutClock, "without a clock"), todo: clockTodo };
-    if (!indexed) yield { ...facts, place: `${store}: no index on the clock`, todo: indexTodo };
+    if (proposal.length === 0) continue;
+    yield { ...facts, what: "index missing", place: `${store}: no index on the clock`, todo: indexTodo(proposal) };
   }
   for await (const { ref, what, due, daysLeft } of rows.warnings()) {
     if (what !== "due-soon") continue;

@@ -90,6 +90,7 @@ const words: Readonly<Record<string, Tone>> = {
   "store not released": "bad",
   "due soon": "warn",
   "due records stay": "warn",
+  "index missing": "warn",
   "failed request": "bad",
   "personal data found": "bad",
   "totals differ": "bad",

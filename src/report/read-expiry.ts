@@ -17,7 +17,7 @@ export const readExpiryRest = (snapshot: Snapshot, { ids }: Pick<Scope, "ids">):
   all(
     snapshot,
     sql<ExpiryRestItem>`select distinct on (store, table_name) store, table_name as "table", due as waiting,
-        without_clock as "withoutClock", indexed
+        without_clock as "withoutClock", indexed, proposal
       from lethe.expiry_rest join lethe.run on run.id = expiry_rest.run_id where run_id = any (${ids}::text[])
       order by store, table_name, started_at desc`,
   );

@@ -149,7 +149,8 @@ const writeCells = (
 const heightOf = (columns: readonly ColumnShape[], values: readonly CellValue[]): number => {
   const lines = columns.map(({ format, width }, index) => {
     const value = values[index];
-    return format === "wrapped" && typeof value === "string" ? Math.ceil(value.length / width) : 1;
+    if (format !== "wrapped" || typeof value !== "string") return 1;
+    return value.split("\n").reduce((sum, { length }) => sum + Math.max(1, Math.ceil(length / width)), 0);
   });
   return Math.min(400, 4 + 13 * Math.max(1, ...lines));
 };

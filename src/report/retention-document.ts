@@ -48,13 +48,17 @@ export const expiredItem = z.strictObject({
   last: day,
 });
 
-/** What a search after it found: rows that are due and wait for something, and rows without a clock, which stay. */
+/**
+ * What a search after it found: rows that are due and wait for something, and rows without a clock, which stay; whether an index finds old rows,
+ * and the statements that make one where there is none and the table is large.
+ */
 export const expiryRest = z.strictObject({
   store: z.string(),
   table: z.string(),
   waiting: count,
   withoutClock: count,
   indexed: z.boolean(),
+  proposal: z.array(z.string()),
 });
 
 export type RestoreItem = z.infer<typeof restore>;

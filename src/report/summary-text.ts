@@ -5,6 +5,7 @@ import { dayIn } from "#lib/clock.ts";
 import type { RunSummary } from "#records/run.ts";
 import { treatments, type Treatment } from "#records/treatment.ts";
 import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
+import { expiryLines, indexNotes } from "#report/summary-expiry.ts";
 import { cut, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
 
 export type SummaryExtra = {
@@ -42,6 +43,7 @@ export const summaryText = (summary: RunSummary, extra: SummaryExtra): string =>
     requestLines(summary),
     outcomeLines(summary),
     stepLines(summary, inner),
+    expiryLines(summary, inner),
     figureLines(summary, inner),
     closing(summary, extra),
   ];
@@ -58,7 +60,7 @@ export const summaryText = (summary: RunSummary, extra: SummaryExtra): string =>
   // A path stands outside the box: cut in two it could not be copied.
   const report = summary.report === null ? [] : [`Signed report: ${summary.report}`];
   const box = [frame(`╭${"─".repeat(inner + 2)}╮`), body, frame(`╰${"─".repeat(inner + 2)}╯`)];
-  return [...box, ...report, ...(extra.notes ?? [])].join("\n");
+  return [...box, ...report, ...indexNotes(summary), ...(extra.notes ?? [])].join("\n");
 };
 
 const header = ({ run, outcome }: RunSummary, { title, took }: SummaryExtra): Line[] => [
@@ -106,8 +108,8 @@ const requestLines = ({ requests, warnings }: RunSummary): Line[] => {
 };
 
 /** Tables by treatment, so that what was erased, anonymised and retained stands together. */
-const stepLines = ({ steps }: RunSummary, inner: number): Line[] => {
-  if (steps.length === 0) return [[{ text: "No records changed.", colour: "dim" }]];
+const stepLines = ({ steps, expired }: RunSummary, inner: number): Line[] => {
+  if (steps.length === 0) return expired.length > 0 ? [] : [[{ text: "No records changed.", colour: "dim" }]];
   const several = new Set(steps.map(({ store }) => store)).size > 1;
   const nameOf = ({ store, table }: RunSummary["steps"][number]): string => (several ? `${store}: ${table}` : table);
   const room = Math.min(Math.max(8, inner - 40), Math.max(...steps.map((step) => [...nameOf(step)].length)));

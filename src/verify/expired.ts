@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
+import { readClockIndexes } from "#catalog/clock-index.ts";
 import type { Context, Store } from "#context.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { ExpiryPlan, ExpiryStep } from "#records/expiry.ts";
@@ -14,7 +15,9 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
     const db = kyselyOn(client);
     await client.query("begin isolation level repeatable read read only");
     await client.query("set local row_security = off");
-    const rest: { table: string; due: number; without: number; indexed: boolean }[] = [];
+    const clocked = plan.steps.map(({ table, clock }) => ({ table, clock: clock.column }));
+    const indexes = new Map((await readClockIndexes(client, clocked)).map((index) => [index.table, index]));
+    const rest: object[] = [];
     const there: StillThere[] = [];
     for (const step of plan.steps) {
       const clock = sql.id(step.clock.column);
@@ -22,24 +25,23 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
       // What is infinite, or lies outside the years that a date can name, says no more than none.
       const isWithout = sql`(${clock} is null or ${clock} < '0001-01-01' or ${clock} >= '10000-01-01')`;
       // Both by one reading of the index, and of the table where there is none.
-      const { rows } = await sql<{ due: number; without: number; indexed: boolean }>`select
-        count(*) filter (where ${isDue}) as due, count(*) filter (where ${isWithout}) as without, exists (select from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-          where i.indrelid = ${named(step.table).compile(db).sql}::regclass and a.attname = ${step.clock.column} and i.indisvalid) as indexed
+      const { rows } = await sql<{ due: number; without: number }>`select
+        count(*) filter (where ${isDue}) as due, count(*) filter (where ${isWithout}) as without
         from ${named(step.table)} where ${isDue} or ${isWithout}`.execute(db);
       const [row] = rows;
       if (row === undefined) continue;
-      rest.push({ table: step.table, ...row });
+      rest.push({ ...indexes.get(step.table), ...row });
       if (step.class !== null) there.push({ step, days: row.due === 0 ? [] : await daysOf(db, step, isDue) });
     }
     await client.query("commit");
     return { rest, there };
   });
-  await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, indexed)
-    select ${run.id}, ${store.name}, "table", due, without, indexed
-    from jsonb_to_recordset(${JSON.stringify(found.rest)}::jsonb) as x ("table" text, due bigint, without bigint, indexed boolean)
-    on conflict (run_id, store, table_name) do update set due = excluded.due, without_clock = excluded.without_clock`.execute(
-    ctx.state.db,
-  );
+  await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, indexed, proposal)
+    select ${run.id}, ${store.name}, "table", due, without, indexed, proposal
+    from jsonb_to_recordset(${JSON.stringify(found.rest)}::jsonb)
+      as x ("table" text, due bigint, without bigint, indexed boolean, proposal text[])
+    on conflict (run_id, store, table_name) do update set due = excluded.due, without_clock = excluded.without_clock,
+      indexed = excluded.indexed, proposal = excluded.proposal`.execute(ctx.state.db);
   await endRetention(ctx, run, store, found.there);
 };
 

@@ -125,9 +125,17 @@ test("the exceptions list what a person has to do, the urgent first", async () =
     "recipient failed",
     "backup kept too long",
     "due records stay",
+    "index missing",
     "due soon",
     "blocked request",
   ]);
+});
+
+test("a missing index is proposed as the statement that makes it", async () => {
+  const workbook = await opened(sampleSource(40));
+  const proposal = "create index concurrently on invoices (issued_on);";
+  expect(rowNamed(sheetOf(workbook, "Exceptions"), "index missing").join(" ")).toContain(proposal);
+  expect(JSON.stringify(sheetOf(workbook, "Expired").getSheetValues())).toContain(`missing:\\n${proposal}`);
 });
 
 const hostile = [

@@ -300,7 +300,16 @@ const headFor = (requests: number): ReportHead => {
           last: "2017-12-31",
         },
       ],
-      rest: [{ store: "shop", table: "invoices", waiting: 3, withoutClock: 2, indexed: false }],
+      rest: [
+        {
+          store: "shop",
+          table: "invoices",
+          waiting: 3,
+          withoutClock: 2,
+          indexed: false,
+          proposal: ["create index concurrently on invoices (issued_on);"],
+        },
+      ],
     },
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },

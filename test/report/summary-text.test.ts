@@ -34,6 +34,16 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
   outcome: fc.constantFrom("done", "attention", "stopped"),
   requests: counts,
   steps: fc.array(step),
+  expired: fc.array(
+    fc.record({
+      store: fc.string(),
+      table: fc.string({ unit: "grapheme-ascii" }),
+      treatment: fc.constantFrom("erase", "anonymise"),
+      rows: count,
+    }),
+  ),
+  // Stand below the box.
+  indexes: fc.constant([]),
   outcomes: fc.record({
     erased: count,
     anonymised: count,
@@ -92,6 +102,8 @@ const quiet = {
   figures: [],
   tasks: { open: 0, done: 0, failed: 0 },
   restores: [],
+  expired: [],
+  indexes: [],
   warnings: { dueSoon: 0, next: null, notConfirmed: 0 },
 };
 
@@ -122,6 +134,33 @@ test("erased tables stand before retained ones, numbers have separators, and the
   expect(text).toContain("4,120  3 spared");
   expect(text).toContain("of which 4 blocked, 1 overdue");
   expect(text.split("\n").slice(-2)).toEqual([`Signed report: ${summary.report}`, "Next: sleep."]);
+});
+
+test("what went because its time was over is told, and where an index is missing, the statement that makes it, to be copied", () => {
+  const proposal = ["create index concurrently on events (at);", ..."abcdefg"].map(String);
+  const text = summaryText(
+    {
+      ...summary,
+      steps: [],
+      expired: [
+        { store: "shop", table: "events", treatment: "erase", rows: 198_000 },
+        { store: "shop", table: "payments", treatment: "anonymise", rows: 50 },
+      ],
+      indexes: [{ store: "shop", table: "events", proposal }],
+    },
+    { timeZone },
+  );
+  expect(text).toMatch(/│ Past their period, in 2 tables +│/);
+  expect(text).toMatch(/│ {3}events +gone +198,000 +│/);
+  expect(text).toMatch(/│ {3}payments +anonymised +50 +│/);
+  expect(text).not.toContain("No records changed");
+  expect(text.split("\n").slice(-7)).toEqual([
+    "No index finds the old rows of events in shop: every night reads the whole table. To make one:",
+    "  create index concurrently on events (at);",
+    ..."abcd".split("").map((each) => `  ${each}`),
+    "  … and 3 more: see `lethe policy check`",
+  ]);
+  expect(summaryText(summary, { timeZone })).not.toMatch(/period|index/);
 });
 
 test("the oldest backup is of the day that it was where the controller is", () => {
