@@ -56,9 +56,17 @@ export const dueThrough = (
   cls: Pick<RetentionClass, "anchor" | "period" | "yearBegins">,
   today: Temporal.PlainDate,
 ): Temporal.PlainDate => {
-  const isDue = (day: Temporal.PlainDate): boolean => Temporal.PlainDate.compare(erasableFrom(cls, day), today) <= 0;
-  // The period back from today is at most a year and a few days too late.
-  let day = today.subtract(Temporal.Duration.from(cls.period));
-  while (!isDue(day)) day = day.subtract({ days: 1 });
-  return day;
+  const latest = today.subtract(Temporal.Duration.from(cls.period));
+  const isDue = (daysBefore: number): boolean =>
+    Temporal.PlainDate.compare(erasableFrom(cls, latest.subtract({ days: daysBefore })), today) <= 0;
+  if (isDue(0)) return latest;
+  // The period back from today is at most a year and a few days too late: found in nine steps, for a day's arithmetic takes its time.
+  let [open, due] = [0, 1];
+  while (!isDue(due)) [open, due] = [due, due * 2];
+  while (due - open > 1) {
+    const middle = (open + due) >> 1;
+    if (isDue(middle)) due = middle;
+    else open = middle;
+  }
+  return latest.subtract({ days: due });
 };
