@@ -1,10 +1,11 @@
-// `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case chargebee` for one of the
-// two. `--small` is for the tests: the same steps on a few thousand customers, where only correctness counts.
+// `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case expiry` for one of the
+// three. `--small` is for the tests: the same steps on a few thousand customers, where only correctness counts.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { benchBilling } from "#test/bench/billing/bench.ts";
+import { benchExpiry } from "#test/bench/expiry/bench.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
@@ -142,11 +143,12 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
-    // `shop`, `chargebee`, or both.
-    case: { type: "string", default: "both" },
+    // `shop`, `chargebee`, `expiry`, or all of them.
+    case: { type: "string", default: "all" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     customers: { type: "string" },
+    retained: { type: "string" },
     turns: { type: "string" },
     // Where the databases are built and stay, to be used again; a temporary directory unless given.
     directory: { type: "string" },
@@ -180,11 +182,23 @@ const benchChargebee = () =>
     directory: join(directory, "billing"),
   });
 
+const benchBooks = () =>
+  benchExpiry({
+    ...(options.small ? { retained: 20_000, turns: 1 } : { retained: 10_000_000, turns: 3 }),
+    ...(options.retained === undefined ? {} : { retained: Number(options.retained) }),
+    ...turns,
+    directory: join(directory, "books"),
+  });
+
+if (!["all", "shop", "chargebee", "expiry"].includes(options.case)) throw new Error(`no case ${options.case}`);
+const wanted = (name: string): boolean => options.case === "all" || options.case === name;
+
 try {
-  const shop = options.case === "chargebee" ? undefined : await benchShop();
-  const chargebee = options.case === "shop" ? undefined : await benchChargebee();
-  const summary = { ...shop?.summary, chargebee: chargebee?.summary };
-  const text = [shop, chargebee].flatMap((each) => (each === undefined ? [] : [each.text])).join("\n\n");
+  const shop = wanted("shop") ? await benchShop() : undefined;
+  const chargebee = wanted("chargebee") ? await benchChargebee() : undefined;
+  const expiry = wanted("expiry") ? await benchBooks() : undefined;
+  const summary = { ...shop?.summary, chargebee: chargebee?.summary, expiry: expiry?.summary };
+  const text = [shop, chargebee, expiry].flatMap((each) => (each === undefined ? [] : [each.text])).join("\n\n");
   process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);
 } finally {
   await opened.disposeAsync();

@@ -5,10 +5,11 @@ import { Temporal } from "temporal-polyfill";
 import { startEmbedded } from "#db/embedded.ts";
 import { generateKeys } from "#lib/keys.ts";
 import { buildBilling } from "#test/bench/billing/build.ts";
-import { differences, fingerprints, outcomeOf, type Variant } from "#test/bench/billing/same.ts";
+import { comparison, outcomeOf, type Variant } from "#test/bench/billing/same.ts";
 import { deleteByScript } from "#test/bench/billing/script.ts";
 import { timeLethe, type Timed } from "#test/bench/command.ts";
 import { aimLine, median, rounded } from "#test/bench/figures.ts";
+import { differences, fingerprints } from "#test/bench/same.ts";
 import { configureServer, serverSettings } from "#test/bench/workplace.ts";
 
 export type BillingOptions = {
@@ -108,7 +109,7 @@ export const benchBilling = async ({ customers, subjects, turns, directory }: Bi
 
     const state = await connect("lethe");
     const different = [
-      ...differences(await fingerprints(byHand), await fingerprints(byLethe)),
+      ...differences(await fingerprints(byHand, comparison), await fingerprints(byLethe, comparison)),
       ...differences(outcome, await outcomeOf(state)),
     ];
     if (different.length > 0) throw new Error(`the two sides differ in ${different.join(", ")}`);

@@ -1,0 +1,146 @@
+import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import pg from "pg";
+import { startEmbedded } from "#db/embedded.ts";
+import { generateKeys } from "#lib/keys.ts";
+import { timeLethe, type Timed } from "#test/bench/command.ts";
+import { buildBooks, today } from "#test/bench/expiry/build.ts";
+import { expireByScript } from "#test/bench/expiry/script.ts";
+import { aimLine, median, rounded } from "#test/bench/figures.ts";
+import { differences, fingerprints } from "#test/bench/same.ts";
+import { configureServer, serverSettings } from "#test/bench/workplace.ts";
+
+export type ExpiryOptions = {
+  /** Retained rows of all tables together; two of a hundred are due. */
+  readonly retained: number;
+  readonly turns: number;
+  /** Where the database is built and stays, to be used again. */
+  readonly directory: string;
+};
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+const configuration = `controller:
+  { name: Bench, country: DE, region: BE, dpo: dpo@shop.example, time_zone: Europe/Berlin, fiscal_year_begins: "04-01" }
+state: { url: "\${LETHE_STATE}" }
+stores:
+  shop: { url: "\${LETHE_SHOP}", policy: policy.yaml }
+`;
+
+type Turn = {
+  readonly rows: number;
+  readonly script: number;
+  readonly expire: number;
+  /** The night after, in which nothing is due. */
+  readonly idle: number;
+  readonly megabytes: number;
+};
+
+/**
+ * Old books that go without a request, against SQL written by hand that does the same: in turns, each on a fresh copy of the same
+ * database. Throws when the two copies do not end alike, or Lethe's record of what went is not what the script's statements say.
+ */
+export const benchExpiry = async ({ retained, turns, directory }: ExpiryOptions) => {
+  await mkdir(directory, { recursive: true, mode: 0o711 });
+  await configureServer(directory);
+  await using stack = new AsyncDisposableStack();
+  const server = await startEmbedded(directory, { fsync: false });
+  stack.defer(() => server.stop());
+  const connect = async (database: string): Promise<pg.Client> => {
+    const client = new pg.Client({ connectionString: server.url(database) });
+    await client.connect();
+    return client;
+  };
+  const admin = await connect("postgres");
+  stack.defer(() => admin.end());
+  const built = await admin.query("select from pg_database where datname = 'books'");
+  if (built.rowCount === 0) {
+    await server.ensureDatabase("books");
+    const client = await connect("books");
+    await buildBooks(client, retained, say);
+    await client.end();
+    await generateKeys(join(directory, "keys"));
+  }
+  await copyFile(resolve(import.meta.dirname, "policy.yaml"), join(directory, "policy.yaml"));
+  await writeFile(join(directory, "lethe.yaml"), configuration);
+
+  const fresh = async (name: string): Promise<pg.Client> => {
+    await admin.query(`drop database if exists ${name} with (force)`);
+    await admin.query(`create database ${name} template books strategy file_copy`);
+    await admin.query("checkpoint");
+    return connect(name);
+  };
+
+  const turn = async (number: number): Promise<Turn> => {
+    await admin.query("drop database if exists lethe with (force)");
+    await server.ensureDatabase("lethe");
+    const byHand = await fresh("by_hand");
+    const began = performance.now();
+    const counted = await expireByScript(byHand);
+    const script = (performance.now() - began) / 1000;
+
+    const byLethe = await fresh("by_lethe");
+    const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
+    const lethe = (...args: string[]): Promise<Timed> =>
+      timeLethe(["--now", `${today}T02:00:00Z`, ...args], { cwd: directory, env });
+    // Makes Lethe's own database, which a night finds made.
+    await lethe("request", "list");
+    const night = (): Promise<Timed> => lethe("run", "expire");
+    const expire = await night();
+    const idle = await night();
+
+    const state = await connect("lethe");
+    const recorded = await state.query<{ table: string; rows: string }>(
+      `select table_name as "table", sum(rows)::text as rows from lethe.expiry group by 1`,
+    );
+    const different = [
+      ...differences(await fingerprints(byHand), await fingerprints(byLethe)),
+      ...differences(asText(counted), Object.fromEntries(recorded.rows.map(({ table, rows }) => [table, rows]))),
+    ];
+    if (different.length > 0) throw new Error(`the two sides differ in ${different.join(", ")}`);
+    await Promise.all([byHand, byLethe, state].map((client) => client.end()));
+    const rows = Object.values(counted).reduce((sum, count) => sum + count, 0);
+    say(
+      `turn ${number}: ${rows} rows, script ${script.toFixed(1)} s, expire ${expire.seconds.toFixed(1)} s, nothing due ${idle.seconds.toFixed(1)} s`,
+    );
+    return {
+      rows,
+      script,
+      expire: expire.seconds,
+      idle: idle.seconds,
+      megabytes: Math.max(expire.megabytes, idle.megabytes),
+    };
+  };
+
+  say(
+    `the embedded PostgreSQL, without fsync, a fresh copy and a checkpoint before every turn, ${serverSettings.join(", ")}`,
+  );
+  const measured: Turn[] = [];
+  for (let number = 1; number <= turns; number += 1) measured.push(await turn(number));
+  const summary = { retained, ...summaryOf(measured) };
+  return { summary, text: textOf(summary) };
+};
+
+const asText = (counts: Readonly<Record<string, number>>): Readonly<Record<string, string>> =>
+  Object.fromEntries(Object.entries(counts).map(([table, count]) => [table, String(count)]));
+
+const summaryOf = (turns: readonly Turn[]) => {
+  const of = (key: keyof Turn): number => median(turns.map((each) => each[key]));
+  return {
+    rows: of("rows"),
+    medians: { script: of("script"), expire: of("expire"), idle: of("idle") },
+    ratio: of("expire") / of("script"),
+    rowsPerSecond: { script: of("rows") / of("script"), expire: of("rows") / of("expire") },
+    megabytes: Math.max(...turns.map(({ megabytes }) => megabytes)),
+  };
+};
+
+const textOf = ({ retained, rows, medians, ratio, rowsPerSecond, megabytes }: ExpirySummary): string =>
+  [
+    `expiry of ${rows.toLocaleString("en-GB")} of ${retained.toLocaleString("en-GB")} retained rows:`,
+    `medians in seconds: script ${rounded(medians.script)}, lethe ${rounded(medians.expire)}, and ${rounded(medians.idle)} for the run after it, with nothing due`,
+    `rows a second: script ${rounded(rowsPerSecond.script)}, lethe ${rounded(rowsPerSecond.expire)}; peak memory ${rounded(megabytes)} MB`,
+    aimLine({ what: "lethe / script", measured: ratio, atMost: 1.5 }),
+  ].join("\n");
+
+type ExpirySummary = { readonly retained: number } & ReturnType<typeof summaryOf>;
