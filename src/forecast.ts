@@ -6,6 +6,7 @@ import type { Plan, Shape } from "#records/plan.ts";
 import { planBatch } from "#night/batch-plan.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import type { PlanFor } from "#intake/approve.ts";
+import { holdsNow } from "#night/held.ts";
 import { readPassedOn } from "#night/passed-on.ts";
 import { planHash, planOf, shapeDigest, shapeOf } from "#plan/shape.ts";
 import { createScopeTables } from "#scope/derive.ts";
@@ -32,6 +33,13 @@ export type Forecast = {
     readonly table: string;
     readonly rows: number;
     readonly also: readonly string[];
+  }[];
+  /** Rows that legal holds cover: they wait with what they refer to, and the rest of these requests goes. */
+  readonly held: readonly {
+    readonly request: string;
+    readonly table: string;
+    readonly rows: number;
+    readonly matters: readonly string[];
   }[];
 };
 
@@ -99,14 +107,15 @@ const forecastStore = async (
   requests: readonly RequestName[],
   known: Known,
 ): Promise<Forecast> => {
-  const { shape } = await currentShape(session);
+  const { shape, catalog } = await currentShape(session);
   await createScopeTables(session.db, shape);
   const here = await locateNamed(ctx, session, requests, known);
   const byRequest = Map.groupBy(here, ({ request }) => request);
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
   const subjects = unnamed(one.map(({ request, key }) => ({ request, ref: refs.get(request) ?? "", key })));
-  const first = await planBatch(ctx, session, shape, subjects);
+  const holds = await holdsNow(ctx, session.store, catalog);
+  const first = await planBatch(ctx, session, shape, subjects, holds);
   const blocked = new Set(first.blocked.map(({ request }) => request));
   const free = subjects.filter(({ request }) => !blocked.has(request));
   const rows = blocked.size === 0 ? first : await planBatch(ctx, session, shape, free);
@@ -134,6 +143,7 @@ const forecastStore = async (
       rows: stopping,
       also,
     })),
+    held: first.held.rows.map(({ request, ...held }) => ({ request: refs.get(request) ?? "", ...held })),
   };
 };
 

@@ -62,6 +62,12 @@ const storeText = (forecast: Forecast, requests: number): string => {
       "Blocked",
       forecast.blocked.map(({ request, code, table: name, rows: count }) => `${request}  ${code}  ${count} in ${name}`),
     ),
+    ...section(
+      "Under a legal hold: these rows wait, and what they refer to",
+      forecast.held.map(
+        ({ request, matters, table: name, rows: count }) => `${request}  ${matters.join(", ")}  ${count} in ${name}`,
+      ),
+    ),
     ...section("Found in no root row", forecast.notFound),
     ...section("Ambiguous: more than one root row", forecast.ambiguous),
   ].join("\n");

@@ -23,6 +23,8 @@ export type BatchOrder = {
   /** ISO date where the controller is. */
   readonly day: string;
   readonly subjects: readonly ScopeSubject[];
+  /** Takes out of the scope tables once more what legal holds cover, after a scope was derived again. */
+  readonly leaveOut?: () => Promise<void>;
 };
 
 /**
@@ -50,7 +52,10 @@ export const executeBatch = async (
   await remedy(db, shape, facts);
   for (const step of shape.steps) {
     const late = shape.scopes.find((scope) => scope.late && scope.table === step.table);
-    if (late !== undefined) await deriveAgain(db, shape, late);
+    if (late !== undefined) {
+      await deriveAgain(db, shape, late);
+      await order.leaveOut?.();
+    }
     if (step.kind === "cut") {
       await cutStatement(shape, step).execute(db);
       await assertCut(db, shape, step);

@@ -29,7 +29,7 @@ export const readBatch = async (
   await deriveScopes(session.client, session.db, shape, subjects);
   const secret = secretFrom(ctx.keys.pseudonym);
   const { timeZone } = ctx.config.controller;
-  if (isPart(shape.stage)) await leaveOutHeld(session.db, shape, holds, timeZone);
+  await leaveOut(ctx, session, shape, holds);
   const rows = isPart(shape.stage) ? [] : await readHeld(session.db, shape, holds, timeZone);
   return {
     held: { rows, remedied: rows.length === 0 ? new Set() : await readRemedied(session.db, shape) },
@@ -37,6 +37,16 @@ export const readBatch = async (
     rowSets: await readRowSets(session.db, shape, secret),
     remedies: await readRemedySets(session.db, shape, secret),
   };
+};
+
+/** A part of a shape is without what legal holds cover. */
+export const leaveOut = async (
+  ctx: Context,
+  { db }: StoreSession,
+  shape: Shape,
+  holds: readonly ReadableHold[],
+): Promise<void> => {
+  if (isPart(shape.stage)) await leaveOutHeld(db, shape, holds, ctx.config.controller.timeZone);
 };
 
 /** The same without executing it, in a transaction that can write nothing. */

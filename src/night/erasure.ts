@@ -10,7 +10,7 @@ import { collectBatch } from "#execute/collect.ts";
 import { journalled } from "#execute/journal.ts";
 import { dayIn } from "#lib/clock.ts";
 import { uuidFrom } from "#lib/random.ts";
-import { readBatch } from "#night/batch-plan.ts";
+import { leaveOut, readBatch } from "#night/batch-plan.ts";
 import { holdBack, holdsNow, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
@@ -226,7 +226,15 @@ const attemptBatch = async (
       const seed = seedFrom(ctx.keys.pseudonym, hash);
       const at = ctx.clock.now();
       const day = dayIn(at, ctx.config.controller.timeZone).toString();
-      await executeBatch(session, shape, { id, planHash: hash, seed, at, day, subjects });
+      await executeBatch(session, shape, {
+        id,
+        planHash: hash,
+        seed,
+        at,
+        day,
+        subjects,
+        leaveOut: () => leaveOut(ctx, session, shape, holds),
+      });
       phase = "committing";
       return { kind: "committed", batch: id };
     });

@@ -2,7 +2,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { releaseHolds } from "#holds/release.ts";
 import { holdRows, type RowRange } from "#holds/rows.ts";
+import { planText } from "#cli/plan-text.ts";
+import { forecast } from "#forecast.ts";
 import { withdrawRequest } from "#intake/decide.ts";
+import { addRequest } from "#intake/requests.ts";
 import { withClient } from "#db/pool.ts";
 import { makePerson } from "#test/export/read-export.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
@@ -159,6 +162,36 @@ test("a batch whose plan is about to be saved is planned again under a hold that
   });
   expect((await everything()).buyers).toEqual([null, "Ann", "Bob", "Ann"]);
   expect(await night.requests(ann)).toMatchObject([{ code: "LEGAL_HOLD", detail: { rows: 2, matter: "AZ-9" } }]);
+});
+
+test("what triggers copy into a held table is held with it, until the hold is over", async () => {
+  await open({
+    schema: `${schema};
+      create table audit_log (id int generated always as identity primary key, customer_id int, said text);
+      insert into audit_log (customer_id, said) values (1, 'an old url');
+      create function remember() returns trigger language plpgsql as $$ begin
+        insert into audit_log (customer_id, said) values (old.customer_id, old.url); return null; end $$;
+      create trigger remember after update on events for each row execute function remember()`,
+    tables: `${tables}\naudit_log: { treatment: anonymise, columns: { customer_id: keep, said: { set: null } } }`,
+    sections: "links: [audit_log.customer_id -> customers.id]",
+  });
+  await night.ask({ email: "ann@shop.example" });
+  await hold({ table: "audit_log", from: undefined, to: undefined });
+  await night.nightly();
+  expect((await everything()).urls).toEqual([null, "/b"]);
+  expect(await values("select said v from audit_log order by id")).toEqual(["an old url", "/a"]);
+  await releaseHolds(night.context, { matter: "AZ-7" }, { by: "counsel" });
+  await night.nightly();
+  expect(new Set(await values("select said v from audit_log"))).toEqual(new Set([null]));
+});
+
+test("a plan tells which rows wait, for which matter", async () => {
+  await open();
+  const { ref } = await addRequest(night.context, { email: "ann@shop.example" });
+  await hold();
+  const [plan] = await forecast(night.context, [{ id: 1, ref }]);
+  expect(plan?.held).toEqual([{ request: ref, table: "invoices", rows: 1, matters: ["AZ-7"] }]);
+  expect(planText(plan === undefined ? [] : [plan], 1)).toContain(`${ref}  AZ-7  1 in invoices`);
 });
 
 test("with an encrypted copy first, which is one file, nothing of the person goes before all can", async () => {
