@@ -30,6 +30,19 @@ export const expirySheet: TableSheet = {
         { header: "Newest", width: 13, format: "date", of: (row) => row.last },
       ],
     }),
+    table("ended", {
+      title: "Retained of erased people, and over: none of it was found any more",
+      empty: "Of what is retained of erased people no period was over.",
+      columns: [
+        { header: "Store", width: 16, format: "text", of: (row) => row.store },
+        { header: "Table", width: 32, format: "text", of: (row) => row.table },
+        { header: "Became", width: 13, format: "treatment", of: (row) => row.as },
+        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
+        { header: "Requests", width: 14, format: "count", of: (row) => row.requests },
+        { header: "Basis", width: 44, format: "wrapped", of: (row) => row.basis },
+        { header: "Nothing left", width: 13, format: "count", of: (row) => row.complete },
+      ],
+    }),
     table("expiryRest", {
       title: "Still there when it was searched",
       empty: "No table's rows expire.",

@@ -4,6 +4,7 @@ import type { RequestItem } from "#report/report-document.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
 import { expirySheet } from "#reports/expiry-sheet.ts";
+import { holdsSheet } from "#reports/holds-sheet.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
 import { summarySheet } from "#reports/summary-sheet.ts";
 
@@ -121,6 +122,7 @@ export const runReport: ReportDefinition = {
       ],
     },
     expirySheet,
+    holdsSheet,
     staysSheet,
     remediesSheet,
     figuresSheet,

@@ -3,7 +3,8 @@ export const holdReasons = ["litigation", "claim", "authority", "investigation",
 export type HoldReason = (typeof holdReasons)[number];
 
 /** `request`: the person of one request; `subject`: a person who has asked for nothing; `rows`: a table, or a time of it. */
-export type HoldKind = "request" | "subject" | "rows";
+export const holdKinds = ["request", "subject", "rows"] as const;
+export type HoldKind = (typeof holdKinds)[number];
 
 /**
  * Rows that a matter needs: those of `table` whose `clock` lies in the days from `from` to `to`, both included; of an open end null. Without a clock

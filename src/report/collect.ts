@@ -12,7 +12,8 @@ import { readDispositions, readResiduals, readRetained, readTotals } from "#repo
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
 import { readOutcomeCounts, readOutcomes, readStayPlaces, readStays } from "#report/read-outcomes.ts";
 import { readExceptionLists } from "#report/read-decisions.ts";
-import { readExpired, readExpiryRest } from "#report/read-expiry.ts";
+import { readEnded, readExpired, readExpiryRest } from "#report/read-expiry.ts";
+import { readHolds } from "#report/read-holds.ts";
 import { readRestores } from "#report/read-restores.ts";
 import { readOverdue, readRegister, readRequests, readStopped, readWarnings } from "#report/read-requests.ts";
 import type { PolicyFacts } from "#report/report-document.ts";
@@ -74,7 +75,12 @@ const readHead = async (
     backups,
     restores,
     revisions: revisionsOf(scope),
-    expiry: { expired: await readExpired(snapshot, scope), rest: await readExpiryRest(snapshot, scope) },
+    expiry: {
+      expired: await readExpired(snapshot, scope),
+      rest: await readExpiryRest(snapshot, scope),
+      ended: await readEnded(snapshot, scope),
+    },
+    holds: await readHolds(snapshot, scope),
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { all, type Snapshot } from "#report/cursor.ts";
-import type { ExpiredItem, ExpiryRestItem } from "#report/retention-document.ts";
+import type { EndedItem, ExpiredItem, ExpiryRestItem } from "#report/retention-document.ts";
 import type { Scope } from "#report/scope.ts";
 
 export const readExpired = (snapshot: Snapshot, { ids }: Pick<Scope, "ids">): Promise<ExpiredItem[]> =>
@@ -10,6 +10,16 @@ export const readExpired = (snapshot: Snapshot, { ids }: Pick<Scope, "ids">): Pr
         min(clock_first) as first, max(clock_last) as last
       from lethe.expiry where run_id = any (${ids}::text[]) group by store, table_name, treatment, class, basis
       order by store, table_name, treatment, basis`,
+  );
+
+export const readEnded = (snapshot: Snapshot, { ids }: Pick<Scope, "ids">): Promise<EndedItem[]> =>
+  all(
+    snapshot,
+    sql<EndedItem>`select store, table_name as "table", ended_as as "as", count(distinct request_id) as requests, sum(rows)::bigint as rows, basis,
+        count(distinct request_id) filter (where not exists (select from lethe.disposition o
+          where o.request_id = d.request_id and o.treatment = 'retain' and o.rows > 0 and o.ended_on is null)) as complete
+      from lethe.disposition d where ended_run = any (${ids}::text[]) group by store, table_name, ended_as, basis
+      order by store, table_name, ended_as, basis`,
   );
 
 /** As the latest of the runs found it. */

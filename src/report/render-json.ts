@@ -17,6 +17,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     retained: rows.retained(),
     revisions: head.revisions,
     expiry: head.expiry,
+    holds: head.holds,
     outcomes: { ...head.outcomes, items: rows.outcomes() },
     stays: { ...head.stays, items: rows.stays() },
     remedied: { ...head.remedied, items: rows.remedied() },

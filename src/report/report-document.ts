@@ -3,7 +3,7 @@ import { exceptionLetters } from "#records/exception.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
 import { exceptionList, refusal } from "#report/decision-document.ts";
-import { expiredItem, expiryRest, restore, revision } from "#report/retention-document.ts";
+import { endedItem, expiredItem, expiryRest, hold, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
 
 /** The `type` of `report.json`; a reader refuses what it does not know. */
@@ -227,7 +227,8 @@ export const reportDocument = z
     dispositions: z.array(disposition),
     retained: z.array(retained),
     revisions: z.array(revision),
-    expiry: z.strictObject({ expired: z.array(expiredItem), rest: z.array(expiryRest) }),
+    expiry: z.strictObject({ expired: z.array(expiredItem), rest: z.array(expiryRest), ended: z.array(endedItem) }),
+    holds: z.array(hold),
     outcomes: outcomeSection,
     stays: staySection,
     remedied: remedySection,

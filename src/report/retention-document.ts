@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { exceptionLetters } from "#records/exception.ts";
+import { holdKinds, holdReasons } from "#records/hold.ts";
 
 const count = z.int().nonnegative();
 const day = z.iso.date();
@@ -61,6 +62,39 @@ export const expiryRest = z.strictObject({
   proposal: z.array(z.string()),
 });
 
+/** A legal hold in force, or one that ended since the run before; never whom it is about. */
+export const hold = z.strictObject({
+  hold: z.string(),
+  matter: z.string(),
+  reason: z.enum(holdReasons),
+  kind: z.enum(holdKinds),
+  /** The request that it is on. */
+  ref: z.string().nullable(),
+  store: z.string().nullable(),
+  table: z.string().nullable(),
+  from: day.nullable(),
+  to: day.nullable(),
+  placed: instant,
+  until: day.nullable(),
+  released: instant.nullable(),
+  /** Requests that wait for the matter. */
+  waiting: count,
+});
+
+/** Retained records whose period was over and of which a search found none any more: of how many requests, and what had become of them. */
+export const endedItem = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  as: z.enum(["erase", "anonymise"]),
+  requests: count,
+  rows: count,
+  basis: z.string().nullable(),
+  /** Of these requests, those of whose person nothing is retained any more. */
+  complete: count,
+});
+
+export type HoldItem = z.infer<typeof hold>;
+export type EndedItem = z.infer<typeof endedItem>;
 export type RestoreItem = z.infer<typeof restore>;
 export type RevisionItem = z.infer<typeof revision>;
 export type ExpiredItem = z.infer<typeof expiredItem>;

@@ -2,7 +2,14 @@ import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
 import type { DecidedItem, ExceptionListItem } from "#report/decision-document.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
 import type { Limit, PolicyFacts, RunFacts } from "#report/report-document.ts";
-import type { ExpiredItem, ExpiryRestItem, RestoreItem, RevisionItem } from "#report/retention-document.ts";
+import type {
+  EndedItem,
+  ExpiredItem,
+  ExpiryRestItem,
+  HoldItem,
+  RestoreItem,
+  RevisionItem,
+} from "#report/retention-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 
 export type CellValue = string | number | boolean | null;
@@ -50,6 +57,8 @@ type Sources = {
   readonly tasks: TaskItem;
   readonly expired: ExpiredItem;
   readonly expiryRest: ExpiryRestItem;
+  readonly ended: EndedItem;
+  readonly legalHolds: HoldItem;
   readonly restores: RestoreItem;
   readonly revisions: RevisionItem;
   readonly policies: PolicyFacts;
@@ -108,6 +117,8 @@ const rowsNamed = (source: ReportSource): Readers => ({
   exceptions: () => exceptionRows(source),
   expired: () => source.head.expiry.expired,
   expiryRest: () => source.head.expiry.rest,
+  ended: () => source.head.expiry.ended,
+  legalHolds: () => source.head.holds,
   restores: () => source.head.restores,
   revisions: () => source.head.revisions,
   policies: () => source.head.policies,

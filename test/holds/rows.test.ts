@@ -1,5 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { RunSummary } from "#records/run.ts";
+import type { ReportDocument } from "#report/report-document.ts";
 import { releaseHolds } from "#holds/release.ts";
 import { holdRows, type RowRange } from "#holds/rows.ts";
 import { planText } from "#cli/plan-text.ts";
@@ -53,6 +57,8 @@ const everything = async () => ({
   parcels: await values("select id v from parcels order by id"),
   urls: await values("select url v from events order by id"),
 });
+const reportOf = async ({ report }: RunSummary): Promise<ReportDocument> =>
+  JSON.parse(await readFile(join(report ?? "", "report.json"), "utf8")) as ReportDocument;
 const ask = () => night.ask({ email: "ann@shop.example" }, { email: "bob@shop.example" });
 
 test("stops what it covers and what that refers to, and nothing else; the rest goes by itself once it is released", async () => {
@@ -73,6 +79,9 @@ test("stops what it covers and what that refers to, and nothing else; the rest g
     { state: "completed" },
   ]);
   expect(first.requests).toMatchObject({ done: 1, pending: 1, blocked: 1, failed: 0 });
+  const report = await reportOf(first);
+  expect(report.holds).toMatchObject([{ matter: "AZ-7", kind: "rows", table: "invoices", released: null, waiting: 1 }]);
+  expect(report.blocks).toMatchObject([{ ref: ann, code: "LEGAL_HOLD", detail: { matter: "AZ-7" } }]);
   expect(first.outcome).toBe("done");
 
   // Another night changes nothing, and counts nothing twice.
@@ -89,6 +98,7 @@ test("stops what it covers and what that refers to, and nothing else; the rest g
     urls: [null, null],
   });
   expect(await night.requests(ann)).toMatchObject([{ state: "completed", code: null }]);
+  expect((await reportOf(last)).holds).toMatchObject([{ matter: "AZ-7", released: expect.any(String), waiting: 0 }]);
   expect(last.steps.map(({ table, treatment, rows }) => `${treatment} ${table} ${rows}`)).toEqual([
     "anonymise customers 1",
     "retain invoices 1",

@@ -46,6 +46,7 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
     "Dispositions",
     "Retained",
     "Expired",
+    "Holds",
     "What stays",
     "Remedies",
     "Figures",

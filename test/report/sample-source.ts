@@ -286,7 +286,35 @@ const headFor = (requests: number): ReportHead => {
     restores,
     revisions,
     exceptionLists: [],
+    holds: [
+      {
+        hold: "H-0000-0000-0001",
+        matter: "AZ-2026/7",
+        reason: "litigation" as const,
+        kind: "rows" as const,
+        ref: null,
+        store: "shop",
+        table: "invoices",
+        from: "2026-01-01",
+        to: null,
+        placed: "2026-11-01T09:00:00.000Z",
+        until: "2027-12-31",
+        released: null,
+        waiting: 2,
+      },
+    ],
     expiry: {
+      ended: [
+        {
+          store: "shop",
+          table: "invoices",
+          as: "erase" as const,
+          requests: 12,
+          rows: 30,
+          basis: voucher,
+          complete: 9,
+        },
+      ],
       expired: [
         {
           store: "shop",

@@ -1,4 +1,7 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
+import type { ReportDocument } from "#report/report-document.ts";
 import { holdRows } from "#holds/rows.ts";
 import { showRequest } from "#intake/show.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
@@ -67,6 +70,10 @@ test("when the day of the last retained record comes, what has become of them is
       run: last.run,
       records: [{ store: "shop", table: "invoices", rows: 2, as: "erase", basis: "HGB §257", until: "2035-01-01" }],
     },
+  ]);
+  const report = JSON.parse(await readFile(join(last.report ?? "", "report.json"), "utf8")) as ReportDocument;
+  expect(report.expiry.ended).toEqual([
+    { store: "shop", table: "invoices", as: "erase", requests: 1, rows: 2, basis: "HGB §257", complete: 1 },
   ]);
   await night.nightly(night.at("2035-01-02T02:00:00Z"));
   expect(await entries()).toHaveLength(2);
