@@ -7,10 +7,11 @@ import { eraseInStore } from "#night/erasure.ts";
 import { blockInStore, scheduleInStore } from "#night/waiting.ts";
 import { reopenReactivated } from "#night/reactivation.ts";
 import { expireInStore } from "#night/expiry.ts";
+import { stopHeldBack } from "#night/held.ts";
 import { changedBy, refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { returnUndone } from "#execute/batches.ts";
 import { stopNotFound } from "#execute/not-found.ts";
-import { returnForApproval } from "#execute/stops.ts";
+import { returnForApproval, type Stop } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
 import { assureJournal } from "#execute/store-session.ts";
@@ -114,13 +115,17 @@ const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
   if (unasked.length > 0 && (await locations.anyHeld(ctx))) failures.rethrow();
   // Where it could not be asked, a store may know more by now than what was found in an earlier night.
   const asked = ctx.stores.filter((store) => !unasked.includes(store));
+  const heldBack: Stop[] = [];
   for (const store of asked) {
     // Who has to wait in one store must not be erased in the others meanwhile.
-    if (!(await failures.collect(() => schedule(ctx, run, store)))) failures.rethrow();
+    if (!(await failures.collect(async () => void heldBack.push(...(await schedule(ctx, run, store))))))
+      failures.rethrow();
   }
   // Somebody may be active again where it could not be seen.
   if (unasked.some(({ policy }) => policy.deletion.mark !== undefined)) failures.rethrow();
-  for (const store of asked) await failures.collect(() => execute(ctx, run, store));
+  for (const store of asked)
+    await failures.collect(async () => void heldBack.push(...(await execute(ctx, run, store))));
+  await stopHeldBack(ctx, run, heldBack);
   failures.rethrow();
 };
 
@@ -189,17 +194,20 @@ const blockAcross = async (ctx: Context, run: Run, ask: Ask): Promise<void> => {
 };
 
 /** Where the policy gives a time of grace, requests that come up wait from now on; a subject that is only marked is marked. */
-const schedule = async (ctx: Context, run: Run, store: Store): Promise<void> => {
-  if (store.policy.deletion.grace === undefined || !(await claims.anyUnscheduled(ctx, store.name))) return;
+const schedule = async (ctx: Context, run: Run, store: Store): Promise<readonly Stop[]> => {
+  const heldBack: Stop[] = [];
+  if (store.policy.deletion.grace === undefined || !(await claims.anyUnscheduled(ctx, store.name))) return heldBack;
   await workOn(ctx, store, async (session) => {
     const { shape, catalog } = await currentShape(session);
     await createScopeTables(session.db, shape);
-    await scheduleInStore(ctx, run, session, { shape, catalog });
+    heldBack.push(...(await scheduleInStore(ctx, run, session, { shape, catalog })));
   });
+  return heldBack;
 };
 
-const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
-  workOn(ctx, store, async (session) => {
+const execute = async (ctx: Context, run: Run, store: Store): Promise<readonly Stop[]> => {
+  const heldBack: Stop[] = [];
+  await workOn(ctx, store, async (session) => {
     if ((await claims.countClaims(ctx, store.name)) === 0 && !(await claims.anyExecuted(ctx, store.name))) return;
     ctx.progress.stage(`Erase in ${store.name}`);
     const { shape, catalog } = await currentShape(session);
@@ -207,10 +215,12 @@ const execute = (ctx: Context, run: Run, store: Store): Promise<void> =>
     await returnForApproval(ctx, run, store.name, shapeDigest(shape));
     const total = await claims.countClaims(ctx, store.name);
     await createScopeTables(session.db, shape);
-    await eraseInStore(ctx, run, session, { shape, catalog }, total);
+    heldBack.push(...(await eraseInStore(ctx, run, session, { shape, catalog }, total)));
     if (await anyChanged(ctx, run, store.name)) await refreshViews(session, shape.refresh);
     ctx.progress.end(summary(shape, total));
   });
+  return heldBack;
+};
 
 /** What views and statistics may still say of rows that are not as they were. */
 const anyChanged = async (ctx: Context, run: Run, store: string): Promise<boolean> =>

@@ -53,8 +53,8 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     sql`create table ${at}.journal_expiry (
       id uuid primary key, plan text not null, table_name text not null, treatment text not null, class text, basis text not null,
       through date not null, rows bigint not null, clock_first date not null, clock_last date not null, committed_at timestamptz not null)`,
-    // Retained rows of erased subjects that only some roles may read (Art. 18 GDPR), by relation and key: the row-level policies ask it.
-    sql`create table if not exists ${at}.restricted (relation text not null, key text not null, primary key (relation, key))`,
+    // Retained rows of erased subjects that only some roles may read (Art. 18 GDPR): the row-level policies ask for them.
+    sql`create table if not exists ${at}.restricted (relation regclass not null, key text not null, primary key (relation, key))`,
     sql`alter table ${at}.journal_task alter column reference set statistics 0`,
   ];
   for (const statement of statements) await statement.execute(db);

@@ -88,7 +88,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       run_id text not null references lethe.run, primary key (request_id, store))`,
     sql`create table lethe.disposition (
       request_id bigint not null references lethe.request, store text not null, table_name text not null,
-      treatment text not null, rows bigint not null, spared bigint not null, basis text,
+      treatment text not null, rows bigint not null check (rows >= 0), spared bigint not null, basis text,
       clock_first date, clock_last date, until_first date, until_last date, run_id text not null references lethe.run, exception text,
       restricted boolean not null default false, undated bigint not null default 0, ended_on date, ended_as text, ended_run text references lethe.run,
       primary key (request_id, store, table_name, run_id))`,

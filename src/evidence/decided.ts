@@ -19,6 +19,8 @@ const entrySchema = z.discriminatedUnion("kind", [
   refusalSchema.extend({ kind: z.literal("request.refused"), request: z.string() }),
 ]);
 
+const kindSchema = z.object({ kind: z.enum(["exceptions.listed", "request.approved", "request.refused"]) });
+
 /** What people decided, as the entries tell it. */
 export type Decisions = {
   /** Takes every entry in order. */
@@ -44,9 +46,14 @@ export const decisions = (): Decisions => {
   return {
     take: (line) => {
       if (!kinds.some((kind) => line.includes(kind))) return;
-      const entry = entrySchema.safeParse(parse(line)).data;
+      const parsed = parse(line);
+      // The words may stand inside another entry.
+      const { kind } = kindSchema.safeParse(parsed).data ?? {};
+      if (kind === undefined) return;
+      const entry = entrySchema.safeParse(parsed).data;
       switch (entry?.kind) {
         case undefined:
+          fault ??= `holds an entry of kind ${kind} that does not say what such an entry says`;
           return;
         case "exceptions.listed":
           if (digestOf(entry.exceptions) === entry.digest) lists.add(entry.digest);

@@ -19,7 +19,8 @@ export const decidedItemSchema = z.object({
 
 type Reported = {
   readonly items: readonly z.infer<typeof decidedItemSchema>[];
-  readonly lists: z.infer<typeof exceptionListsSchema>;
+  /** Undefined: the report is of before decisions were in it. */
+  readonly lists: z.infer<typeof exceptionListsSchema> | undefined;
 };
 
 /**
@@ -28,9 +29,20 @@ type Reported = {
  * approvals, an earlier bundle or a later one may tell. Returns what is wrong, undefined when nothing is.
  */
 export const faultOfDecisions = (
-  { items, lists }: Reported,
-  { refusals }: Pick<Decisions, "refusals">,
+  { items, lists: listed }: Reported,
+  { refusals, approvals }: Pick<Decisions, "refusals" | "approvals">,
 ): string | undefined => {
+  const lists = listed ?? [];
+  if (listed === undefined && approvals() > 0) return "does not say what approvals leave in place by exception";
+  if (listed !== undefined) {
+    if (items.some(({ exceptions, refusal }) => exceptions === undefined || refusal === undefined)) {
+      return "leaves out of a request what was decided about it";
+    }
+    const refs = new Set(items.map(({ ref }) => ref));
+    if (refs.size < items.length) return "lists a request twice";
+    const missing = [...refusals.keys()].find((ref) => !refs.has(ref));
+    if (missing !== undefined) return `does not list request ${quoted(missing)}, which was refused`;
+  }
   const forged = lists.find(({ digest, exceptions }) => digestOf(exceptions) !== digest);
   if (forged !== undefined) return "holds a list of exceptions that is not the one of its digest";
   const named = Map.groupBy(items, ({ exceptions }) => exceptions ?? "");

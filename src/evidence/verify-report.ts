@@ -86,7 +86,7 @@ export const verifyReport = async (
   if (counts.received !== accounted || counts.blocked > counts.pending || counts.overdue > counts.pending) {
     throw tampered(reportFile, `does not reconcile: ${counts.received} requests received, ${accounted} accounted for`);
   }
-  const fault = faultOfDecisions({ items: requests.items ?? [], lists: report.exceptionLists ?? [] }, decided);
+  const fault = faultOfDecisions({ items: requests.items ?? [], lists: report.exceptionLists }, decided);
   if (fault !== undefined) throw tampered(reportFile, fault);
   return { counts, ended: verifyOutcomes(report, declared) };
 };

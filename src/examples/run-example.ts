@@ -132,6 +132,7 @@ const orderOf = (ctx: Context, subjects: readonly ScopeSubject[], part: 1 | 2): 
   seed: Buffer.from(ctx.random(16)).toString("hex"),
   at: ctx.clock.now(),
   day: dayIn(ctx.clock.now(), ctx.config.controller.timeZone).toString(),
+  timeZone: ctx.config.controller.timeZone,
   subjects,
 });
 

@@ -126,7 +126,8 @@ export const abandonBatch = async (ctx: Context, id: string): Promise<void> => {
  */
 export const returnUndone = async (ctx: Context, run: Run): Promise<void> => {
   const undone = sql`r.state = 'erasing' and not exists (select from lethe.subject s left join lethe.batch b on b.id = s.batch_id
-    where s.request_id = r.id and (s.state = 'executed' or b.state = 'frozen'))`;
+    where s.request_id = r.id and (s.state = 'executed' or b.state = 'frozen'))
+    and not exists (select from lethe.disposition d where d.request_id = r.id)`;
   const at = ctx.clock.now();
   await ctx.state.db.transaction().execute(async (tx) => {
     // Locked, and then looked at once more: another runner may have frozen them meanwhile.

@@ -86,13 +86,14 @@ const record = async (
   at: string,
 ): Promise<readonly LedgerEvent[]> => {
   const dispositions = dispositionsOf(store.policy, journal.steps, journal.spared);
-  // Of a request that goes in parts, rows that stay are found again by the next part: they are counted once.
+  // Of a request that goes in parts, rows that stay are found again by the next part: they are counted once. Of those
+  // some may have expired meanwhile: what became of them then, the record of the expiry says.
   await sql`with x as (select * from jsonb_to_recordset(${JSON.stringify(dispositions)}::jsonb)
       as x (request bigint, table_name text, treatment text, rows bigint, spared bigint, basis text,
         clock_first date, clock_last date, until_first date, until_last date, exception text, restricted boolean, undated bigint)),
     before as materialized (select request_id, table_name, treatment, sum(rows)::bigint as rows from lethe.disposition
       where store = ${store.name} and request_id in (select request from x) group by 1, 2, 3),
-    done as (select x.*, x.rows - case when x.treatment = 'erase' then 0 else coalesce(b.rows, 0) end as new, b.rows is null as first
+    done as (select x.*, greatest(0, x.rows - case when x.treatment = 'erase' then 0 else coalesce(b.rows, 0) end) as new, b.rows is null as first
       from x left join before b on b.request_id = x.request and b.table_name = x.table_name and b.treatment = x.treatment)
     insert into lethe.disposition as d (request_id, store, table_name, treatment, rows, spared, basis, clock_first, clock_last,
       until_first, until_last, run_id, exception, restricted, undated)

@@ -22,6 +22,7 @@ export type BatchOrder = {
   readonly at: Temporal.Instant;
   /** ISO date where the controller is. */
   readonly day: string;
+  readonly timeZone: string;
   readonly subjects: readonly ScopeSubject[];
   /** Takes out of the scope tables once more what legal holds cover, after a scope was derived again. */
   readonly leaveOut?: () => Promise<void>;
@@ -43,6 +44,7 @@ export const executeBatch = async (
     batch: order.id,
     seed: order.seed,
     at: { instant: order.at.toString(), day: order.day },
+    timeZone: order.timeZone,
     journal,
   };
   await enterJournal(session, shape, order, facts);

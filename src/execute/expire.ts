@@ -4,9 +4,10 @@ import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import type { ExpiryStep } from "#records/expiry.ts";
 import type { ReadableHold } from "#records/hold.ts";
 import type { Edge, Shape } from "#records/plan.ts";
-import { deriveScopes, type ScopeSubject } from "#scope/derive.ts";
-import { isFree } from "#scope/held-rows.ts";
-import { and, column, refers, relationOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+import { fillScopes, type ScopeSubject } from "#scope/derive.ts";
+import { firstChanged, isFree, rememberHeld } from "#scope/held-rows.ts";
+import { LetheError } from "#lib/errors.ts";
+import { and, column, refers, relationText, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 export type Expired = {
   readonly id: string;
@@ -46,7 +47,7 @@ const due = sql.id("pg_temp", "lethe_due");
 export const expireRows = (session: StoreSession, step: ExpiryStep, expired: Expired, held: Protected): Promise<Gone> =>
   inTransaction(session, "read-write", async () => {
     const { client, db } = session;
-    if (held.people !== undefined) await deriveScopes(client, db, held.people.shape, held.people.subjects);
+    if (held.people !== undefined) await fillScopes(client, db, held.people.shape, held.people.subjects);
     // What follows is estimated to cost far more than it does: compiling it would take longer than doing it.
     await client.query("set local jit = off");
     const { found, last } = await findFree(session, step, expired, held);
@@ -62,18 +63,29 @@ export const expireRows = (session: StoreSession, step: ExpiryStep, expired: Exp
     const restricts = step.restricted.length > 0;
     const key = restricts ? sql`, ${keyText(step)} as key` : sql``;
     const lifted = restricts
-      ? sql`, lifted as (delete from lethe.restricted r using gone g where r.relation = ${relationOf(step.table)} and r.key = g.key and g.day is not null)`
+      ? sql`, lifted as (delete from lethe.restricted r using gone g where r.relation = ${relationText(step.table)}::regclass and r.key = g.key and g.day is not null)`
       : sql``;
     const gone =
       step.changes.length === 0
         ? sql`delete from ${table} t using ${due} d where ${there} returning ${clock}::date as day ${key}`
         : sql`update ${table} t set ${sql.join(step.changes.map((change) => sql`${sql.id(change.name)} = ${valueOf(step, change)}`))}
             from ${due} d where ${there} returning case when ${became(step)} then ${clock}::date end as day ${key}`;
+    await rememberHeld(db, held.rows, step.writes, expired.timeZone);
     const { rows } = await sql<{ rows: number }>`with gone as (${gone}) ${lifted}
       insert into lethe.journal_expiry (id, plan, table_name, treatment, class, basis, through, rows, clock_first, clock_last, committed_at)
       select ${expired.id}, ${expired.plan}, ${step.table}, ${treatmentOf(step)}, ${step.class}, ${step.basis}, ${step.through}::date,
         count(day), min(day), max(day), ${expired.at} from gone having count(day) > 0 returning rows`.execute(db);
-    return { rows: rows[0]?.rows ?? 0, found, last };
+    // Triggers that wait for the commit have their say before it.
+    if (step.writes.length > 0) await client.query("set constraints all immediate");
+    const changed = await firstChanged(db, held.rows, step.writes);
+    if (changed === undefined) return { rows: rows[0]?.rows ?? 0, found, last };
+    throw new LetheError(
+      "HOLD_WOULD_CHANGE",
+      `triggers of ${step.table} would change rows that hold ${changed.ref} covers`,
+      {
+        hint: "old rows of the table stay until the hold is released",
+      },
+    );
   });
 
 /** The key of the row `t`, as restricted rows are entered. */
@@ -91,7 +103,7 @@ export const liftRestrictions = (
 ): Promise<void> =>
   inTransaction(session, "read-write", async () => {
     const { client, db } = session;
-    if (held.people !== undefined) await deriveScopes(client, db, held.people.shape, held.people.subjects);
+    if (held.people !== undefined) await fillScopes(client, db, held.people.shape, held.people.subjects);
     const as = step.changes.map(
       (change) => sql`${column("t", change.name)} is not distinct from ${valueOf(step, change)}`,
     );
@@ -102,7 +114,7 @@ export const liftRestrictions = (
       ...protectedRows(step, held),
     ]);
     await sql`delete from lethe.restricted r using ${tableName(step.table)} t
-      where r.relation = ${relationOf(step.table)} and r.key = ${keyText(step)} and ${over}`.execute(db);
+      where r.relation = ${relationText(step.table)}::regclass and r.key = ${keyText(step)} and ${over}`.execute(db);
   });
 
 const findFree = async (

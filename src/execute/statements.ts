@@ -9,7 +9,7 @@ import {
   hasOneOwner,
   keyNames,
   periodOf,
-  relationOf,
+  relationText,
   sameRow,
   scopeOf,
   scopeTable,
@@ -24,6 +24,8 @@ export type BatchFacts = {
   readonly batch: string;
   readonly seed: string;
   readonly at: Moment;
+  /** The controller's. */
+  readonly timeZone: string;
   readonly journal: JournalSchema;
 };
 
@@ -67,7 +69,7 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
     case "retain": {
       const scope = scopeFor(shape, step.table);
       const restricted = step.readableBy.length === 0 ? sql`` : sql`, ${keyText(scope, "s")} as restricted`;
-      const read = sql`s.request, ${column("t", step.clock)}::date as clock ${restricted}`;
+      const read = sql`s.request, ${clockDay(step, facts)} as clock ${restricted}`;
       if (step.changes.length > 0)
         return record(shape, step, facts, update(shape, step.table, step.changes, facts, read));
       return record(
@@ -79,6 +81,20 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
       );
     }
   }
+};
+
+/**
+ * The day from which a retained row's period counts: of a time the later one, by the controller's clocks or by UTC, by which clocks are told
+ * elsewhere. What is odd stays odd: whoever reads it finds it so.
+ */
+export const clockDay = (
+  { clock, clockType }: Pick<Extract<Step, { kind: "retain" }>, "clock" | "clockType">,
+  { timeZone }: Pick<BatchFacts, "timeZone">,
+): RawBuilder<unknown> => {
+  const value = column("t", clock);
+  return clockType.endsWith("with time zone")
+    ? sql`greatest((${value} at time zone 'UTC')::date, (${value} at time zone ${timeZone}::text)::date)`
+    : sql`${value}::date`;
 };
 
 /** Spared rows per request and table, for all scopes of treated tables. */
@@ -112,7 +128,7 @@ const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuil
 /** From the commit on, only the roles that the policy names find the rows (Art. 18 GDPR). */
 const restricting = (table: string, { journal }: BatchFacts): RawBuilder<unknown> =>
   sql`, restricting as (insert into ${sql.id(journal, "restricted")} (relation, key)
-    select distinct ${relationOf(table)}, restricted from changed on conflict do nothing)`;
+    select distinct ${relationText(table)}::regclass, restricted from changed on conflict do nothing)`;
 
 /** Between these days, periods can be counted and every day that comes out can be written down. */
 const readable = sql`between date '0001-01-01' and date '9999-12-31'`;

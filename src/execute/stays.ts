@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape, Step } from "#records/plan.ts";
-import { journalTable, type BatchFacts } from "#execute/statements.ts";
+import { clockDay, journalTable, type BatchFacts } from "#execute/statements.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
@@ -15,7 +15,7 @@ export const recordStays = async (db: Kysely<unknown>, shape: Shape, facts: Batc
     if (stays.length === 0 || scope === undefined) continue;
     const read = stays.map(({ column: name }, index) => {
       const held = column("t", name);
-      return sql`count(${held}) as ${sql.id(`c${index}`)}, ${clockOf(step, held)} as ${sql.id(`k${index}`)}`;
+      return sql`count(${held}) as ${sql.id(`c${index}`)}, ${clockOf(step, held, facts)} as ${sql.id(`k${index}`)}`;
     });
     const named = stays.map(
       (stay, index) => sql`(${stay.column}::text, ${sql.id("x", `c${index}`)}, ${sql.id("x", `k${index}`)})`,
@@ -28,10 +28,8 @@ export const recordStays = async (db: Kysely<unknown>, shape: Shape, facts: Batc
   }
 };
 
-const clockOf = (step: Step, held: RawBuilder<unknown>) =>
-  step.kind === "retain"
-    ? sql`max(${column("t", step.clock)}::date) filter (where ${held} is not null)`
-    : sql`null::date`;
+const clockOf = (step: Step, held: RawBuilder<unknown>, facts: BatchFacts) =>
+  step.kind === "retain" ? sql`max(${clockDay(step, facts)}) filter (where ${held} is not null)` : sql`null::date`;
 
 /** A subject that is deleted softly must not be in the views that show who is there. */
 export const assertHidden = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {

@@ -1,5 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
+import { waitingFor } from "#db/waiting-for.ts";
 import { reading } from "#intake/transaction.ts";
 import type { HoldKind, HoldReason } from "#records/hold.ts";
 
@@ -27,11 +28,10 @@ export type HoldLine = {
 export const listHolds = (ctx: Context, { all }: { readonly all: boolean }): Promise<readonly HoldLine[]> =>
   reading(ctx, async (db) => {
     const { rows } =
-      await sql<HoldLine>`select h.ref, h.matter, h.reason, h.kind, r.ref as request, h.store, h.table_name as "table",
+      await sql<HoldLine>`with waiting as materialized (${waitingFor}) select h.ref, h.matter, h.reason, h.kind, r.ref as request, h.store, h.table_name as "table",
         h.from_on as "from", h.to_on as "to", h.placed_at as placed, h.placed_by as by, h.until_on as until, h.released_at as released,
-        case when h.released_at is not null then 0 else (select count(*) from lethe.request q where q.state in ('blocked', 'held')
-          and q.code in ('LEGAL_HOLD', 'SUBJECT_HELD') and h.matter = any (string_to_array(q.detail ->> 'matter', ', '))) end as waiting
-      from lethe.hold h left join lethe.request r on r.id = h.request_id
+        case when h.released_at is not null then 0 else coalesce(w.requests, 0) end as waiting
+      from lethe.hold h left join lethe.request r on r.id = h.request_id left join waiting w on w.matter = h.matter
       where ${all} or h.released_at is null order by h.id`.execute(db);
     return rows;
   });

@@ -24,7 +24,7 @@ export const checkPlacing = (ctx: Context, { matter, until }: Placing): void => 
 export const dayOf = (text: string | undefined, option: string): string | null => {
   if (text === undefined) return null;
   try {
-    if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return Temporal.PlainDate.from(text).toString();
+    if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !text.startsWith("0000")) return Temporal.PlainDate.from(text).toString();
   } catch {
     // Said below.
   }

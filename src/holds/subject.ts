@@ -31,7 +31,7 @@ export const holdSubject = async (ctx: Context, placing: Placing, fields: Fields
   const today = todayOf(ctx);
   const row = parseFields({ ...fields, received: today.toString() }, ctx.config.controller, today);
   if (!row.ok) throw refusedFields(row.code);
-  const known = await lookUp(ctx, row.entrant.identifiers);
+  const { stores: known, identifiers } = await lookUp(ctx, row.entrant.identifiers);
   if (known.every(({ keys }) => keys?.length === 0)) {
     throw new LetheError("HOLD_SUBJECT_UNKNOWN", "no store knows the person whom the hold is to protect", {
       hint: "check the identifiers for a typing error: a hold on nobody would protect nothing",
@@ -41,8 +41,11 @@ export const holdSubject = async (ctx: Context, placing: Placing, fields: Fields
   await inTransaction(ctx, async (db) => {
     await lockHolds(db, "hold");
     const id = await insertHold(ctx, db, placing, { ref, kind: "subject" });
-    for (const { kind, value } of row.entrant.identifiers)
-      await sql`insert into lethe.hold_identifier (hold_id, kind, value) values (${id}, ${kind}, ${value})`.execute(db);
+    // What a store that is down tonight knows the person by, another may have told.
+    for (const { kind, value } of identifiers)
+      await sql`insert into lethe.hold_identifier (hold_id, kind, value) values (${id}, ${kind}, ${value}) on conflict do nothing`.execute(
+        db,
+      );
     for (const { store, keys } of known) {
       // Of several nobody knows which is meant: the night protects all of them, as it finds them.
       const [key, ...others] = keys ?? [];
@@ -62,22 +65,28 @@ export const holdSubject = async (ctx: Context, placing: Placing, fields: Fields
 };
 
 type Known = { readonly store: string; readonly keys: readonly string[] | null };
+/** `identifiers`: as asked, and as found. */
+type Found = { readonly stores: readonly Known[]; readonly identifiers: readonly Identifier[] };
 
 /** What one store knows of the person leads into the next; but not a telephone or a device, which others may share. */
-const lookUp = async (ctx: Context, asked: readonly Identifier[]): Promise<readonly Known[]> => {
-  const known: Known[] = [];
+const lookUp = async (ctx: Context, asked: readonly Identifier[]): Promise<Found> => {
+  const known = new Map<string, readonly string[] | null>();
   const wanted = new Map(asked.map((each) => [`${each.kind} ${each.value}`, each]));
-  for (const store of ctx.stores) {
-    const first = ctx.stores[0] === store;
-    const here = [...wanted.values()].filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
-    const found = await rowsOf(ctx, store, here).catch((error: unknown) => {
-      if (isLetheError(error, "DATABASE_LOST") || isLetheError(error, "DATABASE_REFUSED")) return null;
-      throw error;
-    });
-    known.push({ store: store.name, keys: found?.keys ?? null });
-    for (const each of found?.identifiers ?? []) wanted.set(`${each.kind} ${each.value}`, each);
+  // A later store may lead back into an earlier one.
+  for (let before = 0; before < wanted.size;) {
+    before = wanted.size;
+    for (const store of ctx.stores) {
+      const first = ctx.stores[0] === store;
+      const here = [...wanted.values()].filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
+      const found = await rowsOf(ctx, store, here).catch((error: unknown) => {
+        if (isLetheError(error, "DATABASE_LOST") || isLetheError(error, "DATABASE_REFUSED")) return null;
+        throw error;
+      });
+      known.set(store.name, found?.keys ?? null);
+      for (const each of found?.identifiers ?? []) wanted.set(`${each.kind} ${each.value}`, each);
+    }
   }
-  return known;
+  return { stores: [...known].map(([store, keys]) => ({ store, keys })), identifiers: [...wanted.values()] };
 };
 
 type Rows = { readonly keys: readonly string[]; readonly identifiers: readonly Identifier[] };

@@ -2,7 +2,7 @@ import pg from "pg";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import { isTreated } from "#policy/is-treated.ts";
 import type { Policy } from "#policy/policy.ts";
-import { restrictionGrants, restrictionOf } from "#scope/restriction.ts";
+import { restrictedFunction, restrictedTable, restrictionGrants, restrictionOf } from "#scope/restriction.ts";
 
 /** What PostgreSQL takes for a column's name only in quotes. */
 const reserved = new Set(
@@ -66,8 +66,10 @@ const restrictions = ({ tables: rules }: Policy, tables: readonly CatalogTable[]
   if (restricted.length === 0) return [];
   return [
     `alter role ${quote(role)} bypassrls;`,
-    "create table if not exists lethe.restricted (relation text not null, key text not null, primary key (relation, key));",
+    `${restrictedTable};`,
     `alter table lethe.restricted owner to ${quote(role)};`,
+    `${restrictedFunction};`,
+    `alter function lethe.is_restricted(regclass, text) owner to ${quote(role)};`,
     ...restrictionGrants.map((grant) => `${grant};`),
     ...restricted.flatMap(({ relations, statements }) =>
       relations.flatMap((relation) => statements(relation).map((statement) => `${statement};`)),

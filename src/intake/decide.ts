@@ -99,9 +99,12 @@ export const endRequests = async (
 
 /** What is done in one store is done: ending the request would hide it from the register and from a restore. */
 const requireUntouched = async (db: Kysely<StateDb>, request: LockedRequest): Promise<void> => {
+  // What repeats an erasure after a restore may be refused, whatever of it is done: the store could not serve while the rest is held.
   const touched = await sql<{ any: boolean }>`select exists (select from lethe.subject
       where request_id = ${request.id} and state = 'executed')
-    or exists (select from lethe.disposition where request_id = ${request.id}) as any`.execute(db);
+    or (not ${request.repeats} and exists (select from lethe.disposition where request_id = ${request.id})) as any`.execute(
+    db,
+  );
   if (touched.rows[0]?.any !== true) return;
   throw new LetheError("REQUEST_STATE", `request ${request.ref} is ${request.state} and already erased in a store`, {
     hint: "mend what keeps it from completing; the next night goes on with it",

@@ -38,7 +38,7 @@ export const refusalOf = ({ reason, citation: written }: WrittenRefusal): Refusa
     if (written === undefined) return { reason, exception: null, citation: null };
     throw invalid(`a refusal for ${reason} rests on no exception of Art. 17(3) GDPR`, "leave the citation out");
   }
-  const hint = `give the provision, such as HGB §257: up to ${longest} letters, digits and .,:;()/&§-, with its number, and no name`;
+  const hint = `give the provision, such as HGB §257: up to ${longest} letters, digits and .,:;()/&§-, with its § or article, and no name`;
   if (written === undefined) {
     throw invalid(`a refusal for ${reason} wants the provision that it rests on`, `add --citation; ${hint}`);
   }
@@ -50,14 +50,14 @@ export const refusalOf = ({ reason, citation: written }: WrittenRefusal): Refusa
 const longest = 80;
 
 /**
- * A law by its name, and a number in it. Nothing that a person could be written to or called by, nothing that Markdown would take for
+ * A law by its name, and what of it: a paragraph, article or section with its number. Nothing that a person could be written to or called by, nothing that Markdown would take for
  * emphasis or a link, and no letters that the standard fonts of PDF do not know.
  */
 const isCitation = (text: string): boolean =>
   text.length <= longest &&
   /^[A-Za-zÀ-ÖØ-öø-ÿ§][A-Za-zÀ-ÖØ-öø-ÿ0-9 .,:;()/&§-]*$/.test(text) &&
-  /\d/.test(text) &&
-  !/\d{6}/.test(text);
+  /(§|\b(art|article|section|s|no|reg|rule)\b\.?)\s?[A-Z]?\d|\d\s?§/i.test(text) &&
+  !/(\d[ /-]?){7}/.test(text);
 
 /**
  * How late a refusal is that is decided at this moment; undefined when it is in time. It is refused all the same: the person has to be told.

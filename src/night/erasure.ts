@@ -11,18 +11,20 @@ import { journalled } from "#execute/journal.ts";
 import { dayIn } from "#lib/clock.ts";
 import { uuidFrom } from "#lib/random.ts";
 import { leaveOut, readBatch } from "#night/batch-plan.ts";
-import { holdBack, holdsNow, type Held } from "#night/held.ts";
+import { holdBack, holdsNow, type ErasePart, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
-import { failureOf, readingFailure, type Failure } from "#execute/failure.ts";
+import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { halving, type Unfinished } from "#execute/halving.ts";
-import { stopBlocked, stopFailed } from "#execute/stops.ts";
+import { stopBlocked, stopFailed, type Stop } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
 import { planHash, planOf } from "#plan/shape.ts";
+import type { ReadableHold } from "#records/hold.ts";
 import type { ScopeSubject } from "#scope/derive.ts";
+import { firstChanged, rememberHeld } from "#scope/held-rows.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
 import type { Blocked } from "#scope/row-sets.ts";
 
@@ -34,16 +36,21 @@ export type Work = {
   readonly shape: Shape;
   readonly catalog: Catalog;
   readonly records: Records;
+  /** What legal holds on rows keep back here. Said once every store was worked on: in the others everything goes. */
+  readonly heldBack: Stop[];
 };
 
-/** Erases everybody who is due in one store, batch by batch. Stops between batches when the run is asked to. */
+/**
+ * Erases everybody who is due in one store, batch by batch. Stops between batches when the run is asked to. Returns who waits for a legal hold on
+ * rows.
+ */
 export const eraseInStore = async (
   ctx: Context,
   run: Run,
   session: StoreSession,
   { shape, catalog }: Pick<Work, "shape" | "catalog">,
   total: number,
-): Promise<void> => {
+): Promise<readonly Stop[]> => {
   const { store } = session;
   const waits = shape.deletion.grace !== undefined;
   const work: Work = {
@@ -53,6 +60,7 @@ export const eraseInStore = async (
     shape,
     catalog,
     records: new Records((batch) => collectBatch(ctx, run, store, batch)),
+    heldBack: [],
   };
   try {
     let done = 0;
@@ -66,6 +74,7 @@ export const eraseInStore = async (
     throw error;
   }
   await work.records.complete();
+  return work.heldBack;
 };
 
 /**
@@ -112,7 +121,7 @@ const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]
 export const eraseBatch = (work: Work, subjects: readonly ScopeSubject[]): Promise<void> =>
   halving(subjects, {
     attempt: (some) => attemptFree(work, some),
-    fail: (subject, failure) => stopFailed(work.ctx, work.run, work.session.store.name, subject, failure),
+    fail: (subject, failure) => stopAlone(work, subject, failure),
   });
 
 /** Without those who may not run, who are stopped; nor those whom somebody else has done. */
@@ -146,15 +155,12 @@ const attemptFree = async (
   }
 };
 
-/** As `eraseBatch`, of subjects the rest of whom a legal hold needs. */
-const erasePart = async (work: Work, subjects: readonly ScopeSubject[]): Promise<ReadonlySet<number>> => {
-  const failed = new Set<number>();
+/** As `eraseBatch`, of subjects the rest of whom a legal hold needs: who fails at a part may pass as a whole, once the hold is over. */
+const erasePart: ErasePart = async (work, subjects) => {
+  const failed = new Map<number, Failure>();
   await halving(subjects, {
     attempt: (some) => attemptFree(work, some),
-    fail: (subject, failure) => {
-      failed.add(subject.request);
-      return stopFailed(work.ctx, work.run, work.session.store.name, subject, failure);
-    },
+    fail: ({ request }, failure) => Promise.resolve(void failed.set(request, failure)),
   });
   return failed;
 };
@@ -226,15 +232,19 @@ const attemptBatch = async (
       const seed = seedFrom(ctx.keys.pseudonym, hash);
       const at = ctx.clock.now();
       const day = dayIn(at, ctx.config.controller.timeZone).toString();
+      const others = shape.effects.map(({ table }) => table);
+      await rememberHeld(session.db, holds, others, ctx.config.controller.timeZone);
       await executeBatch(session, shape, {
         id,
         planHash: hash,
         seed,
         at,
         day,
+        timeZone: ctx.config.controller.timeZone,
         subjects,
         leaveOut: () => leaveOut(ctx, session, shape, holds),
       });
+      refuseChanged(await firstChanged(session.db, holds, others));
       phase = "committing";
       return { kind: "committed", batch: id };
     });
@@ -251,6 +261,25 @@ const attemptBatch = async (
     await abandonBatch(ctx, id);
     return { kind: "failed", failure };
   }
+};
+
+/** What the database does by itself, by triggers or foreign keys, must not reach what a legal hold covers: the batch is undone. */
+const refuseChanged = (hold: ReadableHold | undefined): void => {
+  if (hold === undefined) return;
+  const { table, matter } = hold;
+  const hint =
+    "the database itself would change rows that a legal hold covers: the request goes on when the hold is released";
+  throw new BatchError("HOLD_WOULD_CHANGE", `rows of ${table} that matter ${matter} needs would change`, hint, {
+    table,
+    matter,
+  });
+};
+
+/** A hold that keeps a subject from being erased is no failure: the request waits for it. */
+const stopAlone = async (work: Work, subject: ScopeSubject, failure: Failure): Promise<void> => {
+  const { name } = work.session.store;
+  if (failure.code !== "HOLD_WOULD_CHANGE") return stopFailed(work.ctx, work.run, name, subject, failure);
+  work.heldBack.push({ request: subject.request, code: "LEGAL_HOLD", detail: { store: name, ...failure.detail } });
 };
 
 /** Somebody else has done some of them already: what they did is recorded. Returns the others. */

@@ -10,10 +10,12 @@ import { currentShape } from "#forecast.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { digestOf } from "#lib/canonical.ts";
 import { dayIn } from "#lib/clock.ts";
+import { isLetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { uuidFrom } from "#lib/random.ts";
 import { holdsNow } from "#night/held.ts";
 import { expiryPlan } from "#plan/expiry.ts";
+import { protectionOf } from "#plan/shape.ts";
 import type { ExpiryPlan, ExpiryStep } from "#records/expiry.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
@@ -41,16 +43,17 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
     await appendEntries(tx, [event], { at: ctx.clock.now(), run: run.id });
   });
   faultPoint("after-expiry-planned");
-  await createScopeTables(session.db, shape);
+  const protection = protectionOf(store.policy, catalog, shape);
+  await createScopeTables(session.db, protection);
   await createDueTable(session);
   let left = store.config.expireRows;
   for (const step of plan.steps) {
     ctx.progress.stage(`Expire ${step.table} in ${store.name}`);
     if (step.restricted.length > 0 && step.changes.length > 0) {
-      const held = await protectedIn(ctx, session, shape, catalog);
+      const held = await protectedIn(ctx, session, protection, catalog);
       await liftRestrictions(session, step, { timeZone: ctx.config.controller.timeZone }, held);
     }
-    const gone = await expireTable(ctx, run, session, step, { shape, catalog, digest, most: left });
+    const gone = await expireTable(ctx, run, session, step, { protection, catalog, digest, most: left });
     left -= gone;
     ctx.progress.end(`${gone} rows`);
   }
@@ -65,7 +68,12 @@ export const expireInStore = async (ctx: Context, run: Run, session: StoreSessio
   return plan;
 };
 
-type Expiring = { readonly shape: Shape; readonly catalog: Catalog; readonly digest: string; readonly most: number };
+type Expiring = {
+  readonly protection: Shape;
+  readonly catalog: Catalog;
+  readonly digest: string;
+  readonly most: number;
+};
 
 /**
  * Chunk by chunk, each from the day on with which the one before it ended: what is older was looked at and waits, and is not read again. A
@@ -76,7 +84,7 @@ const expireTable = async (
   run: Run,
   session: StoreSession,
   step: ExpiryStep,
-  { shape, catalog, digest, most }: Expiring,
+  { protection, catalog, digest, most }: Expiring,
 ): Promise<number> => {
   const { timeZone } = ctx.config.controller;
   let gone = 0;
@@ -85,8 +93,14 @@ const expireTable = async (
     const limit = Math.min(chunk, most - gone);
     const chunkOf = { id: uuidFrom(ctx.random(16)), plan: digest, at: ctx.clock.now().toString(), timeZone, limit };
     // A hold that was placed meanwhile wins from the next transaction on.
-    const held = await protectedIn(ctx, session, shape, catalog);
-    const { rows, found, last } = await expireRows(session, step, { ...chunkOf, from: pass.from }, held);
+    const held = await protectedIn(ctx, session, protection, catalog);
+    const chunkGone = await expireRows(session, step, { ...chunkOf, from: pass.from }, held).catch((error: unknown) => {
+      if (!isLetheError(error, "HOLD_WOULD_CHANGE")) throw error;
+      ctx.log.warn({ store: session.store.name, table: step.table, err: error }, "old rows stay for a legal hold");
+      return undefined;
+    });
+    if (chunkGone === undefined) break;
+    const { rows, found, last } = chunkGone;
     if (rows > 0) {
       faultPoint("after-expiry-commit");
       await collectExpiry(ctx, run, session.store);

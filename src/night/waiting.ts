@@ -9,7 +9,7 @@ import { collectBatch } from "#execute/collect.ts";
 import { readingFailure } from "#execute/failure.ts";
 import { halving } from "#execute/halving.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
-import { stopBlocked, stopFailed } from "#execute/stops.ts";
+import { stopBlocked, stopFailed, type Stop } from "#execute/stops.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { softStage } from "#plan/deletion.ts";
 import { unnamed } from "#scope/subjects.ts";
@@ -33,10 +33,10 @@ export const scheduleInStore = async (
   run: Run,
   session: StoreSession,
   { shape, catalog }: Pick<Work, "shape" | "catalog">,
-): Promise<void> => {
+): Promise<readonly Stop[]> => {
   const { store } = session;
   const records = new Records((batch) => collectBatch(ctx, run, store, batch));
-  const work: Work = { ctx, run, session, shape: softStage(shape), catalog, records };
+  const work: Work = { ctx, run, session, shape: softStage(shape), catalog, records, heldBack: [] };
   for await (const claims of claimPages(ctx, store, "unscheduled")) {
     await stopAmong(ctx, run, session, shape, claims, async (free) => {
       if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));
@@ -48,6 +48,7 @@ export const scheduleInStore = async (
     });
   }
   await records.complete();
+  return work.heldBack;
 };
 
 /** Reads who of a page is blocked, or cannot be read at all, and stops those; `go` is for whom nothing is in the way. */

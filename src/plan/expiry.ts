@@ -32,11 +32,26 @@ export const expiryPlan = (policy: Policy, catalog: Catalog, day: Temporal.Plain
   };
 };
 
-/** By table: from when rows are told to be old, how long they stay, and up to which day they are due. */
+/**
+ * By table: from when rows are told to be old, how long they stay, and up to which day they are due. Of retained tables also those whose own
+ * rows do not go: parts of theirs wait for them.
+ */
 export const expiringClasses = (policy: Policy, catalog: Catalog, day: Temporal.PlainDate) =>
-  [...catalog.tables.values()]
-    .flatMap((table) => expiringOf(policy, table))
-    .map(({ table, expiry, cls }) => ({ table: table.name, clock: expiry.clock, cls, through: dueThrough(cls, day) }));
+  [...catalog.tables.values()].flatMap((table) => {
+    const rule = policy.tables[table.name];
+    const retained = rule?.treatment === "retain" ? policy.classes[rule.class] : undefined;
+    const own = expiringOf(policy, table).map(({ expiry, cls }) => ({ clock: expiry.clock, cls }));
+    const all =
+      own.length > 0 || rule?.treatment !== "retain" || retained === undefined
+        ? own
+        : [{ clock: rule.clock, cls: retained }];
+    return all.map(({ clock, cls }) => ({
+      table: table.name,
+      clock: clockOf(table, clock),
+      cls,
+      through: dueThrough(cls, day),
+    }));
+  });
 
 const expiringOf = (policy: Policy, table: CatalogTable): readonly Expiring[] => {
   const expiry = policy.tables[table.name]?.expiry;
@@ -62,6 +77,9 @@ const stepOf = (
   basis: cls.basis,
   class: "class" in expiry.period ? expiry.period.class : null,
   changes: changesOf(table, expiry),
+  writes: table.triggers
+    .filter(({ events }) => events.includes(expiry.columns === undefined ? "delete" : "update"))
+    .flatMap(({ writesTo }) => writesTo),
   restricted: isRestricted(policy, table.name) ? table.primaryKey : [],
   users: expiry.columns === undefined ? edges.filter((edge) => edge.to.table === table.name) : [],
   wholes: edges.flatMap((edge) => {

@@ -1,5 +1,6 @@
 import { digestOf } from "#lib/canonical.ts";
-import { parentOf, type Edge, type Shape } from "#records/plan.ts";
+import type { RowHold } from "#records/hold.ts";
+import { parentOf, type Edge, type Shape, type Step } from "#records/plan.ts";
 
 /**
  * What can go of a subject while a legal hold covers rows of theirs in the tables `held`: a hold stops what it covers, and no more. What stays with
@@ -7,7 +8,11 @@ import { parentOf, type Edge, type Shape } from "#records/plan.ts";
  * is told when the rest goes. Undefined where nothing is left to do, or where the whole has to wait: who is only marked stays marked as a whole,
  * and a remedy belongs to the deletion that needs it.
  */
-export const heldStage = (shape: Shape, held: readonly string[]): Shape | undefined => {
+export const heldStage = (
+  shape: Shape,
+  held: readonly string[],
+  holds: readonly Pick<RowHold, "ref" | "table">[],
+): Shape | undefined => {
   if (shape.stage !== "whole" || shape.deletion.mode === "soft" || shape.deletion.mode === "soft-then-hard")
     return undefined;
   const waiting = waitingWith(shape, held);
@@ -15,7 +20,9 @@ export const heldStage = (shape: Shape, held: readonly string[]): Shape | undefi
     (step) => !waiting.has(step.table) && (step.kind !== "cut" || !waiting.has(step.edge.to.table)),
   );
   if (!steps.some(({ kind }) => kind !== "cut")) return undefined;
-  const left = [...waiting, ...held].toSorted();
+  // By the holds as well: once one of two is over, what only it covered goes.
+  const refs = holds.filter(({ table }) => held.includes(table)).map(({ ref }) => ref);
+  const left = [...waiting, ...held, ...refs].toSorted();
   // The mark is the subject's own row's, which waits.
   const deletion = { ...shape.deletion, mark: [], hiddenFrom: [], refuse: [] };
   const stage = `part ${digestOf(left).slice(0, 16)}` as const;
@@ -37,8 +44,16 @@ const waitingWith = (shape: Shape, held: readonly string[]): ReadonlySet<string>
   };
   held.flatMap(neededBy).forEach(wait);
   shape.recipients.forEach(({ table }) => wait(table));
+  // The rows are treated again with the rest: what would come out otherwise the second time waits for it.
+  shape.steps.filter((step) => !isRepeatable(step)).forEach(({ table }) => wait(table));
   return waiting;
 };
+
+const isRepeatable = (step: Step): boolean =>
+  !("changes" in step) ||
+  step.changes.every(
+    ({ transform }) => transform.kind !== "generalise" && !(transform.kind === "now" && transform.when === "always"),
+  );
 
 /** The references among the tables of the shape that its rules follow, spare or cut. */
 const knownEdges = (shape: Shape): readonly Edge[] => [

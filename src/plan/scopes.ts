@@ -5,16 +5,24 @@ import { isLeftAlone, mayChange, type Reach } from "#plan/reach.ts";
 
 /**
  * The scopes that the batch must derive: every treated table, every table through which one is reached, and every
- * table that a blocker looks at. Kept tables that lead nowhere cost nothing.
+ * table that a blocker looks at. Kept tables that lead nowhere cost nothing; they are `reached`, too.
  */
-export const scopesOf = (policy: Policy, catalog: Catalog, edges: readonly Edge[], found: Reach): readonly Scope[] => {
+export const scopesOf = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  found: Reach,
+  which: "changed" | "reached" = "changed",
+): readonly Scope[] => {
   const needed = new Set<string>([policy.subject.table]);
   const need = (table: string): void => {
     if (needed.has(table) && table !== policy.subject.table) return;
     needed.add(table);
     for (const via of found.vias.get(table) ?? []) need(parentOf(via));
   };
-  for (const table of found.levels.keys()) if (!isLeftAlone(policy.tables[table])) need(table);
+  for (const table of found.levels.keys()) {
+    if (which === "reached" || !isLeftAlone(policy.tables[table])) need(table);
+  }
   for (const { table, whose } of policy.blockers) if (whose === undefined && found.levels.has(table)) need(table);
   for (const { table } of policy.recipients) if (found.levels.has(table)) need(table);
 

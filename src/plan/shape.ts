@@ -60,6 +60,12 @@ export const shapeOf = (policy: Policy, catalog: Catalog): Shape => {
   };
 };
 
+/** With scopes of all tables that a subject's rows can be in, whether or not anything happens to them: to find what is to be protected. */
+export const protectionOf = (policy: Policy, catalog: Catalog, shape: Shape): Shape => {
+  const edges = edgesOf(catalog, policy);
+  return { ...shape, scopes: scopesOf(policy, catalog, edges, reach(policy, edges), "reached"), blockers: [] };
+};
+
 const triggeredOf = (catalog: Catalog, steps: readonly Step[]): readonly string[] => {
   const changed = [...new Set(steps.map(({ table }) => table))];
   const fires = changed.filter((name) => (catalog.tables.get(name)?.triggers ?? []).length > 0);

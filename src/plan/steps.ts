@@ -106,7 +106,18 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
   if (rule.treatment === "retain") {
     const basis = policy.classes[rule.class]?.basis ?? rule.class;
     const readableBy = [...new Set(rule.readableBy ?? [])].toSorted();
-    return { kind: "retain", table, changes, stays, basis, class: rule.class, clock: rule.clock, readableBy };
+    const clockType = found?.columns.find(({ name }) => name === rule.clock)?.type ?? "date";
+    return {
+      kind: "retain",
+      table,
+      changes,
+      stays,
+      basis,
+      class: rule.class,
+      clock: rule.clock,
+      clockType,
+      readableBy,
+    };
   }
   const analysis = rule.analytics;
   return {

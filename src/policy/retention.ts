@@ -59,7 +59,12 @@ export const dueThrough = (
   const latest = today.subtract(Temporal.Duration.from(cls.period));
   const isDue = (daysBefore: number): boolean =>
     Temporal.PlainDate.compare(erasableFrom(cls, latest.subtract({ days: daysBefore })), today) <= 0;
-  if (isDue(0)) return latest;
+  // The period back from today is at most a few days too early, where days are added after months.
+  if (isDue(0)) {
+    let later = 0;
+    while (isDue(later - 1)) later -= 1;
+    return latest.subtract({ days: later });
+  }
   // The period back from today is at most a year and a few days too late: found in nine steps, for a day's arithmetic takes its time.
   let [open, due] = [0, 1];
   while (!isDue(due)) [open, due] = [due, due * 2];

@@ -15,6 +15,8 @@ export type ExpiryStep = {
   readonly changes: readonly ColumnChange[];
   /** The primary key, where rows of the table are restricted: what has expired is not any more. */
   readonly restricted: readonly string[];
+  /** Tables that triggers may write to when its rows change so: what legal holds cover there is looked at before the commit. */
+  readonly writes: readonly string[];
   /** References to the table: a row that is referred to waits for what refers to it. */
   readonly users: readonly Edge[];
   /** Records that rows of the table are parts of, and that are retained themselves: a part waits for the whole. */

@@ -86,6 +86,7 @@ export type Step =
       readonly basis: string;
       readonly class: string;
       readonly clock: string;
+      readonly clockType: string;
       /** Database roles that may read the rows afterwards, sorted; none: nothing is restricted. */
       readonly readableBy: readonly string[];
     }

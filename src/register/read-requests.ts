@@ -29,9 +29,9 @@ const open = [...pending, ...statesOf("failed")];
 const ended = sql`case when request.state in ('erased', 'completed') then request.erased_at
   when request.state <> all(${open}::text[]) then request.changed_at end`;
 
-/** Of what is done or refused, whether that was by the due date, by days of the time zone; null of everything else. */
+/** Of what is done or refused, whether that was by the due date, and a refusal in the time that there is for one, by days of the time zone; null of everything else. */
 export const inTime = (timeZone: string): RawBuilder<boolean | null> =>
-  sql`case when request.state = any(${[...done, ...refused]}::text[])
+  sql`case when request.refusal_late is not null then false when request.state = any(${[...done, ...refused]}::text[])
     then (${ended} at time zone ${timeZone}::text)::date <= request.due_on end`;
 
 /** Open and past its due date: the pending, as every report counts them, and the failed beside them. */

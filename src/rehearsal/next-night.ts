@@ -15,7 +15,7 @@ import { dayIn } from "#lib/clock.ts";
  */
 export const nextNight = async (ctx: Context, today: Temporal.PlainDate): Promise<Temporal.PlainDate | null> => {
   const days = [...(await ourDays(ctx, today))];
-  for (const store of ctx.stores) days.push(...(await rowDays(store, today)));
+  for (const store of ctx.stores) days.push(...(await rowDays(ctx, store, today)));
   return (
     days
       .filter((day) => Temporal.PlainDate.compare(day, today) > 0)
@@ -25,6 +25,7 @@ export const nextNight = async (ctx: Context, today: Temporal.PlainDate): Promis
 
 /** When the oldest row that is not due yet will be, table by table: by the same rule by which the night tells. */
 const rowDays = (
+  ctx: Context,
   { pool, policy, name, config }: Store,
   today: Temporal.PlainDate,
 ): Promise<readonly Temporal.PlainDate[]> =>
@@ -32,12 +33,18 @@ const rowDays = (
     const catalog = await readCatalog(client, { store: name, schemas: config.schemas });
     const days: Temporal.PlainDate[] = [];
     for (const { table, clock, cls, through } of expiringClasses(policy, catalog, today)) {
+      const value = sql.id(clock.column);
+      // Of a time the later of both days by which clocks are told.
+      const told = clock.type.endsWith("with time zone")
+        ? sql`greatest((${value} at time zone 'UTC')::date, (${value} at time zone ${ctx.config.controller.timeZone}::text)::date)`
+        : sql`${value}::date`;
       const { rows } = await sql<{
         day: string | null;
-      }>`select min(${sql.id(clock)})::date as day from ${tableName(table)}
-        where ${sql.id(clock)}::date > ${through}::date`.execute(kyselyOn(client));
+      }>`select min(told) as day from (select ${told} as told from ${tableName(table)}
+        where ${value} >= '0001-01-01' and ${value} < '9999-12-31') t where told > ${through.toString()}::date`.execute(
+        kyselyOn(client),
+      );
       const day = rows[0]?.day;
-      // A time may lie on the day before by one clock, and is due by the later of both.
       if (day !== null && day !== undefined) days.push(atLeast(erasableFrom(cls, Temporal.PlainDate.from(day)), today));
     }
     return days;

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { waitingFor } from "#db/waiting-for.ts";
 import { all, type Snapshot } from "#report/cursor.ts";
 import type { HoldItem } from "#report/retention-document.ts";
 import type { Scope } from "#report/scope.ts";
@@ -7,11 +8,9 @@ import type { Scope } from "#report/scope.ts";
 export const readHolds = (snapshot: Snapshot, { since }: Pick<Scope, "since">): Promise<HoldItem[]> =>
   all(
     snapshot,
-    sql<HoldItem>`select h.ref as hold, h.matter, h.reason, h.kind, r.ref, h.store, h.table_name as "table", h.from_on as "from", h.to_on as "to",
-        h.placed_at as placed, h.until_on as until, h.released_at as released, case when h.released_at is not null then 0 else
-          (select count(*) from lethe.request q where q.state in ('blocked', 'held') and q.code in ('LEGAL_HOLD', 'SUBJECT_HELD')
-            and h.matter = any (string_to_array(q.detail ->> 'matter', ', '))) end as waiting
-      from lethe.hold h left join lethe.request r on r.id = h.request_id
+    sql<HoldItem>`with waiting as materialized (${waitingFor}) select h.ref as hold, h.matter, h.reason, h.kind, r.ref, h.store, h.table_name as "table", h.from_on as "from", h.to_on as "to",
+        h.placed_at as placed, h.until_on as until, h.released_at as released, case when h.released_at is not null then 0 else coalesce(w.requests, 0) end as waiting
+      from lethe.hold h left join lethe.request r on r.id = h.request_id left join waiting w on w.matter = h.matter
       where h.released_at is null or ${since}::timestamptz is null or h.released_at >= ${since}::timestamptz
       order by h.released_at nulls first, h.id`,
   );

@@ -62,6 +62,18 @@ export const deriveScopes = async (
   shape: Shape,
   batch: readonly ScopeSubject[],
 ): Promise<void> => {
+  await fillScopes(client, db, shape, batch);
+  await selectRemedied(db, shape);
+  await spareShared(db, shape);
+};
+
+/** The same with nothing spared: every row that belongs to one of the subjects, whoever else uses it. What is to be protected is looked up so. */
+export const fillScopes = async (
+  client: pg.PoolClient,
+  db: Kysely<unknown>,
+  shape: Shape,
+  batch: readonly ScopeSubject[],
+): Promise<void> => {
   await copyInto(
     client,
     "pg_temp.lethe_subject (request, ref, key, pattern)",
@@ -71,8 +83,6 @@ export const deriveScopes = async (
     await fill(shape, scope).execute(db);
     if (scope.self !== undefined) await fillChildren(shape, scope).execute(db);
   }
-  await selectRemedied(db, shape);
-  await spareShared(db, shape);
 };
 
 /** What a scope table holds of each row besides the request: its key, and what the batch has to remember of it. */

@@ -118,3 +118,40 @@ export const readRemedied = async (db: Kysely<unknown>, shape: Shape): Promise<R
   const { rows } = await sql<{ request: number }>`${sql.join(parts, sql` union `)}`.execute(db);
   return new Set(rows.map(({ request }) => request));
 };
+
+const remembered = sql.id("pg_temp", "lethe_held");
+
+/** Holds on tables that something else than a statement of ours may change: a trigger, or a foreign key's own action. */
+const reachable = (holds: readonly ReadableHold[], tables: readonly string[]): readonly ReadableHold[] =>
+  holds.filter(({ table }) => tables.includes(table));
+
+/** Remembers, in the caller's transaction, what covered rows of `tables` say. Reads the tables: only where something else may change them. */
+export const rememberHeld = async (
+  db: Kysely<unknown>,
+  holds: readonly ReadableHold[],
+  tables: readonly string[],
+  timeZone: string,
+): Promise<void> => {
+  const some = reachable(holds, tables);
+  if (some.length === 0) return;
+  await sql`create temporary table lethe_held (hold text not null, said bigint not null) on commit drop`.execute(db);
+  for (const hold of some)
+    await sql`insert into ${remembered} select ${hold.ref}, hashtextextended(t::text, 0) from ${tableName(hold.table)} t
+      where ${isCovered(hold, "t", timeZone)}`.execute(db);
+};
+
+/** The first of the holds of whose rows one is no longer what was remembered; new rows are no matter. */
+export const firstChanged = async (
+  db: Kysely<unknown>,
+  holds: readonly ReadableHold[],
+  tables: readonly string[],
+): Promise<ReadableHold | undefined> => {
+  for (const hold of reachable(holds, tables)) {
+    const { rows } = await sql<{
+      changed: boolean;
+    }>`select exists (select said from ${remembered} where hold = ${hold.ref}
+      except all select hashtextextended(t::text, 0) from ${tableName(hold.table)} t) as changed`.execute(db);
+    if (rows[0]?.changed === true) return hold;
+  }
+  return undefined;
+};

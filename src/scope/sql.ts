@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { identifier } from "#lib/sql-text.ts";
 import type { Conserve } from "#policy/policy.ts";
 import type { Analysis, Edge, Scope, Shape } from "#records/plan.ts";
 
@@ -8,8 +9,12 @@ export const tableName = (name: string): RawBuilder<unknown> => {
   return second === undefined ? sql.id("public", first ?? name) : sql.id(first ?? name, second);
 };
 
-/** The same as text, with its schema and without quotes: by this name restricted rows are entered. */
+/** The same as text, with its schema: without quotes, and as PostgreSQL reads it as `regclass`. */
 export const relationOf = (name: string): string => (name.includes(".") ? name : `public.${name}`);
+export const relationText = (name: string): string => {
+  const [schema = "", ...rest] = relationOf(name).split(".");
+  return `${identifier(schema)}.${identifier(rest.join("."))}`;
+};
 
 // Not sql.ref, which would take a dot inside a column's name for a separator.
 export const column = (alias: string, name: string): RawBuilder<unknown> => sql.id(alias, name);

@@ -2,7 +2,6 @@ import { sql, type Kysely } from "kysely";
 import type { Context, Store } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
-import { dayIn } from "#lib/clock.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { ExpiryStep } from "#records/expiry.ts";
@@ -13,7 +12,7 @@ import type { Ended } from "#records/treatment.ts";
 export type StillThere = { readonly step: ExpiryStep; readonly days: readonly string[] };
 
 /**
- * Completes what is on record of each request: of retained records whose day has come, and of whose days a search found no row that is due any
+ * `day` is the one for which the night told what is due, whatever the clock says by now. Completes what is on record of each request: of retained records whose day has come, and of whose days a search found no row that is due any
  * more, it is known what has become of them; but for records some of which have no day. Said of nothing that was not read back (I12): where a row of the same day waits, whoever
  * it is about, the records of that day are not called gone. A second time it changes nothing.
  */
@@ -21,9 +20,8 @@ export const endRetention = async (
   ctx: Context,
   run: Run,
   { name }: Store,
-  tables: readonly StillThere[],
+  { day: today, tables }: { readonly day: string; readonly tables: readonly StillThere[] },
 ): Promise<void> => {
-  const today = dayIn(ctx.clock.now(), ctx.config.controller.timeZone).toString();
   await ctx.state.db.transaction().execute(async (tx) => {
     const ended: Row[] = [];
     for (const { step, days } of tables) {
@@ -68,11 +66,14 @@ const endTable = async (
   return rows;
 };
 
-/** Those of the requests of whose person something is retained still. */
+/** Those of the requests of whose person something is retained still, or that are not done: somebody else's rows may be held, or a store be down. */
 const openRequests = async (tx: Kysely<StateDb>, ended: readonly Row[]): Promise<ReadonlySet<number>> => {
   const ids = [...new Set(ended.map(({ id }) => id))];
   const { rows } = await sql<{ id: number }>`select distinct request_id as id from lethe.disposition
-    where request_id = any (${ids}::bigint[]) and treatment = 'retain' and rows > 0 and ended_on is null`.execute(tx);
+    where request_id = any (${ids}::bigint[]) and treatment = 'retain' and rows > 0 and ended_on is null
+    union select id from lethe.request where id = any (${ids}::bigint[]) and state not in ('erased', 'archived', 'completed')`.execute(
+    tx,
+  );
   return new Set(rows.map(({ id }) => id));
 };
 

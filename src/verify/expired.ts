@@ -31,7 +31,8 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
       const [row] = rows;
       if (row === undefined) continue;
       rest.push({ ...indexes.get(step.table), ...row });
-      if (step.class !== null) there.push({ step, days: row.due === 0 ? [] : await daysOf(db, step, isDue) });
+      if (step.class !== null)
+        there.push({ step, days: row.due === 0 ? [] : await daysOf(db, step, isDue, ctx.config.controller.timeZone) });
     }
     await client.query("commit");
     return { rest, there };
@@ -42,7 +43,7 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
       as x ("table" text, due bigint, without bigint, indexed boolean, proposal text[])
     on conflict (run_id, store, table_name) do update set due = excluded.due, without_clock = excluded.without_clock,
       indexed = excluded.indexed, proposal = excluded.proposal`.execute(ctx.state.db);
-  await endRetention(ctx, run, store, found.there);
+  await endRetention(ctx, run, store, { day: plan.day, tables: found.there });
 };
 
 /** The days of rows that are due and still there: few, however many rows there are. */
@@ -50,11 +51,20 @@ const daysOf = async (
   db: Kysely<unknown>,
   { table, clock }: ExpiryStep,
   isDue: RawBuilder<unknown>,
+  timeZone: string,
 ): Promise<readonly string[]> => {
   const { rows } = await sql<{
     day: string;
-  }>`select ${sql.id(clock.column)}::date as day from ${named(table)} where ${isDue} group by 1`.execute(db);
+  }>`select ${laterDay(clock, timeZone)} as day from ${named(table)} where ${isDue} group by 1`.execute(db);
   return rows.map(({ day }) => day);
+};
+
+/** The day of a row, as its period is counted from it: of a time the later one, by the controller's clocks or by UTC. */
+const laterDay = ({ column, type }: ExpiryStep["clock"], timeZone: string): RawBuilder<unknown> => {
+  const value = sql.id(column);
+  return type.endsWith("with time zone")
+    ? sql`greatest((${value} at time zone 'UTC')::date, (${value} at time zone ${timeZone}::text)::date)`
+    : sql`${value}::date`;
 };
 
 /** A time is over when its day is, by the controller's clocks and by UTC. The column stands alone, so that an index serves. */
@@ -80,7 +90,10 @@ const unchanged = ({ changes }: ExpiryStep) => {
       case "null":
         return [sql`${value} is not null`];
       case "constant":
-        return [sql`${value}::text is distinct from ${String(transform.value)}::text`];
+        // As the column's type has it: 0 is 0.00 there. JSON alone cannot be compared so.
+        return type === "json"
+          ? [sql`${value}::text is distinct from ${String(transform.value)}::text`]
+          : [sql`${value} is distinct from cast(${String(transform.value)}::text as ${sql.raw(type)})`];
       case "truncate": {
         const moment = type.endsWith("with time zone") ? sql`(${value} at time zone 'UTC')` : sql`${value}::timestamp`;
         return [sql`date_trunc(${sql.lit(transform.to)}, ${moment}) <> ${moment}`];

@@ -41,8 +41,7 @@ subject: ${subject}
 ${sections}
 classes:
   voucher: { basis: HGB §257, period: P8Y, anchor: end-of-calendar-year }
-${classes}
-tables:
+${classes === "" ? "" : `${classes}\n`}tables:
 ${indent(tables.trim())}
 ${blockers === "" ? "" : `blockers:\n${indent(blockers.trim())}`}
 `;

@@ -45,7 +45,7 @@ describe("a table", () => {
     expect(says).toEqual([
       "The subject's rows stay for 8 years from the end of the calendar year of issued_on, by HGB §257(1) no. 4, AO §147(1) no. 4 (class voucher), without what the law does not ask for.",
       "The class is voucher of DE, in the version that is in force today.",
-      "When that time is over they stay, for the policy does not say what becomes of them.",
+      "When that time is over, subscription_id, billing_name, billing_street, billing_postcode, billing_city, metadata change, whoever they are about.",
     ]);
     expect(paths).toEqual(["customer_id → customers"]);
   });

@@ -193,7 +193,7 @@ describe("a legal hold", () => {
   test("takes a file reference and no sentence", async () => {
     const ref = await add("a@example.com");
     await expect(holdRequest(t.context, ref, { by, matter: "Winter v. us" })).rejects.toMatchObject({
-      code: "REQUEST_INVALID",
+      code: "HOLD_INVALID",
     });
     expect(await request(ref)).toMatchObject({ state: "received" });
   });
