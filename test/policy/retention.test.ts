@@ -21,7 +21,23 @@ const voucherOf = (country: string): Law => {
 const days = fc.integer({ min: 0, max: 146_096 }).map((offset) => day("1900-01-01").add({ days: offset }));
 const anchors = fc.constantFrom(...allAnchors);
 const years = fc.constantFrom("01-01", "03-01", "04-06", "07-01", "10-01");
-const periods = fc.constantFrom("P1D", "P30D", "P365D", "P1M", "P6M", "P18M", "P1Y", "P5Y", "P8Y", "P10Y", "P1Y6M");
+const periods = fc.constantFrom(
+  "P1D",
+  "P30D",
+  "P365D",
+  "P1M",
+  "P6M",
+  "P18M",
+  "P1Y",
+  "P5Y",
+  "P8Y",
+  "P10Y",
+  "P1Y6M",
+  "P1M10D",
+  "P9M12D",
+  "P11M28D",
+  "P1Y1M31D",
+);
 const classes = fc.record({ period: periods, anchor: anchors, yearBegins: years });
 
 describe("erasableFrom", () => {

@@ -96,3 +96,36 @@ test("of records of a day on which a row still waits nothing is said", async () 
   expect(await night.store.query("select id from invoices order by id")).toEqual([{ id: 2 }, { id: 3 }, { id: 4 }]);
   expect((await ended(ada)).at(-1)).toEqual(["invoices", 2, "2035-01-01", null, null]);
 });
+
+test("a time late on New Year's Eve is counted from the later of both days by which clocks are told, and so are numbers as their column has them", async () => {
+  await open({
+    schema: `create table customers (id int primary key, email text);
+      create table invoices (id int primary key, customer_id int references customers, issued_at timestamptz, total numeric(10,2));
+      insert into customers values (1, 'ada@example.org');
+      insert into invoices values (1, 1, '2026-12-31T23:30:00Z', 10)`,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
+invoices: { treatment: retain, class: voucher, clock: issued_at, columns: { customer_id: keep, issued_at: keep, total: keep }, expired: { total: { set: 0 } } }`,
+    classes: "",
+    now: "2027-02-01T02:00:00Z",
+  });
+  const [ada = ""] = await night.ask({ email: "ada@example.org" });
+  await night.nightly();
+  // In Berlin it is 2027 by then.
+  expect(await ended(ada)).toEqual([["invoices", 1, "2036-01-01", null, null]]);
+  await night.nightly(night.at("2035-01-01T02:00:00Z"));
+  expect(await ended(ada)).toEqual([["invoices", 1, "2036-01-01", null, null]]);
+  await night.nightly(night.at("2036-01-01T02:00:00Z"));
+  expect(await ended(ada)).toEqual([["invoices", 1, "2036-01-01", "2036-01-01", "anonymise"]]);
+});
+
+test("nothing is complete of a request that is not done: the rest of it may be held", async () => {
+  await open();
+  const [ada = ""] = await night.ask({ email: "ada@example.org" });
+  const range = { store: "shop", table: "invoices", clock: undefined, from: "2026-01-01", to: undefined };
+  await holdRows(night.context, { by: "counsel", matter: "AZ-1", reason: "claim" }, range);
+  await night.nightly();
+  await night.nightly(night.at("2029-01-01T02:00:00Z"));
+  await night.nightly(night.at("2033-01-01T02:00:00Z"));
+  expect((await night.requests(ada))[0]).toMatchObject({ code: "LEGAL_HOLD" });
+  expect((await entries()).map(({ complete }) => complete)).toEqual([false, false]);
+});
