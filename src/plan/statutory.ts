@@ -8,6 +8,18 @@ import type { Finding } from "#plan/finding.ts";
  * excepts them from erasure, and the books cannot be made again. A remedy that removes them erases them too.
  */
 export const statutoryFindings = (policy: Policy): readonly Finding[] => [
+  // What `lethe init` drafts for a country whose law it does not know.
+  ...Object.entries(policy.classes).flatMap(([name, { basis }]): readonly Finding[] => {
+    if (!/^(unknown|none|n\/?a|tbd|todo|-)$/i.test(basis.trim())) return [];
+    return [
+      {
+        code: "POLICY_STATUTORY",
+        message: `class ${name} has no citation: nothing is retained without one`,
+        place: policy.placeOf(["classes", name, "basis"]),
+        hint: "name the statute and paragraph that demand it, as reports are to cite it: `HGB §257`",
+      },
+    ];
+  }),
   ...Object.entries(policy.tables).flatMap(([table, rule]): readonly Finding[] => {
     if (rule.treatment !== "erase" || rule.decided !== undefined || !isAccountingRecord(table)) return [];
     return [

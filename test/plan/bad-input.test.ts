@@ -158,6 +158,17 @@ deletion: { mode: archive, set: { state: gone }, refuse: [orders] }`;
   });
 });
 
+test("a class as `lethe init` drafts it for a country whose law it does not know is found: nothing is retained without a citation", async () => {
+  const classes = "  later: { basis: unknown, period: P10Y, anchor: end-of-calendar-year }";
+  expect(await check({ classes })).toMatchObject([
+    {
+      at: "basis: unknown, period: P10Y, anchor: end-of-calendar-year }",
+      code: "POLICY_STATUTORY",
+      message: "class later has no citation: nothing is retained without one",
+    },
+  ]);
+});
+
 describe("a policy that deletes invoices without saying who decided it", () => {
   const erased = tables({ invoices: "{ treatment: erase }" });
   const decide = "retain the table under a class, or state who decided so: decided: { by: …, on: …, why: … }";
