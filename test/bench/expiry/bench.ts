@@ -143,17 +143,20 @@ const summaryOf = (turns: readonly Turn[]) => {
     rows: of("rows"),
     medians: { script: of("script"), expire: of("expire"), idle: of("idle") },
     ratio: of("expire") / of("script"),
+    // A night's start, reading of the catalog and report are the same for one due row and a million: a script has none of them.
+    dueRatio: median(turns.map(({ expire, idle, script }) => (expire - idle) / script)),
     rowsPerSecond: { script: of("rows") / of("script"), expire: of("rows") / of("expire") },
     megabytes: Math.max(...turns.map(({ megabytes }) => megabytes)),
   };
 };
 
-const textOf = ({ retained, rows, medians, ratio, rowsPerSecond, megabytes }: ExpirySummary): string =>
+const textOf = ({ retained, rows, medians, ratio, dueRatio, rowsPerSecond, megabytes }: ExpirySummary): string =>
   [
     `expiry of ${rows.toLocaleString("en-GB")} of ${retained.toLocaleString("en-GB")} retained rows:`,
     `medians in seconds: script ${rounded(medians.script)}, lethe ${rounded(medians.expire)}, and ${rounded(medians.idle)} for the run after it, with nothing due`,
     `rows a second: script ${rounded(rowsPerSecond.script)}, lethe ${rounded(rowsPerSecond.expire)}; peak memory ${rounded(megabytes)} MB`,
-    aimLine({ what: "lethe / script", measured: ratio, atMost: 1.5 }),
+    aimLine({ what: "lethe's whole process / script", measured: ratio, atMost: 1.5 }),
+    aimLine({ what: "what the due rows add to a night / script", measured: dueRatio, atMost: 1.5 }),
   ].join("\n");
 
 type ExpirySummary = { readonly retained: number } & ReturnType<typeof summaryOf>;
