@@ -14,6 +14,7 @@ const commands = {
   hold: () => import("#cli/hold.ts"),
   task: () => import("#cli/task.ts"),
   policy: () => import("#cli/policy.ts"),
+  anonymity: () => import("#cli/anonymity.ts"),
   plan: () => import("#cli/plan.ts"),
   run: () => import("#cli/run.ts"),
   schedule: () => import("#cli/schedule.ts"),

@@ -1,0 +1,45 @@
+import { InvalidArgumentError, type Command } from "commander";
+import type { Shell } from "#cli/shell.ts";
+
+type Options = {
+  readonly store?: string;
+  readonly quasi?: readonly string[];
+  readonly sensitive: readonly string[];
+  readonly k?: number;
+};
+
+/** `lethe anonymity …`: how well people are hidden in what is kept of them. */
+export const register = (program: Command, shell: Shell): void => {
+  program
+    .command("anonymity")
+    .description("numbers that show how well people are hidden in a table")
+    .command("measure")
+    .description("k-anonymity, l-diversity and t-closeness of a whole table as it is now; changes nothing")
+    .argument("<table>", "as the policy names it: events, web.events")
+    .option("--store <name>", "whose table; needed where the configuration names several stores")
+    .option("--quasi <columns>", "what others may know of people, as a,b,c; the policy's unless given", listOf)
+    .option("--sensitive <columns>", "what nobody should learn of them, as a,b,c", listOf, [])
+    .option("--k <rows>", "count the rows of smaller classes; the policy's k unless given", wholeNumber)
+    .action(async (table: string, { store, quasi, sensitive, k }: Options) => {
+      const [{ measureTable }, { measuredText }] = await Promise.all([
+        import("#anonymity/measure-table.ts"),
+        import("#cli/anonymity-text.ts"),
+      ]);
+      const measured = await shell.withContext((context) =>
+        measureTable(context, { table, store, quasi, sensitive, k }),
+      );
+      shell.answer(measured, () => measuredText(measured));
+    });
+};
+
+const listOf = (text: string): readonly string[] => {
+  const names = text.split(",").map((name) => name.trim());
+  if (names.includes("")) throw new InvalidArgumentError("write names with commas between them: country,plan");
+  return [...new Set(names)];
+};
+
+const wholeNumber = (text: string): number => {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 2) throw new InvalidArgumentError("write a whole number from 2 on");
+  return value;
+};

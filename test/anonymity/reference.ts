@@ -1,0 +1,54 @@
+import type { Measures, Wanted } from "#anonymity/measures.ts";
+
+export type Rows = readonly Readonly<Record<string, string | number | null>>[];
+
+/** The measures from their definitions, class by class and value by value. */
+export const measuresOf = (rows: Rows, { quasi, sensitive, least }: Wanted): Omit<Measures, "sizes"> => {
+  const classes = [...Map.groupBy(rows, (row) => JSON.stringify(quasi.map((name) => row[name]))).values()];
+  const sizes = classes.map(({ length }) => length);
+  const sum = (some: readonly number[]): number => some.reduce((total, each) => total + each, 0);
+  return {
+    rows: rows.length,
+    classes: classes.length,
+    k: classes.length === 0 ? 0 : Math.min(...sizes),
+    unique: sizes.filter((size) => size === 1).length,
+    below: sum(sizes.filter((size) => size < least)),
+    sensitive: sensitive.map(({ column, ordered }) => {
+      const values = [...new Set(rows.map((row) => row[column] ?? null))].toSorted(nullsLast);
+      const shares = (some: Rows): number[] =>
+        values.map((value) => some.filter((row) => (row[column] ?? null) === value).length / some.length);
+      const table = shares(rows);
+      const each = classes.map(shares);
+      const distance = ordered ? earthMovers : totalVariation;
+      const entropies = each.map((of) => -sum(of.filter((share) => share > 0).map((share) => share * Math.log(share))));
+      const none = classes.length === 0;
+      return {
+        column,
+        ordered,
+        values: values.length,
+        l: none ? 0 : Math.min(...each.map((of) => of.filter((share) => share > 0).length)),
+        entropyL: none ? 0 : Math.exp(Math.min(...entropies)),
+        t: none ? 0 : Math.max(...each.map((of) => distance(of, table))),
+      };
+    }),
+  };
+};
+
+const nullsLast = (a: string | number | null, b: string | number | null): number => {
+  if (a === null || b === null) return Number(a === null) - Number(b === null);
+  return a < b ? -1 : Number(a > b);
+};
+
+const totalVariation = (some: readonly number[], all: readonly number[]): number =>
+  some.reduce((sum, share, place) => sum + Math.abs(share - (all[place] ?? 0)), 0) / 2;
+
+/** Li et al., ICDE 2007, section 5: the flow over each gap between neighbours, as a part of the longest way. */
+const earthMovers = (some: readonly number[], all: readonly number[]): number => {
+  let flow = 0;
+  let work = 0;
+  for (const [place, share] of some.entries()) {
+    flow += share - (all[place] ?? 0);
+    work += Math.abs(flow);
+  }
+  return work / Math.max(some.length - 1, 1);
+};
