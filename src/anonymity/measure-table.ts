@@ -1,9 +1,10 @@
-import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { isComparable, isOrdered, type CatalogColumn, type CatalogTable } from "#catalog/catalog.ts";
 import type { Context, Store } from "#context.ts";
-import { measure, type Measures, type Sensitive } from "#anonymity/measures.ts";
+import { measure, type Measures } from "#anonymity/measures.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";
 import { nearest } from "#lib/nearest.ts";
+import type { Sensitive } from "#records/anonymity.ts";
 import { tableName } from "#scope/sql.ts";
 
 export type MeasureOptions = {
@@ -83,16 +84,11 @@ const columnOf = ({ name: table, columns }: CatalogTable, name: string): Catalog
       columns.map((column) => column.name),
     );
   }
-  if (!/^(json|xml|point|polygon|path|box|line|lseg|circle)\b/.test(found.type)) return found;
+  if (isComparable(found)) return found;
   throw new LetheError("USAGE", `values of ${table}.${name} cannot be compared: they are ${found.type}`, {
     hint: "measure columns whose values are equal or different",
   });
 };
-
-/** What people call a number or a time. */
-const isOrdered = ({ type }: CatalogColumn): boolean =>
-  /^(smallint|integer|bigint|numeric|real|double precision|money|date|time|timestamp|interval)\b/.test(type) &&
-  !type.endsWith("[]");
 
 const unknown = (what: string, name: string, known: Iterable<string>): LetheError => {
   const names = [...known];

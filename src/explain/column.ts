@@ -130,6 +130,9 @@ const roles = (policy: Policy, table: CatalogTable, column: string): readonly st
     ...(analytics?.quasi.includes(column) === true
       ? [`one of the columns over which k = ${analytics.k} is measured`]
       : []),
+    ...(analytics?.sensitive.includes(column) === true
+      ? ["nobody should learn it of somebody who is found in a class"]
+      : []),
     ...(analytics?.conserve.some((total) => total.measure === "sum" && total.column === column) === true
       ? ["its sum must be the same before and after"]
       : []),

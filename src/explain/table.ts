@@ -6,7 +6,7 @@ import { explainColumn, type ColumnExplanation } from "#explain/column.ts";
 import { databaseWords } from "#explain/database.ts";
 import { pathsTo, sharingWords } from "#explain/paths.ts";
 import { changesWords } from "#explain/words.ts";
-import type { Policy, RetentionClass } from "#policy/policy.ts";
+import type { Analytics, Policy, RetentionClass } from "#policy/policy.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Treatment } from "#records/treatment.ts";
 
@@ -111,7 +111,8 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         ...(analytics === undefined || analytics.quasi.length === 0
           ? []
           : [
-              `Over ${analytics.quasi.join(", ")} at least ${analytics.k} rows of the whole table should look alike: it is measured and reported.`,
+              `Wherever its rows are, at least ${analytics.k} rows of the whole table must be equal in ${analytics.quasi.join(", ")}, or the request waits for others.`,
+              ...sensitiveWords(analytics),
             ]),
       ];
     }
@@ -201,4 +202,13 @@ const deletionWords = (policy: Policy, { root, deletion, steps }: Shape, table: 
         `The rule is carried out ${wait} after the subject was marked; until then it can be reactivated.`,
       ];
   }
+};
+
+const sensitiveWords = ({ sensitive, l, t }: Analytics): readonly string[] => {
+  if (sensitive.length === 0) return [];
+  const asked = [
+    ...(l === undefined ? [] : [`at least ${l} different values`]),
+    ...(t === undefined ? [] : [`a distance from the whole table of at most ${t}`]),
+  ];
+  return [`Each such class must have ${asked.join(" and ")} of ${sensitive.join(", of ")}.`];
 };

@@ -22,6 +22,9 @@ export const guessAnalytics = (
   return {
     quasi: quasi.map(({ name }) => name),
     k: 5,
+    sensitive: [],
+    l: undefined,
+    t: undefined,
     conserve: [{ measure: "count" }, ...sums.map(({ name }) => ({ measure: "sum" as const, column: name }))],
     clock,
     per: "month",

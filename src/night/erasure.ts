@@ -15,9 +15,10 @@ import { holdBack, holdsNow, type ErasePart, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
+import { Records } from "#night/records.ts";
 import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { halving, type Unfinished } from "#execute/halving.ts";
-import { stopBlocked, stopFailed, type Stop } from "#execute/stops.ts";
+import { stopBlocked, stopFailed, stopRequests, type Stop } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
@@ -27,6 +28,7 @@ import type { ScopeSubject } from "#scope/derive.ts";
 import { firstChanged, rememberHeld } from "#scope/held-rows.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
 import type { Blocked } from "#scope/row-sets.ts";
+import { assertAnonymity, GateError, type TooFew } from "#execute/gate.ts";
 
 /** What a night does in one store, and where what was done is recorded. */
 export type Work = {
@@ -77,31 +79,6 @@ export const eraseInStore = async (
   return work.heldBack;
 };
 
-/**
- * Records of batches, made one after the other while the store works on the next batch: they go into Lethe's own database, and the store need not wait.
- * A crash meanwhile leaves batches frozen whose journal the next run reads.
- */
-export class Records {
-  readonly #collect: (batch: string) => Promise<unknown>;
-  #latest: Promise<unknown> = Promise.resolve();
-
-  constructor(collect: (batch: string) => Promise<unknown>) {
-    this.#collect = collect;
-  }
-
-  /** Waits for the record before this one, so that no more than one is behind. */
-  async add(batch: string): Promise<void> {
-    await this.#latest;
-    this.#latest = this.#collect(batch);
-    // Whoever waits for it hears of its failure.
-    this.#latest.catch(() => undefined);
-  }
-
-  async complete(): Promise<void> {
-    await this.#latest;
-  }
-}
-
 /** With what to redact in their rows, where the rules redact anything: only then do names and identifiers leave Lethe's own database. */
 const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]): Promise<readonly ScopeSubject[]> => {
   if (!redacts(shape)) return unnamed(claims);
@@ -139,6 +116,7 @@ const attemptFree = async (
       const store = work.session.store.name;
       await stopBlocked(work.ctx, work.run, store, work.shape, outcome.blocked);
       await reopen(work.ctx, work.run, store, outcome.active);
+      await stopTooFew(work, outcome.tooFew);
       if (outcome.held.rows.length > 0) await holdBack(work, outcome.held, subjects, erasePart);
       return attemptFree(
         work,
@@ -173,8 +151,8 @@ type Attempt =
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /**
- * Nothing was frozen: blockers or legal holds forbid some of its requests, somebody is active again, or somebody has decided otherwise about
- * them.
+ * Nothing was changed: blockers or legal holds forbid some of its requests, somebody is active again, somebody has decided otherwise about
+ * them, or too few look like them.
  */
 type Stopped = {
   readonly kind: "stopped";
@@ -182,9 +160,10 @@ type Stopped = {
   readonly blocked: readonly Blocked[];
   readonly active: readonly Active[];
   readonly held: Held;
+  readonly tooFew: readonly TooFew[];
 };
 
-type Reasons = Partial<Pick<Stopped, "blocked" | "active" | "held">>;
+type Reasons = Partial<Pick<Stopped, "blocked" | "active" | "held" | "tooFew">>;
 
 const stopped = (requests: readonly number[], why: Reasons = {}): Stopped => ({
   kind: "stopped",
@@ -192,6 +171,7 @@ const stopped = (requests: readonly number[], why: Reasons = {}): Stopped => ({
   blocked: [],
   active: [],
   held: { rows: [], remedied: new Set() },
+  tooFew: [],
   ...why,
 });
 
@@ -245,6 +225,8 @@ const attemptBatch = async (
         leaveOut: () => leaveOut(ctx, session, shape, holds),
       });
       refuseChanged(await firstChanged(session.db, holds, others));
+      // Who is erased once more after a restore was let through before, and the store must not wait for others to serve.
+      if (ctx.restore === undefined) await assertAnonymity(session.db, shape);
       phase = "committing";
       return { kind: "committed", batch: id };
     });
@@ -252,6 +234,10 @@ const attemptBatch = async (
     return outcome;
   } catch (error) {
     if (phase === "reading") return { kind: "failed", failure: readingFailure(error) };
+    if (error instanceof GateError) {
+      await abandonBatch(ctx, id);
+      return stopped(requestsOf(error.tooFew), { tooFew: error.tooFew });
+    }
     // Lethe's own database is no subject's fault.
     const failure = phase === "freezing" ? undefined : failureOf(error);
     // What was never asked to commit is undone, whatever went wrong: its requests need not wait for the next run to ask.
@@ -262,6 +248,19 @@ const attemptBatch = async (
     return { kind: "failed", failure };
   }
 };
+
+/** They wait for others to go with; those may be in this very night, and are tried without them. */
+const stopTooFew = ({ ctx, run, session }: Work, tooFew: readonly TooFew[]): Promise<void> =>
+  stopRequests(
+    ctx,
+    run,
+    "failed",
+    tooFew.map(({ request, detail }) => ({
+      request,
+      code: "ANONYMITY_BELOW",
+      detail: { store: session.store.name, ...detail },
+    })),
+  );
 
 /** What the database does by itself, by triggers or foreign keys, must not reach what a legal hold covers: the batch is undone. */
 const refuseChanged = (hold: ReadableHold | undefined): void => {

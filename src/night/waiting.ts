@@ -1,6 +1,7 @@
 import type { Context } from "#context.ts";
 import { planBatch } from "#night/batch-plan.ts";
-import { eraseBatch, Records, type Work } from "#night/erasure.ts";
+import { eraseBatch, type Work } from "#night/erasure.ts";
+import { Records } from "#night/records.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";

@@ -1,4 +1,4 @@
-import type { Catalog } from "#catalog/catalog.ts";
+import { isComparable, type Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import type { Finding } from "#plan/finding.ts";
@@ -186,8 +186,19 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   }
   if (rule.treatment === "anonymise" && rule.analytics !== undefined) {
     const sums = rule.analytics.conserve.flatMap((total) => (total.measure === "sum" ? [total.column] : []));
-    for (const column of [...rule.analytics.quasi, ...sums]) {
+    const { quasi, sensitive } = rule.analytics;
+    for (const column of [...quasi, ...sensitive, ...sums]) {
       if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], table, column));
+    }
+    for (const column of [...quasi, ...sensitive]) {
+      const measured = columnOf(table, column);
+      if (measured === undefined || isComparable(measured)) continue;
+      findings.push({
+        code: "POLICY_CONTRADICTION",
+        message: `${name}.${column} is ${measured.type}: PostgreSQL cannot tell which of its values are equal`,
+        place: policy.placeOf(["tables", name, quasi.includes(column) ? "quasi" : "sensitive"]),
+        hint: "leave it out of what is measured, and empty it",
+      });
     }
     for (const column of sums) {
       const summed = columnOf(table, column);

@@ -1,5 +1,6 @@
-import type { Catalog } from "#catalog/catalog.ts";
-import type { Policy } from "#policy/policy.ts";
+import { isOrdered, type Catalog, type CatalogTable } from "#catalog/catalog.ts";
+import type { Analytics, Policy } from "#policy/policy.ts";
+import type { Gate } from "#records/anonymity.ts";
 import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
@@ -125,7 +126,18 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
     table,
     changes,
     stays,
-    analysis:
-      analysis === undefined ? undefined : { clock: analysis.clock, per: analysis.per, conserve: analysis.conserve },
+    analysis: analysis && {
+      clock: analysis.clock,
+      per: analysis.per,
+      conserve: analysis.conserve,
+      gate: gateOf(analysis, found),
+    },
   };
+};
+
+const gateOf = ({ quasi, k, sensitive, l, t }: Analytics, table: CatalogTable | undefined): Gate | undefined => {
+  if (quasi.length === 0) return undefined;
+  const ordered = (name: string): boolean =>
+    (table?.columns ?? []).some((each) => each.name === name && isOrdered(each));
+  return { quasi, k, sensitive: sensitive.map((column) => ({ column, ordered: ordered(column) })), l, t };
 };

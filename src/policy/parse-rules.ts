@@ -52,9 +52,18 @@ const ownerOf = (owner: string | string[] | undefined): readonly string[] | unde
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): Analytics | undefined => {
-  const { quasi, k, conserve, clock, per } = rule;
+  const { quasi, k, sensitive, l, t, conserve, clock, per } = rule;
   if (quasi === undefined && conserve === undefined) return undefined;
-  return { quasi: quasi ?? [], k: k ?? 5, conserve: (conserve ?? []).map(conserveOf), clock, per: per ?? "month" };
+  return {
+    quasi: quasi ?? [],
+    k: k ?? 5,
+    sensitive: sensitive ?? [],
+    l,
+    t,
+    conserve: (conserve ?? []).map(conserveOf),
+    clock,
+    per: per ?? "month",
+  };
 };
 
 const transformOf = (written: WrittenTransform): Transform => {

@@ -152,7 +152,14 @@ export type Decision = { readonly by: string; readonly on: string; readonly why:
 export type Analytics = {
   /** Quasi-identifiers over which k is measured on the whole table. */
   readonly quasi: readonly string[];
+  /** Rows of each class that holds rows of a batch, at least: else the batch is undone. */
   readonly k: number;
+  /** Columns of which nobody should learn what they say of somebody who is found in a class. */
+  readonly sensitive: readonly string[];
+  /** Distinct values of each of them in such a class, at least. */
+  readonly l: number | undefined;
+  /** How far each of them may be from the whole table in such a class: 0 to 1. */
+  readonly t: number | undefined;
   /** Totals that must be equal before and after. */
   readonly conserve: readonly Conserve[];
   /** The date or timestamp column that puts a row into a period. */

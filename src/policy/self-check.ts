@@ -174,7 +174,7 @@ const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
 const coarseness = ["day", "month", "year"];
 
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
-  const { columns, quasi, k, conserve, clock, per = "month" } = rule;
+  const { columns, quasi, k, sensitive, l, t, conserve, clock, per = "month" } = rule;
   const mustBeListed = (path: Path, column: string): boolean => {
     if (listed(columns, column)) return true;
     note(path, `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
@@ -182,6 +182,18 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   };
   for (const [index, column] of (quasi ?? []).entries()) mustBeListed([...base, "quasi", index], column);
   if (k !== undefined && quasi === undefined) note([...base, "k"], "k is measured over `quasi`, which is missing");
+  for (const [index, column] of (sensitive ?? []).entries()) {
+    const path = [...base, "sensitive", index];
+    if (!mustBeListed(path, column)) continue;
+    if (quasi === undefined) note(path, "what is sensitive is measured in classes of `quasi`, which is missing");
+    else if (quasi.includes(column))
+      note(path, `\`${column}\` is in \`quasi\` as well: others know it, or should not learn it`);
+    else if (l === undefined && t === undefined) note(path, "nothing is asked of it", "add `l`, `t` or both");
+  }
+  if (sensitive === undefined) {
+    if (l !== undefined) note([...base, "l"], "l is measured of `sensitive`, which is missing");
+    if (t !== undefined) note([...base, "t"], "t is measured of `sensitive`, which is missing");
+  }
   if (rule.per !== undefined && conserve === undefined)
     note([...base, "per"], "`per` divides `conserve`, which is missing");
   for (const [index, written] of (conserve ?? []).entries()) {

@@ -105,6 +105,8 @@ export type RequestDetail = {
   /** What a person has to do. */
   readonly hint?: string;
   readonly matter?: string;
+  /** Of the classes that hold rows of the request: the fewest rows, the fewest values, the largest distance. */
+  readonly measured?: { readonly k: number; readonly l?: number; readonly t?: number };
 };
 
 /** Codes with which requests (not commands) stop; a policy's blockers add their own. */
@@ -126,6 +128,7 @@ export const requestCodes = [
   "CLOCK_UNREADABLE",
   "REACTIVATED",
   "MARK_UNREADABLE",
+  "ANONYMITY_BELOW",
 ] as const;
 
 /** Reopened, because the person is or may be active again: an approval of many at once leaves them alone. */
@@ -133,7 +136,7 @@ export const reopeningCodes = ["REACTIVATED", "MARK_UNREADABLE"] as const;
 export type ReopeningCode = (typeof reopeningCodes)[number];
 
 /** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
-export const passingCodes = ["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED"] as const;
+export const passingCodes = ["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED", "ANONYMITY_BELOW"] as const;
 
 /** The counts of the register, as `lethe run --json` prints them; `blocked` and `overdue` are part of `pending`. */
 export type RequestCounts = {

@@ -25,6 +25,7 @@ const detail = z.strictObject({
   also: z.array(z.string()).optional(),
   hint: z.string().optional(),
   matter: z.string().optional(),
+  measured: z.strictObject({ k: count, l: count.optional(), t: z.number().optional() }).optional(),
 });
 
 const runFacts = z.strictObject({

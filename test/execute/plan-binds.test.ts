@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import { assureJournal, withStoreSession } from "#execute/store-session.ts";
-import { eraseBatch, Records } from "#night/erasure.ts";
+import { eraseBatch } from "#night/erasure.ts";
+import { Records } from "#night/records.ts";
 import { collectBatch } from "#execute/collect.ts";
 import { holdRequest } from "#holds/request.ts";
 import { currentShape, forecast } from "#forecast.ts";

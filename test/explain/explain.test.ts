@@ -71,7 +71,7 @@ describe("a table", () => {
     expect(explained("polar", "analytics_events").says).toEqual([
       "The subject's rows stay, and nobody is to be recognised in them.",
       "In every month the number of rows and the sum of amount must be the same before and after, or the batch is undone.",
-      "Over country, plan at least 5 rows of the whole table should look alike: it is measured and reported.",
+      "Wherever its rows are, at least 5 rows of the whole table must be equal in country, plan, or the request waits for others.",
     ]);
   });
 

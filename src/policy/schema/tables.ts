@@ -103,8 +103,28 @@ export const tableRule = z
       quasi: z
         .array(column)
         .optional()
-        .describe("Columns that together might give somebody away: how many rows look alike in them is measured."),
-      k: z.int().min(2).optional().describe("How many rows at least should look alike in `quasi`; 5 unless given."),
+        .describe("Columns that together might give somebody away: rows that are equal in them are a class."),
+      k: z
+        .int()
+        .min(2)
+        .optional()
+        .describe("How many rows each class must have where rows of a batch are, or it is undone; 5 unless given."),
+      sensitive: z
+        .array(column)
+        .min(1)
+        .optional()
+        .describe("Columns of which nobody should learn what they say of somebody who is found in a class."),
+      l: z
+        .int()
+        .min(2)
+        .optional()
+        .describe("How many different values of each `sensitive` column such a class must have (l-diversity)."),
+      t: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe("How far a `sensitive` column may be in such a class from the whole table, 0 to 1 (t-closeness)."),
       conserve: z
         .array(measure)
         .optional()

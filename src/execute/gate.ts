@@ -1,0 +1,111 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { classesOf, numbered, quasiNames } from "#anonymity/classes.ts";
+import { BatchError } from "#execute/failure.ts";
+import { scopeFor } from "#execute/statements.ts";
+import type { Gate } from "#records/anonymity.ts";
+import type { Shape } from "#records/plan.ts";
+import type { RequestDetail } from "#records/request.ts";
+import { and, column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
+
+/** The request has rows in classes that are too small, or too much alike. */
+export type TooFew = { readonly request: number; readonly detail: RequestDetail };
+
+/** Thrown to undo the batch; its other requests may go without those. */
+export class GateError extends BatchError {
+  readonly tooFew: readonly TooFew[];
+
+  constructor(table: string, tooFew: readonly TooFew[]) {
+    super("ANONYMITY_BELOW", `rows of ${table} would be recognised by what they say`, hint, { table });
+    this.tooFew = tooFew;
+  }
+}
+
+const hint =
+  "it waits until enough others go with it, every night; make the columns of `quasi` coarser if that takes too long";
+
+/**
+ * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit. Throws
+ * `ANONYMITY_BELOW` naming the requests whose rows are in a class below what the policy asks.
+ */
+export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
+  for (const step of shape.steps) {
+    if (step.kind !== "anonymise" || step.analysis?.gate === undefined) continue;
+    const { gate } = step.analysis;
+    const rows = ownRows(shape, step.table, gate);
+    if (gate.t === undefined && !(await anyThin(db, rows, gate))) continue;
+    const tooFew = await below(db, step.table, rows, gate);
+    if (tooFew.length > 0) throw new GateError(step.table, tooFew);
+  }
+};
+
+/** The batch's rows as they are now: `request, q0, …, v0, …`. */
+const ownRows = (shape: Shape, table: string, { quasi, sensitive }: Gate): RawBuilder<unknown> => {
+  const values = [
+    ...quasi.map((name, index) => sql`${column("t", name)} as ${numbered("q", index)}`),
+    ...sensitive.map((each, index) => sql`${column("t", each.column)} as ${numbered("v", index)}`),
+  ];
+  return sql`select ${sql.join([sql`s.request`, ...values])} from ${scopeTable(shape, table)} s
+    join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared`;
+};
+
+/**
+ * Whether some class has too few rows, or values, in the batch alone. Where none has, the whole table has no fewer: it need not be read, and
+ * for the thousands of a large batch hardly ever is.
+ */
+const anyThin = async (db: Kysely<unknown>, rows: RawBuilder<unknown>, gate: Gate): Promise<boolean> => {
+  const enough = [sql`count(*) >= ${gate.k}`];
+  if (gate.l !== undefined) {
+    for (const index of gate.sensitive.keys()) {
+      const value = numbered("v", index);
+      enough.push(sql`count(distinct ${value}) + max((${value} is null)::int) >= ${gate.l}`);
+    }
+  }
+  const { rows: found } = await sql<{ thin: boolean }>`select exists (select from (${rows}) own
+    group by ${sql.join(quasiNames(gate))} having not (${and(enough)})) as thin`.execute(db);
+  return found[0]?.thin ?? false;
+};
+
+type Below = { request: number; rows: number; k: number; l: number | null; t: number | null };
+
+const below = async (
+  db: Kysely<unknown>,
+  table: string,
+  rows: RawBuilder<unknown>,
+  gate: Gate,
+): Promise<readonly TooFew[]> => {
+  const qs = quasiNames(gate);
+  const ins = gate.sensitive.map((_, index) => numbered("in", index));
+  const joined = ins.map((name) => sql`join ${name} using (c)`);
+  const least = ins.length === 0 ? sql`null::int8` : sql`least(${sql.join(ins.map((name) => sql`${name}.l`))})`;
+  const most =
+    ins.length === 0 ? sql`null::float8` : sql`greatest(${sql.join(ins.map((name) => sql`${name}.distance`))})`;
+  const failing = [
+    sql`size < ${gate.k}`,
+    ...(gate.l === undefined ? [] : [sql`l < ${gate.l}`]),
+    // Sums of fractions: what is equal on paper may differ in the last digits.
+    ...(gate.t === undefined ? [] : [sql`t > ${gate.t}::float8 + 1e-9`]),
+  ];
+  const same = qs.map((name) => sql`own.${name} is not distinct from f.${name}`);
+  const { rows: found } = await sql<Below>`with own as materialized (${rows}),
+      ${classesOf(tableName(table), gate, sql`select distinct ${sql.join(qs)} from own`)},
+      measured as (select class.*, ${least} as l, ${most} as t from class ${sql.join(joined, sql` `)}),
+      failing as (select * from measured where ${sql.join(failing, sql` or `)})
+    select own.request, count(*) as rows, min(size) as k, min(l) as l, max(t) as t
+    from failing f join own on ${and(same)} group by own.request order by own.request`.execute(db);
+  return found.map(({ request, rows: count, k, l, t }) => ({
+    request,
+    detail: {
+      table,
+      rows: count,
+      measured: {
+        k,
+        ...(l !== null && gate.l !== undefined && { l }),
+        ...(t !== null && gate.t !== undefined && { t: rounded(t) }),
+      },
+      hint,
+    },
+  }));
+};
+
+/** To four digits, and not to less than what failed. */
+const rounded = (t: number): number => Math.ceil(t * 1e4) / 1e4;

@@ -1,0 +1,125 @@
+import { afterEach, expect, test } from "vitest";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const schema = (people: number) => `
+  create table customers (id int primary key, email text unique);
+  insert into customers select n, 'p' || n || '@shop.example' from generate_series(1, ${people}) n;
+  create table visits (id int generated always as identity primary key, customer_id int references customers, city text, plan text, seconds int);
+`;
+const tables = (rest: string, city = "keep") => `
+customers: { treatment: anonymise, columns: { email: { set: null } } }
+visits:
+  treatment: anonymise
+  quasi: [city, plan]
+  columns: { customer_id: { set: null }, city: ${city}, plan: keep, seconds: keep }
+  ${rest}`;
+const people = (count: number) => Array.from({ length: count }, (_, n) => ({ email: `p${n + 1}@shop.example` }));
+const left = () =>
+  night.store.query("select id, customer_id as who from visits where customer_id is not null order by id");
+
+test("who would be alone in a class waits with the numbers, and the others of the batch go", async () => {
+  night = await openNight({
+    schema: `${schema(6)}
+      insert into visits (customer_id, city, plan, seconds)
+        values (1, 'Kiel', 'pro', 1), (2, 'Kiel', 'pro', 2), (3, 'Kiel', 'pro', 3), (4, 'Sylt', 'pro', 4), (5, null, null, 5), (5, 'Kiel', 'pro', 6)`,
+    tables: tables("k: 3"),
+  });
+  await night.ask(...people(6));
+  const summary = await night.nightly();
+  expect(summary).toMatchObject({ outcome: "attention", requests: { done: 4, failed: 2 } });
+  const done = { state: "completed" };
+  const alone = (k: number) => ({
+    state: "failed",
+    code: "ANONYMITY_BELOW",
+    detail: { store: "shop", table: "visits", rows: 1, measured: { k }, hint: expect.stringContaining("every night") },
+  });
+  expect(await night.requests()).toMatchObject([done, done, done, alone(1), alone(1), done]);
+  expect(await left()).toEqual([
+    { id: 4, who: 4 },
+    { id: 5, who: 5 },
+    { id: 6, who: 5 },
+  ]);
+  expect(await night.store.query("select id from customers where email is not null order by id")).toEqual([
+    { id: 4 },
+    { id: 5 },
+  ]);
+});
+
+test("who waits goes in the night in which enough others go with them", async () => {
+  night = await openNight({
+    schema: `${schema(4)} insert into visits (customer_id, city) select n, case when n < 4 then 'Sylt' else 'Kiel' end from generate_series(1, 4) n`,
+    tables: tables("k: 3", "{ generalise: { map: { Sylt: coast }, otherwise: inland } }"),
+  });
+  await night.ask(...people(2));
+  await night.nightly();
+  const waits = { state: "failed", code: "ANONYMITY_BELOW", detail: { measured: { k: 2 } } };
+  expect(await night.requests()).toMatchObject([waits, waits]);
+  expect(await left()).toHaveLength(4);
+
+  await night.ask({ email: "p3@shop.example" }, { email: "p4@shop.example" });
+  await night.nightly();
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([done, done, done, { ...waits, detail: { measured: { k: 1 } } }]);
+  expect(await left()).toEqual([{ id: 4, who: 4 }]);
+});
+
+test("rows of the living count, since classes are of the whole table, and their own small classes stop nobody", async () => {
+  night = await openNight({
+    schema: `${schema(3)}
+      insert into visits (customer_id, city, plan) values (1, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (3, 'Sylt', 'free')`,
+    tables: tables("k: 3"),
+  });
+  await night.ask({ email: "p1@shop.example" });
+  await night.nightly();
+  expect(await night.requests()).toMatchObject([{ state: "completed" }]);
+});
+
+test("what goes for others' sake makes a class too small for who is left in it, and they wait as well", async () => {
+  // Both of Kiel need p2, who is alone on Sylt.
+  night = await openNight({
+    schema: `${schema(3)}
+      insert into visits (customer_id, city) values (1, 'Kiel'), (2, 'Kiel'), (2, 'Sylt'), (3, 'Husum'), (3, 'Husum')`,
+    tables: tables("k: 2", "{ generalise: { map: { Kiel: Kiel!, Sylt: Sylt!, Husum: Husum! }, otherwise: null } }"),
+  });
+  await night.ask(...people(3));
+  await night.nightly();
+  const waits = { state: "failed", code: "ANONYMITY_BELOW" };
+  expect(await night.requests()).toMatchObject([waits, waits, { state: "completed" }]);
+  expect(await night.store.query("select city from visits order by id")).toEqual(
+    ["Kiel", "Kiel", "Sylt", "Husum!", "Husum!"].map((city) => ({ city })),
+  );
+});
+
+test("l: a class in which everybody has the same is as good as a name", async () => {
+  night = await openNight({
+    schema: `${schema(4)}
+      insert into visits (customer_id, city, seconds) values (1, 'Kiel', 7), (2, 'Kiel', 7), (3, 'Sylt', 1), (4, 'Sylt', null)`,
+    tables: tables("k: 2\n  sensitive: [seconds]\n  l: 2"),
+  });
+  await night.ask(...people(4));
+  await night.nightly();
+  const alike = {
+    state: "failed",
+    code: "ANONYMITY_BELOW",
+    detail: { table: "visits", rows: 1, measured: { k: 2, l: 1 } },
+  };
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([alike, alike, done, done]);
+});
+
+test("t: a class whose values are far from those of the whole table tells about who is in it", async () => {
+  night = await openNight({
+    schema: `${schema(4)}
+      insert into visits (customer_id, city, seconds) values (1, 'Kiel', 1), (2, 'Kiel', 2), (3, 'Sylt', 1), (4, 'Sylt', 100);
+      insert into visits (city, seconds) select 'Husum', n from generate_series(1, 100) n`,
+    tables: tables("k: 2\n  sensitive: [seconds]\n  t: 0.4"),
+  });
+  await night.ask(...people(4));
+  await night.nightly();
+  const far = { state: "failed", code: "ANONYMITY_BELOW", detail: { measured: { k: 2, t: expect.closeTo(0.48, 1) } } };
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([far, far, done, done]);
+});
