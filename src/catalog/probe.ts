@@ -93,13 +93,22 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
     case "redact":
     case "truncate":
     case "generalise":
+    case "band":
+    case "code":
+    case "rare":
+    case "mean":
       return undefined;
   }
 };
 
 /** Enumerations, numbers and domains say no; so does a domain that is NOT NULL. */
 const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Promise<boolean> => {
-  const values = transform.kind === "generalise" ? mapped(transform) : [literal(transform)];
+  const values =
+    transform.kind === "generalise"
+      ? mapped(transform)
+      : transform.kind === "rare"
+        ? mapped({ map: {}, otherwise: transform.otherwise })
+        : [literal(transform)];
   for (const value of values) {
     // Not the value itself: a 64-bit integer that a column holds may be more than we can read.
     if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)}) is null`.execute(db))))
@@ -108,7 +117,10 @@ const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Pr
   return true;
 };
 
-const mapped = ({ map, otherwise }: Extract<ColumnChange["transform"], { kind: "generalise" }>) =>
+const mapped = ({
+  map,
+  otherwise,
+}: Pick<Extract<ColumnChange["transform"], { kind: "generalise" }>, "map" | "otherwise">) =>
   [...new Set([...Object.values(map), otherwise])].map((value) => sql`${value}::text`);
 
 /** Data exceptions, violated domains, and types without such a cast; other errors are not about the value. */

@@ -136,5 +136,13 @@ const changeText = ({ name, transform }: ColumnChange): string => {
       return `${name} → ${transform.to}`;
     case "generalise":
       return `${name} generalised`;
+    case "band":
+      return `${name} in bands of ${transform.width}`;
+    case "code":
+      return `${name} within ${transform.bottom ?? "…"} to ${transform.top ?? "…"}`;
+    case "rare":
+      return `${name} without rare values`;
+    case "mean":
+      return `${name} averaged`;
   }
 };

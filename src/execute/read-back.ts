@@ -101,6 +101,8 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
   switch (transform.kind) {
     case "keep":
     case "stays":
+    // Of which rows a mean was made is not known any more, nor how many rows said what was rare: totals are compared by themselves.
+    case "mean":
       return sql`true`;
     case "null":
       return sql`${value} is null`;
@@ -116,6 +118,11 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
     }
     case "truncate":
       return sql`${value} is null or ${value} = ${again} or ${value}::timestamptz between now() - ${aroundNow} and now() + ${aroundNow}`;
+    case "band":
+    case "code":
+      return sql`${value} is null or ${value} = ${again}`;
+    case "rare":
+      return sql`${value} is not distinct from ${again}`;
     case "generalise": {
       const words = [...new Set([...Object.values(transform.map), transform.otherwise])].filter(
         (word) => word !== null,

@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import type { JournalSchema } from "#db/journal.ts";
 import type { Conserve } from "#policy/policy.ts";
 import { hasNoKey, type Analysis, type ColumnChange, type Scope, type Shape, type Step } from "#records/plan.ts";
+import { joinedMeans } from "#execute/means.ts";
 import { transformSql, type Moment } from "#execute/transforms.ts";
 import {
   carriedBy,
@@ -211,7 +212,7 @@ const update = (
   returning: RawBuilder<unknown>,
 ): RawBuilder<unknown> =>
   sql`update ${tableName(table)} t set ${assignments(shape, table, changes, facts)}
-    from (${targets(shape, table)}) s where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
+    from (${targets(shape, table)}) s ${joinedMeans(shape, table, changes, facts.at)} where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
 
 const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
 

@@ -1,6 +1,10 @@
 import { sql, type RawBuilder } from "kysely";
 import { randomDigits } from "#lib/unique-text.ts";
 import type { ColumnChange } from "#records/plan.ts";
+import { tableName } from "#scope/sql.ts";
+
+/** The row of means that belongs to the row, see means.ts. */
+export const meansAlias = "means";
 
 /** What replaces an identifier inside text. */
 export const erasedMark = "[erased]";
@@ -49,6 +53,21 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
       const zone = change.type.endsWith("with time zone") ? sql`, 'UTC'` : sql``;
       return sql`cast(date_trunc(${sql.lit(transform.to)}, ${value}${zone}) as ${type})`;
     }
+    case "band":
+      return sql`cast(floor((${value}::numeric - ${transform.from}) / ${transform.width}) * ${transform.width} + ${transform.from} as ${type})`;
+    case "code": {
+      const above =
+        transform.bottom === undefined ? value : sql`greatest(${value}, cast(${transform.bottom} as ${type}))`;
+      const coded = transform.top === undefined ? above : sql`least(${above}, cast(${transform.top} as ${type}))`;
+      return sql`case when ${value} is not null then ${coded} end`;
+    }
+    case "rare": {
+      const frequent = sql`select r.v from (select ${sql.id(change.name)} as v from ${tableName(input.table)}) r
+        group by r.v having count(*) >= ${transform.below}`;
+      return sql`case when ${value} is null or ${value} in (${frequent}) then ${value} else cast(${transform.otherwise}::text as ${type}) end`;
+    }
+    case "mean":
+      return sql`cast(${sql.id(meansAlias, change.name)} as ${type})`;
     case "generalise": {
       const mapped = sql`coalesce(${JSON.stringify(transform.map)}::jsonb ->> ${value}::text, ${transform.otherwise}::text)`;
       return sql`case when ${value} is not null then cast(${mapped} as ${type}) end`;

@@ -42,6 +42,20 @@ export const transformWords = (transform: Transform): Becoming => {
         becomes: `one of ${new Set(Object.values(transform.map)).size} coarser values, else ${transform.otherwise === null ? "empty" : `'${transform.otherwise}'`}`,
         means: "coarser: one among many",
       };
+    case "band":
+      return { becomes: `the lower end of its band of ${transform.width}`, means: "coarser: one among many" };
+    case "code":
+      return { becomes: codeWords(transform), means: "who stands out above or below does no longer" };
+    case "rare":
+      return {
+        becomes: `${transform.otherwise === null ? "empty" : `'${transform.otherwise}'`} where fewer than ${transform.below} rows say the same`,
+        means: "what only a few say is not said any more",
+      };
+    case "mean":
+      return {
+        becomes: ["the mean of rows of its period", ...transform.within.map((name) => `the same ${name}`)].join(", "),
+        means: "what it adds up to stays, and whose it was does not",
+      };
     case "now":
       return {
         becomes:
@@ -49,6 +63,14 @@ export const transformWords = (transform: Transform): Becoming => {
         means: "says when it ended, nothing about the person",
       };
   }
+};
+
+const codeWords = ({ bottom, top }: Extract<Transform, { kind: "code" }>): string => {
+  const ends = [
+    ...(bottom === undefined ? [] : [`at least ${bottom}`]),
+    ...(top === undefined ? [] : [`at most ${top}`]),
+  ];
+  return ends.join(" and ");
 };
 
 /** `status → 'cancelled', ended_on → the moment of the erasure, where it is empty`. */

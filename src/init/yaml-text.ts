@@ -38,6 +38,19 @@ export const transformText = (transform: Transform): string => {
       return "{ redact: identifiers }";
     case "truncate":
       return `{ truncate: ${transform.to} }`;
+    case "band":
+      return `{ band: { width: ${transform.width}, from: ${transform.from} } }`;
+    case "code": {
+      const { bottom, top } = transform;
+      const ends = Object.entries({ bottom, top }).filter(([, end]) => end !== undefined);
+      return `{ code: { ${ends.map(([name, end]) => `${name}: ${end}`).join(", ")} } }`;
+    }
+    case "rare": {
+      const otherwise = transform.otherwise === null ? "null" : scalar(transform.otherwise);
+      return `{ rare: { below: ${transform.below}, otherwise: ${otherwise} } }`;
+    }
+    case "mean":
+      return `{ mean: [${transform.within.map(scalar).join(", ")}] }`;
     case "generalise": {
       const map = Object.entries(transform.map).map(([from, to]) => `${scalar(from)}: ${scalar(to)}`);
       const otherwise = transform.otherwise === null ? "null" : scalar(transform.otherwise);

@@ -84,6 +84,18 @@ export const transformProblem = (
         : [`{truncate} needs a date or timestamp, this is ${column.type}`, "use {set: null} or {generalise: …}"];
     case "generalise":
       return generaliseProblem(column, alone, transform);
+    case "rare":
+      return generaliseProblem(column, alone, { kind: "generalise", map: {}, otherwise: transform.otherwise });
+    case "band":
+    case "code":
+    case "mean":
+      if (alone) return [`{${transform.kind}} into a UNIQUE column`, "use {set: null}"];
+      return /^(smallint|integer|bigint|numeric|real|double precision)/.test(column.type) && !column.type.endsWith("[]")
+        ? undefined
+        : [
+            `{${transform.kind}} needs a column of numbers, this is ${column.type}`,
+            "use {set: null} or {generalise: …}",
+          ];
   }
 };
 

@@ -68,11 +68,15 @@ const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): An
 
 const transformOf = (written: WrittenTransform): Transform => {
   if (written === "keep") return { kind: "keep" };
-  const { set, unique, truncate, generalise, now, stays } = written;
+  const { set, unique, truncate, generalise, band, code, rare, mean, now, stays } = written;
   if (set !== undefined) return setTo(set);
   if (unique !== undefined) return { kind: "unique", template: unique };
   if (truncate !== undefined) return { kind: "truncate", to: truncate };
   if (generalise !== undefined) return { kind: "generalise", ...generalise };
+  if (band !== undefined) return { kind: "band", ...band };
+  if (code !== undefined) return { kind: "code", bottom: code.bottom, top: code.top };
+  if (rare !== undefined) return { kind: "rare", ...rare };
+  if (mean !== undefined) return { kind: "mean", within: mean };
   if (now !== undefined) return { kind: "now", when: now };
   if (stays !== undefined) return { kind: "stays", why: stays };
   return { kind: "redact" };

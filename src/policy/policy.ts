@@ -2,6 +2,7 @@ import type { Place } from "#lib/errors.ts";
 import type { Law } from "#policy/law.ts";
 import type { Anchor } from "#policy/retention.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
+import type { TimeUnit } from "#records/anonymity.ts";
 import type { IdentifierKind } from "#records/request.ts";
 
 /**
@@ -164,7 +165,7 @@ export type Analytics = {
   readonly conserve: readonly Conserve[];
   /** The date or timestamp column that puts a row into a period. */
   readonly clock: string | undefined;
-  readonly per: "day" | "month" | "year";
+  readonly per: TimeUnit;
 };
 
 export type Conserve = { readonly measure: "count" } | { readonly measure: "sum"; readonly column: string };
@@ -181,8 +182,16 @@ export type Transform =
   | { readonly kind: "unique"; readonly template: string }
   /** Replaces the subject's identifiers and names inside text or JSON by `[erased]`. */
   | { readonly kind: "redact" }
-  | { readonly kind: "truncate"; readonly to: "day" | "month" | "year" }
-  | { readonly kind: "generalise"; readonly map: Readonly<Record<string, string>>; readonly otherwise: string | null };
+  | { readonly kind: "truncate"; readonly to: TimeUnit }
+  | { readonly kind: "generalise"; readonly map: Readonly<Record<string, string>>; readonly otherwise: string | null }
+  /** A number becomes the lower end of its band. */
+  | { readonly kind: "band"; readonly width: number; readonly from: number }
+  /** Top and bottom coding. */
+  | { readonly kind: "code"; readonly bottom: number | undefined; readonly top: number | undefined }
+  /** Values that fewer rows of the whole table have become `otherwise`. */
+  | { readonly kind: "rare"; readonly below: number; readonly otherwise: string | null }
+  /** Microaggregation (Domingo-Ferrer and Mateo-Sanz, 2002): the mean of the batch's rows of one period that are equal in `within`. */
+  | { readonly kind: "mean"; readonly within: readonly string[] };
 
 /** A condition on rows that stops the request until a person has acted, unless a remedy is declared. */
 export type Blocker = {

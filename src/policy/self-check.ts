@@ -1,6 +1,7 @@
 import type { Mistake, Path, Places } from "#lib/mistakes.ts";
 import { nearest } from "#lib/nearest.ts";
 import { conserveOf } from "#policy/conserve.ts";
+import { isWithin } from "#records/anonymity.ts";
 import type { PolicyDocument, WrittenRule, WrittenTransform } from "#policy/schema/document.ts";
 
 type Note = (path: Path, what: string, hint?: string) => void;
@@ -164,14 +165,21 @@ const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, not
 
 const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
   for (const [column, transform] of Object.entries(columns)) {
-    if (transform === "keep" || transform.unique === undefined) continue;
+    if (transform === "keep") continue;
+    for (const within of transform.mean ?? []) {
+      if (listed(columns, within)) continue;
+      note(
+        [...base, "columns", column, "mean"],
+        `\`${within}\` is not listed in \`columns\``,
+        suggestion(columns, within),
+      );
+    }
+    if (transform.unique === undefined) continue;
     if (transform.unique.split("{random}").length !== 2) {
       note([...base, "columns", column, "unique"], "must hold `{random}` exactly once");
     }
   }
 };
-
-const coarseness = ["day", "month", "year"];
 
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
   const { columns, quasi, k, sensitive, l, t, conserve, clock, per = "month" } = rule;
@@ -199,14 +207,15 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   for (const [index, written] of (conserve ?? []).entries()) {
     const measure = conserveOf(written);
     if (measure.measure === "count" || !mustBeListed([...base, "conserve", index], measure.column)) continue;
-    if (columns[measure.column] !== "keep") {
-      note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep`");
+    const change = columns[measure.column];
+    if (change !== "keep" && change?.mean === undefined) {
+      note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep` or `mean`");
     }
   }
   if (clock === undefined || !mustBeListed([...base, "clock"], clock)) return;
   const change = columns[clock];
   if (change === undefined || change === "keep") return;
-  if (change.truncate === undefined || coarseness.indexOf(change.truncate) > coarseness.indexOf(per)) {
+  if (change.truncate === undefined || !isWithin(change.truncate, per)) {
     note(
       [...base, "columns", clock],
       `the clock must stay in its ${per}: use \`keep\` or truncate it to ${per} or finer`,

@@ -5,6 +5,15 @@ export type Sensitive = {
   readonly ordered: boolean;
 };
 
+/** To whose beginning a date or time can be cut, as PostgreSQL's `date_trunc` calls them. */
+export const timeUnits = ["day", "week", "month", "quarter", "year"] as const;
+export type TimeUnit = (typeof timeUnits)[number];
+
+/** Whether what is cut to `unit` stays in the `period` that it was in: a week may lie in two months. */
+export const isWithin = (unit: TimeUnit, period: TimeUnit): boolean =>
+  unit === period ||
+  (unit !== "week" && period !== "week" ? timeUnits.indexOf(unit) < timeUnits.indexOf(period) : unit === "day");
+
 /** What an anonymised table has to reach before a batch may commit: in the classes of its quasi-identifiers that hold rows of the batch. */
 export type Gate = {
   readonly quasi: readonly string[];

@@ -33,6 +33,10 @@ const saysSo = (held: RawBuilder<unknown>, transform: Transform): readonly RawBu
     case "redact":
     case "truncate":
     case "generalise":
+    case "band":
+    case "code":
+    case "rare":
+    case "mean":
       return [];
   }
 };

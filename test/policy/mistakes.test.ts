@@ -86,6 +86,23 @@ describe("parsePolicy", () => {
     ["l of nothing", "    k: 10", "    k: 10\n    l: 2", "l is measured of `sensitive`", "2\n    conserve"],
     ["t of nothing", "    k: 10", "    k: 10\n    t: 0.2", "t is measured of `sensitive`", "0.2"],
     ["t above one", "    k: 10", "    k: 10\n    sensitive: [amount]\n    t: 1.2", "at most 1", "1.2"],
+    [
+      "a week where months are added up",
+      "{ truncate: day }",
+      "{ truncate: week }",
+      "must stay in its month",
+      "{ truncate: week }",
+    ],
+    ["a band of no width", "amount: keep", "amount: { band: { width: 0 } }", "width", "0 } }"],
+    [
+      "ends that cross",
+      "amount: keep",
+      "amount: { code: { bottom: 2, top: 1 } }",
+      "`bottom` is above `top`",
+      "{ bottom: 2",
+    ],
+    ["no end at all", "amount: keep", "amount: { code: {} }", "`bottom`, `top` or both", "{} }"],
+    ["a mean within what is not listed", "amount: keep", "amount: { mean: [paln] }", "`paln` is not listed", "[paln]"],
     ["k of one", "k: 10", "k: 1", "at least 2", "1\n    conserve"],
     ["k without quasi-identifiers", "    quasi: [city, plan]\n", "", "`quasi`, which is missing", "10"],
     [

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { timeUnits } from "#records/anonymity.ts";
 import { now } from "#policy/schema/blockers.ts";
 import { period } from "#policy/schema/period.ts";
 import { column, measure, text, value } from "#policy/schema/names.ts";
@@ -15,9 +16,9 @@ const changes = z.strictObject({
     .optional()
     .describe("Text or JSON in which `[erased]` takes the place of the subject's identifiers and names."),
   truncate: z
-    .enum(["day", "month", "year"])
+    .enum(timeUnits)
     .optional()
-    .describe("A date or time cut to the beginning of its day, month or year."),
+    .describe("A date or time cut to the beginning of its day, week (Monday), month, quarter or year."),
   now: now.shape.now
     .optional()
     .describe("The moment of the erasure: `always`, or `if-null` where the column is still empty."),
@@ -33,6 +34,36 @@ const changes = z.strictObject({
     })
     .optional()
     .describe("A coarser category in the place of each value."),
+  band: z
+    .strictObject({
+      width: z.number().positive().describe("How many units wide the bands are."),
+      from: z.number().default(0).describe("Where one of them begins."),
+    })
+    .optional()
+    .describe("A number becomes the lower end of its band: `{ width: 10 }` makes 37 of it 30."),
+  code: z
+    .strictObject({
+      bottom: z.number().optional().describe("What smaller numbers become."),
+      top: z.number().optional().describe("What larger numbers become."),
+    })
+    .refine(({ bottom, top }) => bottom !== undefined || top !== undefined, "expected `bottom`, `top` or both")
+    .refine(({ bottom = -Infinity, top = Infinity }) => bottom <= top, "`bottom` is above `top`")
+    .meta({ minProperties: 1 })
+    .optional()
+    .describe("Top and bottom coding: numbers above `top` become `top`, those below `bottom` become `bottom`."),
+  rare: z
+    .strictObject({
+      below: z.int().min(2).describe("Values that fewer rows of the whole table have are rare."),
+      otherwise: z.union([z.string(), z.null()], { error: "expected text or null" }).describe("What becomes of them."),
+    })
+    .optional()
+    .describe("Categories that are rare lose their name, and the others stay."),
+  mean: z
+    .array(column)
+    .optional()
+    .describe(
+      "A number becomes the mean of the batch's rows of the same period (`clock`, `per`) that are equal in these columns; the sum stays as it was, to the last digit.",
+    ),
 });
 
 /** The names of the column transforms, as the hints list them. */
@@ -50,7 +81,8 @@ export const transform = z
   )
   .meta({
     id: "transform",
-    description: "`keep`, or what becomes of the column: one of set, unique, redact, truncate, generalise, now, stays.",
+    description:
+      "`keep`, or what becomes of the column: one of set, unique, redact, truncate, generalise, band, code, rare, mean, now, stays.",
   });
 
 const columns = z.record(column, transform).describe("Every column of the table and what becomes of it.");
@@ -132,7 +164,7 @@ export const tableRule = z
           "Totals per period, `count` or `sum(column)`, that must be equal before and after, or the batch is undone.",
         ),
       clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
-      per: z.enum(["day", "month", "year"]).optional().describe("The period of the totals; month unless given."),
+      per: z.enum(timeUnits).optional().describe("The period of the totals; month unless given."),
       expires,
     }),
     rule("retain", "The subject's rows stay for a statutory period, without what the statute does not ask for.", {

@@ -1,0 +1,60 @@
+import { sql, type RawBuilder } from "kysely";
+import { meansAlias, transformSql, type Moment } from "#execute/transforms.ts";
+import type { ColumnChange, Shape } from "#records/plan.ts";
+import { and, column, keyNames, periodOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+
+/**
+ * What the rows `s` of an update are joined to where a column becomes a mean (microaggregation): key and mean of each of the batch's rows. They
+ * are averaged over rows of the same period that become equal in the columns the policy names. Units of the last digit that do not
+ * divide go to rows by chance, one each: the sum is what it was.
+ */
+export const joinedMeans = (
+  shape: Shape,
+  table: string,
+  changes: readonly ColumnChange[],
+  now: Moment,
+): RawBuilder<unknown> => {
+  const averaged = changes.flatMap((change) =>
+    change.transform.kind === "mean" ? [{ ...change, ...change.transform }] : [],
+  );
+  const scope = scopeOf(shape, table);
+  if (averaged.length === 0 || scope === undefined) return sql``;
+  const step = shape.steps.find((each) => each.kind === "anonymise" && each.table === table);
+  const period = step?.kind === "anonymise" && step.analysis !== undefined ? [periodOf(step.analysis, "t")] : [];
+  const became = (name: string): RawBuilder<unknown> => {
+    const change = changes.find((each) => each.name === name);
+    // What is different in every row puts nothing together.
+    return change === undefined || ["mean", "redact", "unique"].includes(change.transform.kind)
+      ? column("t", name)
+      : transformSql(change, { row: "t", subject: "t", table, key: sql`''`, seed: "", now });
+  };
+  const keys = keyNames(scope).map((name) => sql`${sql.id(name)} as ${sql.id(`key_${name}`)}`);
+  const values = averaged.map(({ name }, index) => sql`${column("t", name)}::numeric as ${sql.id(`v${index}`)}`);
+  const groups = averaged.map(
+    ({ within }, index) =>
+      sql`dense_rank() over (order by ${sql.join([...period, ...within.map(became), sql`true`])}) as ${sql.id(`g${index}`)}`,
+  );
+  const means = averaged.map(({ name, type }, index) => {
+    const [value, group] = [sql.id(`v${index}`), sql.id(`g${index}`)];
+    const unit = sql.lit(10 ** -digitsOf(type));
+    // The whole of what has a value comes first in its group.
+    const over = sql`(partition by ${group}, ${value} is null)`;
+    const units = sql`(sum(${value}) over ${over} / ${unit})`;
+    const count = sql`count(*) over ${over}`;
+    const place = sql`row_number() over (partition by ${group}, ${value} is null order by chance)`;
+    return sql`case when ${value} is not null
+      then (div(${units}, ${count}) + case when ${place} <= abs(mod(${units}, ${count})) then sign(${units}) else 0 end) * ${unit} end as ${sql.id(name)}`;
+  });
+  const rows = sql`select distinct on (${sql.join(keyNames(scope).map((name) => column("z", name)))})
+      ${sql.join([...keyNames(scope).map((name) => column("z", name)), ...values, ...groups])}, random() as chance
+    from ${scopeTable(shape, table)} z join ${tableName(table)} t on ${sameRow(scope, "t", "z")} where not z.spared`;
+  const same = keyNames(scope).map((name) => sql`${column("s", name)} = ${column(meansAlias, `key_${name}`)}`);
+  return sql`left join (select ${sql.join([...keys, ...means])} from (${rows}) r) ${sql.id(meansAlias)} on ${and(same)}`;
+};
+
+/** Of a number with a scale as many digits as it has; of a whole number none; of others so many that nothing is lost in money. */
+const digitsOf = (type: string): number => {
+  const scale = /^numeric\(\d+,(\d+)\)/.exec(type)?.[1];
+  if (scale !== undefined) return Number(scale);
+  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : 6;
+};

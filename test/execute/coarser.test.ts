@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { afterEach, expect, test } from "vitest";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+const schema = `
+  create table customers (id int primary key, email text unique);
+  insert into customers select n, 'p' || n || '@shop.example' from generate_series(1, 9) n;
+  create table visits (id int primary key, customer_id int references customers, at timestamptz, city text, age int, price numeric(10,2), pages int);
+`;
+const anonymised = (columns: string, rest = "") => `
+customers: { treatment: anonymise, columns: { email: { set: null } } }
+visits: { treatment: anonymise, columns: { customer_id: { set: null }, ${columns} }${rest} }`;
+const people = (count: number) => Array.from({ length: count }, (_, n) => ({ email: `p${n + 1}@shop.example` }));
+
+test("times are cut to their week or quarter, numbers to bands and ends, and rare categories lose their name", async () => {
+  night = await openNight({
+    schema: `${schema}
+      insert into visits values
+        (1, 1, '2026-05-10 23:30Z', 'Kiel', 37, -0.01, 4), (2, 1, '2026-05-11 00:30Z', 'Sylt', -3, 19.99, 400), (3, 2, null, null, null, null, null),
+        (4, 3, '2026-12-31 10:00Z', 'Kiel', 40, 20, 0), (5, 3, '2026-01-01 10:00Z', 'Husum', 39, 250, 12);
+      create table clicks (id int primary key, customer_id int references customers, at date);
+      insert into clicks values (1, 1, '2026-05-10'), (2, 1, '2026-05-11')`,
+    tables: `${anonymised(
+      "at: { truncate: quarter }, city: { rare: { below: 2, otherwise: other } }, age: { band: { width: 10, from: 5 } }, price: { band: { width: 20 } }, pages: { code: { bottom: 1, top: 99 } }",
+    )}
+clicks: { treatment: anonymise, columns: { customer_id: { set: null }, at: { truncate: week } } }`,
+  });
+  await night.ask(...people(3));
+  await night.nightly();
+  expect(
+    await night.store.query(
+      "select at, city, age, price::text, pages from visits where customer_id is null order by id",
+    ),
+  ).toEqual([
+    { at: "2026-04-01T00:00:00.000Z", city: "Kiel", age: 35, price: "-20.00", pages: 4 },
+    { at: "2026-04-01T00:00:00.000Z", city: "other", age: -5, price: "0.00", pages: 99 },
+    { at: null, city: null, age: null, price: null, pages: null },
+    { at: "2026-10-01T00:00:00.000Z", city: "Kiel", age: 35, price: "20.00", pages: 1 },
+    { at: "2026-01-01T00:00:00.000Z", city: "other", age: 35, price: "240.00", pages: 12 },
+  ]);
+  expect(await night.store.query("select at from clicks order by id")).toEqual([
+    { at: "2026-05-04" },
+    { at: "2026-05-11" },
+  ]);
+});
+
+test("means are of the rows of a period that become alike, and add up to the last cent", async () => {
+  const amounts = fc.sample(fc.option(fc.integer({ min: -99_999, max: 99_999 }), { nil: null, freq: 8 }), {
+    seed: 7,
+    numRuns: 60,
+  });
+  const rows = amounts.map((cents, id) => {
+    const price = cents === null ? "null" : (cents / 100).toFixed(2);
+    return `(${id}, ${(id % 9) + 1}, '2026-0${(id % 3) + 1}-15 10:00Z', '${id % 2 === 0 ? "Kiel" : "Sylt"}', 30, ${price}, ${id})`;
+  });
+  night = await openNight({
+    schema: `${schema} insert into visits values ${rows.join(", ")}`,
+    tables: anonymised(
+      "at: { truncate: month }, city: { generalise: { map: { Kiel: coast, Sylt: coast }, otherwise: null } }, age: keep, price: { mean: [city] }, pages: { mean: [] }",
+      ", conserve: [count, sum(price), sum(pages)], clock: at",
+    ),
+  });
+  const before = await night.store.query(
+    "select date_trunc('month', at) as month, sum(price)::text as price, sum(pages) as pages, count(price) as priced from visits group by 1 order by 1",
+  );
+  await night.ask(...people(9));
+  await night.nightly();
+  expect((await night.requests()).map(({ state }) => state)).toEqual(Array.from({ length: 9 }, () => "completed"));
+  expect(
+    await night.store.query(
+      "select at as month, sum(price)::text as price, sum(pages) as pages, count(price) as priced from visits group by 1 order by 1",
+    ),
+  ).toEqual(before);
+  // A cent apart at most, and a null is none.
+  expect(
+    await night.store.query(
+      "select count(distinct price) as prices, (max(price) - min(price))::numeric <= 0.01 as near, max(pages) - min(pages) <= 1 as whole from visits group by at",
+    ),
+  ).toEqual([1, 2, 3].map(() => ({ prices: expect.toSatisfy((n: number) => n <= 2), near: true, whole: true })));
+});
