@@ -1,3 +1,4 @@
+import type { StoreAttack } from "#anonymity/attack-stores.ts";
 import type { Measured } from "#anonymity/measure-table.ts";
 import { table as textTable } from "#cli/table.ts";
 import { figure } from "#lib/figure.ts";
@@ -58,3 +59,26 @@ const sensitiveText = ({ sensitive, rows }: Measured): string =>
           { title: "t", align: "right" },
         ],
       );
+
+export const attackText = (attacks: readonly StoreAttack[]): string => {
+  if (attacks.length === 0) return "no policy lists what an attacker may know, with `attack`";
+  const lines = attacks.map(({ store, table, knows, precision, rows, nobody, one, few, many, threshold }) => [
+    `${store}.${table}`,
+    knows,
+    precision === "exact" ? "day, cent" : "month, two digits",
+    figure(rows),
+    figure(nobody),
+    figure(one),
+    figure(few),
+    `${figure(many)} (${threshold} or more)`,
+  ]);
+  const counts = ["rows", "nobody", "one person", "few", "many"].map((title) => ({ title, align: "right" as const }));
+  const found = attacks.reduce((sum, { one }) => sum + one, 0);
+  return [
+    textTable(lines, [{ title: "anonymised" }, { title: "known" }, { title: "compared by" }, ...counts]),
+    "",
+    found === 0
+      ? "No row fits one person alone."
+      : "Rows that fit one person alone are that person's: make the columns coarser in the policy, or leave them out.",
+  ].join("\n");
+};

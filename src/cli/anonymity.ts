@@ -10,9 +10,22 @@ type Options = {
 
 /** `lethe anonymity …`: how well people are hidden in what is kept of them. */
 export const register = (program: Command, shell: Shell): void => {
-  program
+  const anonymity = program
     .command("anonymity")
-    .description("numbers that show how well people are hidden in a table")
+    .description("numbers that show how well people are hidden in what is kept of them");
+  anonymity
+    .command("attack")
+    .description("join what is anonymised to the records that the policies list, as an attacker would; changes nothing")
+    .action(async () => {
+      const [{ attackStores }, { attackText }] = await Promise.all([
+        import("#anonymity/attack-stores.ts"),
+        import("#cli/anonymity-text.ts"),
+      ]);
+      const attacks = await shell.withContext(attackStores);
+      shell.answer({ attacks }, () => attackText(attacks));
+      if (attacks.some(({ one }) => one > 0)) shell.exitWith(5);
+    });
+  anonymity
     .command("measure")
     .description("k-anonymity, l-diversity and t-closeness of a whole table as it is now; changes nothing")
     .argument("<table>", "as the policy names it: events, web.events")

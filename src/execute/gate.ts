@@ -1,41 +1,77 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { classesOf, numbered, quasiNames } from "#anonymity/classes.ts";
+import { comparisonsOf } from "#anonymity/attack.ts";
 import { BatchError } from "#execute/failure.ts";
 import { scopeFor } from "#execute/statements.ts";
-import type { Gate } from "#records/anonymity.ts";
+import type { Attack, Gate } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
 import { and, column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
 
-/** The request has rows in classes that are too small, or too much alike. */
-export type TooFew = { readonly request: number; readonly detail: RequestDetail };
+/** The request has rows in classes that are too small or too much alike, or that only one person fits. */
+export type TooFew = {
+  readonly request: number;
+  readonly code: "ANONYMITY_BELOW" | "ATTACK_MATCHED";
+  readonly detail: RequestDetail;
+};
 
 /** Thrown to undo the batch; its other requests may go without those. */
 export class GateError extends BatchError {
   readonly tooFew: readonly TooFew[];
 
-  constructor(table: string, tooFew: readonly TooFew[]) {
-    super("ANONYMITY_BELOW", `rows of ${table} would be recognised by what they say`, hint, { table });
+  constructor(table: string, code: TooFew["code"], tooFew: readonly TooFew[]) {
+    super(code, `people would be recognised in rows of ${table}`, waits, { table });
     this.tooFew = tooFew;
   }
 }
 
-const hint =
-  "it waits until enough others go with it, every night; make the columns of `quasi` coarser if that takes too long";
+const waits =
+  "it waits until enough others go with it, every night; make what is measured coarser if that takes too long";
 
 /**
- * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit. Throws
- * `ANONYMITY_BELOW` naming the requests whose rows are in a class below what the policy asks.
+ * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit; then
+ * whether its rows can be joined to records of people. Throws `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
  */
 export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
   for (const step of shape.steps) {
-    if (step.kind !== "anonymise" || step.analysis?.gate === undefined) continue;
-    const { gate } = step.analysis;
-    const rows = ownRows(shape, step.table, gate);
-    if (gate.t === undefined && !(await anyThin(db, rows, gate))) continue;
-    const tooFew = await below(db, step.table, rows, gate);
-    if (tooFew.length > 0) throw new GateError(step.table, tooFew);
+    if (step.kind !== "anonymise" || step.analysis === undefined) continue;
+    const { gate, attacks } = step.analysis;
+    if (gate !== undefined) await assertClasses(db, shape, step.table, gate);
+    for (const attack of attacks) await assertUnmatched(db, shape, step.table, attack);
   }
+};
+
+const assertClasses = async (db: Kysely<unknown>, shape: Shape, table: string, gate: Gate): Promise<void> => {
+  const rows = ownRows(shape, table, gate);
+  if (gate.t === undefined && !(await anyThin(db, rows, gate))) return;
+  const tooFew = await below(db, table, rows, gate);
+  if (tooFew.length > 0) throw new GateError(table, "ANONYMITY_BELOW", tooFew);
+};
+
+/** Throws `ATTACK_MATCHED` naming the requests with rows that fit exactly one person of those records. */
+const assertUnmatched = async (db: Kysely<unknown>, shape: Shape, table: string, attack: Attack): Promise<void> => {
+  const matched = new Map<number, TooFew>();
+  for (const { precision, ofRow, known } of comparisonsOf(table, attack)) {
+    const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
+    const names = keys.map((_, index) => sql.id(`a${index}`));
+    const { rows } = await sql<{ request: number; rows: number }>`
+      select own.request, count(*) as rows
+      from (select ${sql.join([sql`s.request`, ...keys])} from ${scopeTable(shape, table)} s
+        join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared) own
+      join (${known}) known using (${sql.join(names)}) where persons = 1 group by own.request order by own.request`.execute(
+      db,
+    );
+    for (const { request, rows: count } of rows) {
+      if (matched.has(request)) continue;
+      const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${attack.knows}: ${waits}`;
+      matched.set(request, {
+        request,
+        code: "ATTACK_MATCHED",
+        detail: { table, rows: count, hint },
+      });
+    }
+  }
+  if (matched.size > 0) throw new GateError(table, "ATTACK_MATCHED", [...matched.values()]);
 };
 
 /** The batch's rows as they are now: `request, q0, …, v0, …`. */
@@ -94,6 +130,7 @@ const below = async (
     from failing f join own on ${and(same)} group by own.request order by own.request`.execute(db);
   return found.map(({ request, rows: count, k, l, t }) => ({
     request,
+    code: "ANONYMITY_BELOW",
     detail: {
       table,
       rows: count,
@@ -102,7 +139,7 @@ const below = async (
         ...(l !== null && gate.l !== undefined && { l }),
         ...(t !== null && gate.t !== undefined && { t: rounded(t) }),
       },
-      hint,
+      hint: waits,
     },
   }));
 };

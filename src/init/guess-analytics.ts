@@ -25,6 +25,7 @@ export const guessAnalytics = (
     sensitive: [],
     l: undefined,
     t: undefined,
+    attacks: [],
     conserve: [{ measure: "count" }, ...sums.map(({ name }) => ({ measure: "sum" as const, column: name }))],
     clock,
     per: "month",

@@ -255,9 +255,9 @@ const stopTooFew = ({ ctx, run, session }: Work, tooFew: readonly TooFew[]): Pro
     ctx,
     run,
     "failed",
-    tooFew.map(({ request, detail }) => ({
+    tooFew.map(({ request, code, detail }) => ({
       request,
-      code: "ANONYMITY_BELOW",
+      code,
       detail: { store: session.store.name, ...detail },
     })),
   );

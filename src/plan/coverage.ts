@@ -1,6 +1,7 @@
 import { isComparable, type Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
+import { attackFindings } from "#plan/attacks.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
 import { namedFindings } from "#plan/named.ts";
@@ -185,6 +186,7 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
     }
   }
   if (rule.treatment === "anonymise" && rule.analytics !== undefined) {
+    findings.push(...attackFindings(policy, catalog, name, rule.analytics));
     const sums = rule.analytics.conserve.flatMap((total) => (total.measure === "sum" ? [total.column] : []));
     const { quasi, sensitive } = rule.analytics;
     for (const column of [...quasi, ...sensitive, ...sums]) {

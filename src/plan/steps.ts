@@ -1,5 +1,6 @@
 import { isOrdered, type Catalog, type CatalogTable } from "#catalog/catalog.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
+import { attacksOf } from "#anonymity/known.ts";
 import type { Gate } from "#records/anonymity.ts";
 import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
@@ -131,6 +132,7 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       per: analysis.per,
       conserve: analysis.conserve,
       gate: gateOf(analysis, found),
+      attacks: attacksOf(policy, catalog, table, analysis),
     },
   };
 };

@@ -52,14 +52,15 @@ const ownerOf = (owner: string | string[] | undefined): readonly string[] | unde
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): Analytics | undefined => {
-  const { quasi, k, sensitive, l, t, conserve, clock, per } = rule;
-  if (quasi === undefined && conserve === undefined) return undefined;
+  const { quasi, k, sensitive, l, t, attack, conserve, clock, per } = rule;
+  if (quasi === undefined && conserve === undefined && attack === undefined) return undefined;
   return {
     quasi: quasi ?? [],
     k: k ?? 5,
     sensitive: sensitive ?? [],
     l,
     t,
+    attacks: (attack ?? []).map(({ knows, by, whose }) => ({ knows, by, whose: ownerOf(whose) ?? [] })),
     conserve: (conserve ?? []).map(conserveOf),
     clock,
     per: per ?? "month",

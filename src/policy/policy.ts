@@ -161,11 +161,20 @@ export type Analytics = {
   readonly l: number | undefined;
   /** How far each of them may be from the whole table in such a class: 0 to 1. */
   readonly t: number | undefined;
+  /** What else somebody may know. */
+  readonly attacks: readonly KnownRecords[];
   /** Totals that must be equal before and after. */
   readonly conserve: readonly Conserve[];
   /** The date or timestamp column that puts a row into a period. */
   readonly clock: string | undefined;
   readonly per: TimeUnit;
+};
+
+/** Records of people with which rows could be compared: own column to column of the records. */
+export type KnownRecords = {
+  readonly knows: string;
+  readonly by: Readonly<Record<string, string>>;
+  readonly whose: readonly string[];
 };
 
 export type Conserve = { readonly measure: "count" } | { readonly measure: "sum"; readonly column: string };

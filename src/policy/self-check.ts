@@ -182,7 +182,7 @@ const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
 };
 
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
-  const { columns, quasi, k, sensitive, l, t, conserve, clock, per = "month" } = rule;
+  const { columns, quasi, k, attack, sensitive, l, t, conserve, clock, per = "month" } = rule;
   const mustBeListed = (path: Path, column: string): boolean => {
     if (listed(columns, column)) return true;
     note(path, `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
@@ -201,6 +201,9 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   if (sensitive === undefined) {
     if (l !== undefined) note([...base, "l"], "l is measured of `sensitive`, which is missing");
     if (t !== undefined) note([...base, "t"], "t is measured of `sensitive`, which is missing");
+  }
+  for (const [index, { by }] of (attack ?? []).entries()) {
+    for (const column of Object.keys(by)) mustBeListed([...base, "attack", index, "by", column], column);
   }
   if (rule.per !== undefined && conserve === undefined)
     note([...base, "per"], "`per` divides `conserve`, which is missing");

@@ -1,3 +1,5 @@
+import type { Transform } from "#policy/policy.ts";
+
 /** A column whose values nobody should learn of a person who is found in a class. */
 export type Sensitive = {
   readonly column: string;
@@ -24,4 +26,39 @@ export type Gate = {
   readonly l: number | undefined;
   /** Distance of each sensitive column in each class from the whole table, at most: 0 to 1. */
   readonly t: number | undefined;
+};
+
+/** A column by which rows could be joined to records of people, and what a rule makes of it. */
+export type AttackKey = {
+  readonly column: string;
+  readonly type: string;
+  readonly transform: Transform;
+  /** Column of the records. */
+  readonly other: string;
+  readonly otherType: string;
+};
+
+/** Records that somebody may have beside an anonymised table: nobody may be recognised by them (requirement D1). */
+export type Attack = {
+  readonly knows: string;
+  readonly keys: readonly AttackKey[];
+  /** Columns of the records, the first that is not empty telling people apart; none: each record is of somebody else. */
+  readonly whose: readonly string[];
+  /** What tells the records of people who are erased. */
+  readonly treated: readonly { readonly name: string; readonly transform: Transform }[];
+};
+
+/** Rows of a table that are said to be nobody's, by how many people fit them. */
+export type AttackResult = {
+  /** The table of the records. */
+  readonly knows: string;
+  /** `exact`: to the day and the cent; `banded`: to the month and two digits. */
+  readonly precision: "exact" | "banded";
+  readonly rows: number;
+  readonly nobody: number;
+  /** One person alone fits them: they are recognised. */
+  readonly one: number;
+  /** Two or more, but fewer than k. */
+  readonly few: number;
+  readonly many: number;
 };

@@ -1,4 +1,4 @@
-import type { Gate, TimeUnit } from "#records/anonymity.ts";
+import type { Attack, Gate, TimeUnit } from "#records/anonymity.ts";
 import type { Blocker, Conserve, Deletion, Figure, Recipient, Transform } from "#policy/policy.ts";
 
 /** A reference from rows of `table` to rows of `to`: a foreign key of the database, or a link that the policy declares. */
@@ -55,6 +55,7 @@ export type ColumnChange = {
 
 export type Analysis = {
   readonly gate: Gate | undefined;
+  readonly attacks: readonly Attack[];
   readonly clock: string | undefined;
   readonly per: TimeUnit;
   readonly conserve: readonly Conserve[];

@@ -129,6 +129,7 @@ export const requestCodes = [
   "REACTIVATED",
   "MARK_UNREADABLE",
   "ANONYMITY_BELOW",
+  "ATTACK_MATCHED",
 ] as const;
 
 /** Reopened, because the person is or may be active again: an approval of many at once leaves them alone. */
@@ -136,7 +137,13 @@ export const reopeningCodes = ["REACTIVATED", "MARK_UNREADABLE"] as const;
 export type ReopeningCode = (typeof reopeningCodes)[number];
 
 /** Failures that the next night tries again by itself: nothing was wrong with the subject's data. */
-export const passingCodes = ["ROW_LOCKED", "STATEMENT_TIMEOUT", "PLAN_MOVED", "ANONYMITY_BELOW"] as const;
+export const passingCodes = [
+  "ROW_LOCKED",
+  "STATEMENT_TIMEOUT",
+  "PLAN_MOVED",
+  "ANONYMITY_BELOW",
+  "ATTACK_MATCHED",
+] as const;
 
 /** The counts of the register, as `lethe run --json` prints them; `blocked` and `overdue` are part of `pending`. */
 export type RequestCounts = {

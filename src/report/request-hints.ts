@@ -25,6 +25,8 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   REACTIVATED: "Somebody has activated the account again. Ask the person, then approve by reference, or refuse.",
   MARK_UNREADABLE:
     "Whether the account is active again cannot be told: the columns that said so are gone. Look at it, then approve by reference, or refuse.",
+  ATTACK_MATCHED:
+    "This person alone fits rows of a table that is anonymised, by records that are kept. It goes once enough others go with it; make the columns coarser if that takes too long.",
   ANONYMITY_BELOW:
     "Too few others look like this person in a table that is anonymised. It goes once enough others go with it; make the columns of `quasi` coarser if that takes too long.",
 };

@@ -1,7 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
-import { likeUnique } from "#lib/unique-text.ts";
-import type { Policy, Transform } from "#policy/policy.ts";
-import { column } from "#scope/sql.ts";
+import type { Policy } from "#policy/policy.ts";
+import { signsOf } from "#scope/treated.ts";
 
 /**
  * Whether the root row `alias` says what the policy leaves of somebody: then a restore has not brought them back, or they are erased again
@@ -15,28 +14,9 @@ export const looksDone = ({ subject, tables, deletion }: Policy, alias: string):
       : rule?.treatment === "keep"
         ? (deletion.mark?.set ?? {})
         : {};
-  const conditions = Object.entries(set).flatMap(([name, transform]) => saysSo(column(alias, name), transform));
-  return conditions.length === 0 ? sql`false` : sql`(${sql.join(conditions, sql` and `)})`;
-};
-
-const saysSo = (held: RawBuilder<unknown>, transform: Transform): readonly RawBuilder<unknown>[] => {
-  switch (transform.kind) {
-    case "null":
-      return [sql`${held} is null`];
-    case "constant":
-      return [sql`coalesce(${held}::text = ${String(transform.value)}::text, false)`];
-    case "unique":
-      return [sql`coalesce(${held}::text ilike ${likeUnique(transform.template)}::text, false)`];
-    case "keep":
-    case "stays":
-    case "now":
-    case "redact":
-    case "truncate":
-    case "generalise":
-    case "band":
-    case "code":
-    case "rare":
-    case "mean":
-      return [];
-  }
+  const conditions = signsOf(
+    Object.entries(set).map(([name, transform]) => ({ name, transform })),
+    alias,
+  );
+  return conditions.length === 0 ? sql`false` : sql`(${sql.join([...conditions], sql` and `)})`;
 };

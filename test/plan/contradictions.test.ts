@@ -54,6 +54,20 @@ test.each([
     /check constraint .* forbids/,
   ],
   ["a value on which a check fails", "text check (c::int > 0)", "{ set: erased }", /check constraint .* forbids/],
+  ["bands of text", "text", "{ band: { width: 5 } }", /\{band\} needs a column of numbers/],
+  ["a mean into UNIQUE", "int unique", "{ mean: [] }", /\{mean\} into a UNIQUE column/],
+  [
+    "a rare value that becomes null in NOT NULL",
+    "text not null default ''",
+    "{ rare: { below: 2, otherwise: null } }",
+    /NOT NULL/,
+  ],
+  [
+    "a rare value that becomes what is no label",
+    "mood",
+    "{ rare: { below: 2, otherwise: none } }",
+    /needs a text column|cannot hold/,
+  ],
 ])("%s is refused", async (_, definition, treatment, message) => {
   expect(await setting(definition, treatment)).toEqual([expect.stringMatching(/^POLICY_CONTRADICTION /)]);
   expect(await setting(definition, treatment)).toEqual([expect.stringMatching(message)]);
@@ -200,4 +214,26 @@ addresses: { treatment: anonymise, columns: {} }`;
   expect(await findingsBetween(schema("stats"), { tables: tables() })).toEqual(refused);
   const links = "links: [stats.address_id -> customers.id]";
   expect(await findingsBetween(schema("customers"), { tables: tables(), sections: links })).toEqual(refused);
+});
+
+test("an attack that cannot be made is named: its table, its columns, and what cannot be compared", async () => {
+  const schema = `create table customers (id int primary key, email text);
+    create table events (id int primary key, customer_id int references customers, at date, page text, extra json);
+    create table invoices (id int primary key, issued_on date, total numeric);`;
+  const tables = (rest: string) => `customers: { treatment: anonymise, columns: { email: { set: null } } }
+events: { treatment: anonymise, columns: { customer_id: { set: null }, at: keep, page: keep, extra: { set: null } }, ${rest} }
+invoices: { treatment: keep, reason: not about people }`;
+  const found = (rest: string) => findingsBetween(schema, { tables: tables(rest) });
+  expect(await found("attack: [{ knows: invoics, by: { at: issued_on } }]")).toEqual([
+    expect.stringMatching(/POLICY_TABLE_MISSING .*invoics/),
+  ]);
+  expect(await found("attack: [{ knows: invoices, by: { at: issued }, whose: who }]")).toEqual([
+    expect.stringMatching(/POLICY_COLUMN_MISSING .*invoices has no column issued/),
+    expect.stringMatching(/POLICY_COLUMN_MISSING .*invoices has no column who/),
+  ]);
+  expect(await found("attack: [{ knows: invoices, by: { page: total } }]")).toEqual([
+    expect.stringMatching(/POLICY_CONTRADICTION .*events.page is text and invoices.total is numeric/),
+  ]);
+  expect(await found("quasi: [extra]")).toEqual([expect.stringMatching(/POLICY_CONTRADICTION .*events.extra is json/)]);
+  expect(await found("attack: [{ knows: invoices, by: { at: issued_on } }]")).toEqual([]);
 });

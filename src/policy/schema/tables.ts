@@ -123,6 +123,22 @@ const expires = z
   .optional()
   .describe("Storage limitation: rows that are older go in the night, without anybody asking.");
 
+const attack = z.strictObject({
+  knows: text.describe("A table of the same store with records of people: invoices that are kept, say."),
+  by: z
+    .record(column, column)
+    .refine((pairs) => Object.keys(pairs).length > 0, "expected at least one column")
+    .describe(
+      "Columns of this table, and those of the other with which they are compared: `{ at: issued_on, price: total }`.",
+    ),
+  whose: z
+    .union([column, z.array(column).min(1)], { error: "expected a column or a list of columns" })
+    .optional()
+    .describe(
+      "The column of the other table that tells people apart; without it each of its rows is of somebody else.",
+    ),
+});
+
 const rule = <const T extends string, Keys extends z.ZodRawShape>(name: T, means: string, keys: Keys) =>
   z.strictObject({ treatment: z.literal(name).describe(means), ...keys }).meta({ title: name, description: means });
 
@@ -157,6 +173,11 @@ export const tableRule = z
         .max(1)
         .optional()
         .describe("How far a `sensitive` column may be in such a class from the whole table, 0 to 1 (t-closeness)."),
+      attack: z
+        .array(attack)
+        .min(1)
+        .optional()
+        .describe("What else somebody may know: whoever one person alone fits by it is not anonymised, but waits."),
       conserve: z
         .array(measure)
         .optional()

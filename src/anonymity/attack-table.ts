@@ -1,0 +1,31 @@
+import { sql, type Kysely } from "kysely";
+import { comparisonsOf } from "#anonymity/attack.ts";
+import type { Attack, AttackResult } from "#records/anonymity.ts";
+import { and, tableName } from "#scope/sql.ts";
+import { signsOf, type Treated } from "#scope/treated.ts";
+
+type Row = Omit<AttackResult, "knows" | "precision">;
+
+/**
+ * Joins every row of the table that looks as its rule leaves it (`treated`) to records of people, as the caller's transaction sees them, and counts
+ * by how many people fit: fewer than `least` are few.
+ */
+export const attackTable = async (
+  db: Kysely<unknown>,
+  table: string,
+  attack: Attack,
+  { treated, least }: { readonly treated: readonly Treated[]; readonly least: number },
+): Promise<readonly AttackResult[]> => {
+  const results: AttackResult[] = [];
+  for (const { precision, ofRow, known } of comparisonsOf(table, attack)) {
+    const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
+    const names = keys.map((_, index) => sql.id(`a${index}`));
+    const { rows } = await sql<Row>`select count(*) as rows, count(*) filter (where persons is null) as nobody,
+        count(*) filter (where persons = 1) as one, count(*) filter (where persons between 2 and ${least - 1}) as few,
+        count(*) filter (where persons >= ${least}) as many
+      from (select ${sql.join(keys)} from ${tableName(table)} t where ${and(signsOf(treated, "t"))}) own
+      left join (${known}) known using (${sql.join(names)})`.execute(db);
+    results.push(...rows.map((row) => ({ knows: attack.knows, precision, ...row })));
+  }
+  return results;
+};

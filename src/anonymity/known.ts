@@ -1,0 +1,36 @@
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Analytics, Policy, Transform } from "#policy/policy.ts";
+import type { Attack } from "#records/anonymity.ts";
+import type { Treated } from "#scope/treated.ts";
+
+/** What an attacker can compare, with the types on both sides and what the rules make of both tables. */
+export const attacksOf = (
+  policy: Policy,
+  catalog: Catalog,
+  table: string,
+  { attacks }: Pick<Analytics, "attacks">,
+): readonly Attack[] =>
+  attacks.map(({ knows, by, whose }) => {
+    const typeOf = (name: string, column: string): string =>
+      catalog.tables.get(name)?.columns.find((each) => each.name === column)?.type ?? "text";
+    const columns = new Map(treatedOf(policy, table).map(({ name, transform }) => [name, transform]));
+    return {
+      knows,
+      whose,
+      treated: treatedOf(policy, knows),
+      keys: Object.entries(by).map(([column, other]) => ({
+        column,
+        type: typeOf(table, column),
+        transform: columns.get(column) ?? ({ kind: "keep" } satisfies Transform),
+        other,
+        otherType: typeOf(knows, other),
+      })),
+    };
+  });
+
+/** What the rule of a table makes of its columns. */
+export const treatedOf = ({ tables }: Policy, table: string): readonly Treated[] => {
+  const rule = tables[table];
+  const columns = rule !== undefined && "columns" in rule ? rule.columns : {};
+  return Object.entries(columns).map(([name, transform]) => ({ name, transform }));
+};

@@ -1,0 +1,42 @@
+import type { Catalog } from "#catalog/catalog.ts";
+import type { Analytics, Policy } from "#policy/policy.ts";
+import type { Finding } from "#plan/finding.ts";
+import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
+
+const kinds = [
+  ["a time", /^(date|timestamp)/],
+  ["a number", /^(smallint|integer|bigint|numeric|real|double precision)/],
+  ["text", /^(character|text|uuid|citext|"char"|name|inet|boolean)/],
+] as const;
+
+const kindOf = (type: string): string =>
+  (type.endsWith("[]") ? undefined : kinds.find(([, pattern]) => pattern.test(type))?.[0]) ?? type;
+
+/** Tables and columns that are not there, and columns that cannot be compared. */
+export const attackFindings = (
+  policy: Policy,
+  catalog: Catalog,
+  table: string,
+  { attacks }: Analytics,
+): readonly Finding[] =>
+  attacks.flatMap(({ knows, by, whose }, index): readonly Finding[] => {
+    const path = ["tables", table, "attack", index];
+    const known = catalog.tables.get(knows);
+    if (known === undefined) return [missingTable(policy, [...path, "knows"], knows, catalog)];
+    const missing = [...Object.values(by), ...whose].filter((name) => columnOf(known, name) === undefined);
+    if (missing.length > 0) return missing.map((name) => missingColumn(policy, path, known, name));
+    return Object.entries(by).flatMap(([column, other]): readonly Finding[] => {
+      const [own, others] = [columnOf(catalog.tables.get(table), column), columnOf(known, other)].map(
+        (each) => each?.type,
+      );
+      if (own === undefined || others === undefined || kindOf(own) === kindOf(others)) return [];
+      return [
+        {
+          code: "POLICY_CONTRADICTION",
+          message: `${table}.${column} is ${own} and ${knows}.${other} is ${others}: nobody could compare them`,
+          place: policy.placeOf([...path, "by", column]),
+          hint: "name columns of the same kind: times, numbers or text",
+        },
+      ];
+    });
+  });

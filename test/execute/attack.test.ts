@@ -1,0 +1,139 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { attackStores } from "#anonymity/attack-stores.ts";
+import { openNight, type Night } from "#test/execute/night.ts";
+
+let night: Night;
+afterEach(() => night.dispose());
+
+/** Twelve people; each pays once a quarter in the month of their number, everybody a price of their own, and it is tracked. */
+const schema = `
+  create table customers (id int primary key, email text unique, name text);
+  insert into customers select n, 'p' || n || '@shop.example', 'P' || n from generate_series(1, 12) n;
+  create table invoices (id int primary key, customer_id int references customers, issued_on date not null, total numeric(10,2) not null, country text, billing_name text);
+  create table events (id int generated always as identity primary key, customer_id int references customers, at timestamptz, event text, amount numeric(10,2), country text, visitor text);
+  insert into invoices select q * 100 + n, n, make_date(2026, 3 * q - 2 + n % 3, 10), 10 + n + q * 0.01, case when n % 2 = 0 then 'DE' else 'FR' end, 'P' || n
+    from generate_series(1, 12) n, generate_series(1, 3) q;
+  insert into events (customer_id, at, event, amount, country, visitor)
+    select customer_id, issued_on + time '15:00', 'checkout', total, country, md5(customer_id::text) from invoices;
+  insert into events (customer_id, at, event, amount, country, visitor)
+    select n, '2026-02-03 08:00Z', 'view', 0, 'DE', md5(n::text) from generate_series(1, 12) n;
+`;
+
+const tables = (columns: string, rest = "") => `
+customers: { treatment: anonymise, columns: { email: { set: null }, name: { set: null } } }
+invoices:
+  treatment: retain
+  class: voucher
+  clock: issued_on
+  columns: { customer_id: keep, issued_on: keep, total: keep, country: keep, billing_name: { set: null } }
+events:
+  treatment: anonymise
+  columns: { customer_id: { set: null }, event: keep, ${columns} }
+  conserve: [count, sum(amount)]
+  clock: at
+  per: quarter
+  attack: [{ knows: invoices, by: { at: issued_on, amount: total, country: country }, whose: customer_id }]
+  ${rest}`;
+
+const people = (from: number, to: number) =>
+  Array.from({ length: to - from + 1 }, (_, n) => ({ email: `p${from + n}@shop.example` }));
+const attacked = { store: "shop", table: "events", threshold: 5, knows: "invoices" };
+const named = () => night.store.query("select count(*) from events where customer_id is not null");
+
+describe("rows that are said to be nobody's, joined to invoices that are kept", () => {
+  it("a hashed id beside time and amount finds everybody, and the gate stops it", async () => {
+    night = await openNight({
+      schema,
+      tables: tables("at: keep, amount: keep, country: keep, visitor: { unique: 'visitor-{random}' }"),
+    });
+    await night.ask(...people(1, 12));
+    const summary = await night.nightly();
+    expect(summary).toMatchObject({ outcome: "attention", requests: { failed: 12 } });
+    const [first] = await night.requests();
+    expect(first).toMatchObject({ state: "failed", code: "ATTACK_MATCHED" });
+    expect(first?.detail).toEqual({
+      store: "shop",
+      table: "events",
+      rows: 3,
+      hint: expect.stringMatching(/^exactly compared, one person alone fits in invoices: it waits/),
+    });
+    expect(await named()).toEqual([{ count: 48 }]);
+    expect(await night.store.query("select count(*) from customers where name is null")).toEqual([{ count: 0 }]);
+  });
+
+  it("a time cut to the day, or a month, is compared as coarse as that", async () => {
+    night = await openNight({
+      schema,
+      tables: tables("at: { truncate: month }, amount: keep, country: { set: null }, visitor: { set: null }"),
+    });
+    await night.ask(...people(1, 12));
+    await night.nightly();
+    expect(new Set((await night.requests()).map(({ code }) => code))).toEqual(new Set(["ATTACK_MATCHED"]));
+  });
+
+  it("amounts that only add up, and times as coarse as the books are read, find nobody; every total stays", async () => {
+    night = await openNight({
+      schema,
+      tables: tables(
+        "at: { truncate: quarter }, amount: { mean: [event] }, country: { set: null }, visitor: { set: null }",
+      ),
+    });
+    const totals =
+      "select date_trunc('quarter', at) as quarter, count(*), sum(amount)::text as sum from events group by 1 order by 1";
+    const before = await night.store.query(totals);
+    await night.ask(...people(1, 12));
+    await night.nightly();
+    expect(new Set((await night.requests()).map(({ state }) => state))).toEqual(new Set(["completed"]));
+    expect(await named()).toEqual([{ count: 0 }]);
+    expect(await night.store.query(totals)).toEqual(before);
+    // Means that are nobody's amount, and no less than everybody in a quarter.
+    expect(await attackStores(night.context)).toEqual([
+      { ...attacked, precision: "exact", rows: 48, nobody: 48, one: 0, few: 0, many: 0 },
+      { ...attacked, precision: "banded", rows: 48, nobody: 0, one: 0, few: 0, many: 48 },
+    ]);
+  });
+
+  it("what a script has hashed in the night before is found out, at any time, by the command", async () => {
+    night = await openNight({
+      schema,
+      tables: tables("at: keep, amount: keep, country: keep, visitor: { unique: 'visitor-{random}' }"),
+    });
+    expect(await attackStores(night.context)).toMatchObject([{ rows: 0 }, { rows: 0 }]);
+    await night.store.query(`
+      update events set customer_id = null, visitor = 'visitor-' || left(md5(visitor), 20) where customer_id < 5;
+      update invoices set billing_name = null where customer_id < 5`);
+    // Of each of four people three checkouts, and a look at a page that nobody paid for.
+    expect(await attackStores(night.context)).toEqual([
+      { ...attacked, precision: "exact", rows: 16, nobody: 4, one: 12, few: 0, many: 0 },
+      { ...attacked, precision: "banded", rows: 16, nobody: 4, one: 12, few: 0, many: 0 },
+    ]);
+  });
+
+  it("one person's rows are found by the quarter alone while nobody else is erased, and go with others", async () => {
+    night = await openNight({
+      schema,
+      tables: tables(
+        "at: { truncate: quarter }, amount: { mean: [event] }, country: { set: null }, visitor: { set: null }",
+      ),
+    });
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }]);
+    await night.ask(...people(2, 12));
+    await night.nightly();
+    expect(new Set((await night.requests()).map(({ state }) => state))).toEqual(new Set(["completed"]));
+  });
+
+  it("without a column that tells people apart each record is of somebody else", async () => {
+    night = await openNight({
+      schema: `${schema} update invoices set total = 5, country = 'DE', issued_on = '2026-01-10' where customer_id = 1; update events set amount = 5, country = 'DE', at = '2026-01-10' where customer_id = 1;`,
+      tables: tables("at: { truncate: day }, amount: keep, country: keep, visitor: { set: null }").replace(
+        ", whose: customer_id",
+        "",
+      ),
+    });
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "completed" }]);
+  });
+});
