@@ -1,3 +1,4 @@
+import { analyticsSheet } from "#reports/analytics-sheet.ts";
 import { durationText } from "#lib/duration-text.ts";
 import type { RetentionRule } from "#records/entry.ts";
 import type { RequestItem } from "#report/report-document.ts";
@@ -126,43 +127,7 @@ export const runReport: ReportDefinition = {
     staysSheet,
     remediesSheet,
     figuresSheet,
-    {
-      name: "Analytics",
-      about:
-        "De-identified, not anonymous. Totals read before and after in the changing transaction; k on the whole table after commit.",
-      tab: "accent",
-      blocks: [
-        table("anonymity", {
-          title: "How many people share the same values (k)",
-          empty: "This run measured no table.",
-          columns: [
-            { header: "Store", width: 16, format: "text", of: (row) => row.store },
-            { header: "Table", width: 28, format: "text", of: (row) => row.table },
-            { header: "Quasi-identifiers", width: 30, format: "wrapped", of: (row) => row.quasi.join(", ") },
-            { header: "k", width: 14, format: "count", of: (row) => row.k },
-            { header: "Wanted", width: 16, format: "count", of: (row) => row.threshold },
-            { header: "Met", width: 16, format: "check", of: (row) => row.met },
-            { header: "Classes", width: 10, format: "count", of: (row) => row.classes },
-            { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
-            { header: "Rows below", width: 12, format: "count", of: (row) => row.below },
-            { header: "Measured", width: 17, format: "instant", of: (row) => row.measuredAt },
-          ],
-        }),
-        table("conserved", {
-          title: "Totals before and after",
-          empty: "This run changed no analytics.",
-          columns: [
-            { header: "Store", width: 16, format: "text", of: (row) => row.store },
-            { header: "Table", width: 28, format: "text", of: (row) => row.table },
-            { header: "Measure", width: 30, format: "text", of: (row) => row.measure },
-            { header: "Period from", width: 14, format: "date", of: (row) => row.period },
-            { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
-            { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
-            { header: "Equal", width: 10, format: "check", of: (row) => row.equal },
-          ],
-        }),
-      ],
-    },
+    analyticsSheet,
     recipientsSheet,
     {
       name: "Backups",

@@ -29,3 +29,13 @@ export const attackTable = async (
   }
   return results;
 };
+
+/** Rows that are not as the rule leaves rows: of people who are known. Where nothing of the rule comes out the same, all may be. */
+export const countKnown = async (db: Kysely<unknown>, table: string, treated: readonly Treated[]): Promise<number> => {
+  const signs = signsOf(treated, "t");
+  const of = signs.length === 0 ? sql`true` : sql`not (${and(signs)})`;
+  const { rows } = await sql<{ rows: number }>`select count(*) as rows from ${tableName(table)} t where ${of}`.execute(
+    db,
+  );
+  return rows[0]?.rows ?? 0;
+};

@@ -1,10 +1,10 @@
 import { isComparable, isOrdered, type CatalogColumn, type CatalogTable } from "#catalog/catalog.ts";
 import type { Context, Store } from "#context.ts";
-import { measure, type Measures } from "#anonymity/measures.ts";
+import { measure } from "#anonymity/measures.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";
 import { nearest } from "#lib/nearest.ts";
-import type { Sensitive } from "#records/anonymity.ts";
+import type { Measures, Sensitive } from "#records/anonymity.ts";
 import { tableName } from "#scope/sql.ts";
 
 export type MeasureOptions = {

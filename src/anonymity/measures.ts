@@ -1,42 +1,10 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { classesOf, numbered, type Columns } from "#anonymity/classes.ts";
-import type { Sensitive } from "#records/anonymity.ts";
+import type { Measures, Sensitive, SensitiveMeasures } from "#records/anonymity.ts";
 
 export type Wanted = Columns & {
   /** Rows of classes smaller than this are counted. */
   readonly least: number;
-};
-
-export type SensitiveMeasures = Sensitive & {
-  /** Distinct values in the table. */
-  readonly values: number;
-  /** Distinct l-diversity: the fewest distinct values in a class (Machanavajjhala et al., 2007). */
-  readonly l: number;
-  /** Entropy l-diversity: e to the power of the smallest entropy of a class, so that it compares with `l`; never more than it. */
-  readonly entropyL: number;
-  /**
-   * t-closeness: the largest distance between the values in a class and in the table, 0 to 1. Of categories half the sum of the
-   * differences (total variation), of ordered values the earth mover's distance (Li et al., 2007).
-   */
-  readonly t: number;
-};
-
-/** Classes of as many rows as from `from` to `to`. */
-export type SizeBand = { readonly from: number; readonly to: number; readonly classes: number; readonly rows: number };
-
-export type Measures = {
-  readonly rows: number;
-  /** Sets of rows that are equal in all quasi-identifiers; NULLs are equal. */
-  readonly classes: number;
-  /** k-anonymity: the rows of the smallest class (Sweeney, 2002); 0 of an empty table. */
-  readonly k: number;
-  /** Rows that are alone in their class. */
-  readonly unique: number;
-  /** Rows in classes smaller than `least`. */
-  readonly below: number;
-  /** How large classes are, in bands that double: 1, 2 to 3, 4 to 7. Empty bands are left out. */
-  readonly sizes: readonly SizeBand[];
-  readonly sensitive: readonly SensitiveMeasures[];
 };
 
 type Row = Omit<Measures, "sizes" | "sensitive"> & {

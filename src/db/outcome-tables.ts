@@ -1,3 +1,4 @@
+import type { Anonymity, Measures } from "#records/anonymity.ts";
 import type { Generated, JSONColumnType } from "kysely";
 import type { ExceptionLetter } from "#records/exception.ts";
 import type { SavedMark } from "#records/plan.ts";
@@ -138,6 +139,20 @@ export type AnonymityTable = {
   rows: number;
   below: number;
   measured_at: string;
+  more: JSONColumnType<AnonymityMore>;
+};
+
+export type AnonymityMore = Pick<
+  Anonymity,
+  "unique" | "sizes" | "sensitive" | "least" | "most" | "known" | "attacks" | "notCompared" | "reasons"
+>;
+
+/** The same tables before the first batch of the run. */
+export type AnonymityBeforeTable = {
+  run_id: string;
+  store: string;
+  table_name: string;
+  measures: JSONColumnType<Measures>;
 };
 
 export type ResidualTable = {

@@ -142,7 +142,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.anonymity (
       run_id text not null references lethe.run, store text not null, table_name text not null, quasi jsonb not null,
       threshold bigint not null, k bigint not null, classes bigint not null, rows bigint not null,
-      below bigint not null, measured_at timestamptz not null, primary key (run_id, store, table_name))`,
+      below bigint not null, measured_at timestamptz not null, more jsonb not null, primary key (run_id, store, table_name))`,
+    sql`create table lethe.anonymity_before (
+      run_id text not null references lethe.run, store text not null, table_name text not null, measures jsonb not null,
+      primary key (run_id, store, table_name))`,
     sql`create table lethe.residual (
       run_id text not null references lethe.run, request_id bigint not null references lethe.request,
       store text not null, table_name text not null, column_name text not null, rows bigint not null,

@@ -1,5 +1,6 @@
 import type { Generated, JSONColumnType } from "kysely";
 import type {
+  AnonymityBeforeTable,
   AnonymityTable,
   ConservedTable,
   DispositionTable,
@@ -56,6 +57,7 @@ export type StateDb = {
   "lethe.task": TaskTable;
   "lethe.conserved": ConservedTable;
   "lethe.anonymity": AnonymityTable;
+  "lethe.anonymity_before": AnonymityBeforeTable;
   "lethe.residual": ResidualTable;
   "lethe.expiry": ExpiryTable;
   "lethe.expiry_rest": ExpiryRestTable;

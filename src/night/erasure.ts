@@ -15,6 +15,7 @@ import { holdBack, holdsNow, type ErasePart, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
+import { measureBefore } from "#night/measure-before.ts";
 import { Records } from "#night/records.ts";
 import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { halving, type Unfinished } from "#execute/halving.ts";
@@ -65,6 +66,7 @@ export const eraseInStore = async (
     heldBack: [],
   };
   try {
+    if (shape.stage !== "soft" && total > 0) await measureBefore({ ctx, run, session, catalog });
     let done = 0;
     for await (const claims of claimPages(ctx, store, waits ? "scheduled" : undefined)) {
       await eraseBatch(work, await subjectsOf(ctx, shape, claims));

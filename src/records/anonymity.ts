@@ -62,3 +62,66 @@ export type AttackResult = {
   readonly few: number;
   readonly many: number;
 };
+
+/** Why what was measured is de-identified only, and not anonymous. */
+export const reasons = [
+  "small-classes",
+  "few-values",
+  "far-values",
+  "matched",
+  "known-rows",
+  "not-compared",
+  "in-backups",
+] as const;
+export type Reason = (typeof reasons)[number];
+
+/** How well people are hidden in a sensitive column: see `measure`. */
+export type SensitiveMeasures = Sensitive & {
+  /** Distinct values in the table. */
+  readonly values: number;
+  /** Distinct l-diversity: the fewest distinct values in a class (Machanavajjhala et al., 2007). */
+  readonly l: number;
+  /** Entropy l-diversity: e to the power of the smallest entropy of a class, so that it compares with `l`; never more than it. */
+  readonly entropyL: number;
+  /**
+   * t-closeness: the largest distance between the values in a class and in the table, 0 to 1. Of categories half the sum of the
+   * differences (total variation), of ordered values the earth mover's distance (Li et al., 2007).
+   */
+  readonly t: number;
+};
+
+/** Classes of as many rows as from `from` to `to`. */
+export type SizeBand = { readonly from: number; readonly to: number; readonly classes: number; readonly rows: number };
+
+/** A whole table as it was measured. */
+export type Measures = {
+  readonly rows: number;
+  /** Sets of rows that are equal in all quasi-identifiers; NULLs are equal. */
+  readonly classes: number;
+  /** k-anonymity: the rows of the smallest class (Sweeney, 2002); 0 of an empty table. */
+  readonly k: number;
+  /** Rows that are alone in their class. */
+  readonly unique: number;
+  /** Rows in classes smaller than what is asked. */
+  readonly below: number;
+  /** How large classes are, in bands that double: 1, 2 to 3, 4 to 7. Empty bands are left out. */
+  readonly sizes: readonly SizeBand[];
+  readonly sensitive: readonly SensitiveMeasures[];
+};
+
+/** An anonymised table after the commit, by the policy's thresholds. */
+export type Anonymity = Measures & {
+  readonly store: string;
+  readonly table: string;
+  readonly quasi: readonly string[];
+  /** k, l and t as the policy asks; null: it asks for none. */
+  readonly threshold: number;
+  readonly least: number | null;
+  readonly most: number | null;
+  /** Rows of people who are known: not as the rule leaves rows. */
+  readonly known: number;
+  readonly attacks: readonly AttackResult[];
+  readonly notCompared: readonly string[];
+  readonly reasons: readonly Reason[];
+  readonly measuredAt: string;
+};

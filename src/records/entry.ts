@@ -1,4 +1,5 @@
-import type { Anonymity, Disposition, Ended, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
+import type { Anonymity } from "#records/anonymity.ts";
+import type { Disposition, Ended, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
 import type { SettledState } from "#records/task.ts";

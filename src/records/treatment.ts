@@ -79,20 +79,6 @@ export const outcomeIn = (
   return any("anonymise") ? "anonymised" : "erased";
 };
 
-/** k-anonymity of the whole table, measured after commit: the smallest class of the quasi-identifiers. */
-export type Anonymity = {
-  readonly store: string;
-  readonly table: string;
-  readonly quasi: readonly string[];
-  readonly threshold: number;
-  readonly k: number;
-  readonly classes: number;
-  readonly rows: number;
-  /** Rows in classes smaller than the threshold. */
-  readonly below: number;
-  readonly measuredAt: string;
-};
-
 /** Personal data found after erasure: the place and how many rows, never the value. */
 export type Residual = {
   readonly request: string;

@@ -16,6 +16,7 @@ export type ExceptionRow = {
     | "totals differ"
     | "recipient failed"
     | "k below threshold"
+    | "people recognised"
     | "due records stay"
     | "index missing"
     | "store not released"
@@ -46,6 +47,8 @@ const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
+const recognisedTodo =
+  "See in the sheet Analytics by what people are recognised there, and make it coarser in the policy.";
 const taskTodo =
   "Ask the recipient why, and see to it that it erases; `lethe task list --state failed` names the requests.";
 
@@ -87,10 +90,12 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     yield { what: "store not released", ...facts, place, todo: restoreTodo };
   }
   yield* backupRows(head.backups);
-  for await (const { store, table, k, threshold, met, measuredAt } of rows.anonymity()) {
+  for await (const { store, table, k, threshold, met, reasons, measuredAt } of rows.anonymity()) {
     if (met) continue;
-    const facts = { name: `k = ${k}, wanted ${threshold}`, since: measuredAt, due: null, code: null };
-    yield { what: "k below threshold", urgent: false, ...facts, place: `${store}: ${table}`, todo: anonymityTodo };
+    const facts = { urgent: false, since: measuredAt, due: null, code: null, place: `${store}: ${table}` } as const;
+    const name = `k = ${k}, wanted ${threshold}`;
+    if (reasons.includes("small-classes")) yield { what: "k below threshold", ...facts, name, todo: anonymityTodo };
+    else yield { what: "people recognised", ...facts, name: table, todo: recognisedTodo };
   }
   for (const { store, table, waiting, withoutClock, proposal } of head.expiry.rest) {
     const facts = { what: "due records stay", urgent: false, name: table, since: null, due: null, code: null } as const;

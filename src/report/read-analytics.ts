@@ -1,6 +1,9 @@
 import { sql } from "kysely";
 import { stream, type Snapshot } from "#report/cursor.ts";
-import type { AnonymityItem, ConservedItem } from "#report/report-document.ts";
+import type { AnonymityMore } from "#db/outcome-tables.ts";
+import type { Reason } from "#records/anonymity.ts";
+import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { ConservedItem } from "#report/report-document.ts";
 import type { Scope } from "#report/scope.ts";
 
 type ConservedRow = ConservedItem & { withheld: boolean };
@@ -38,12 +41,24 @@ export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncG
   }
 }
 
-/** The latest measurement of each table in the runs. */
+/** What of the reasons is a threshold that is missed, and not a matter of what else there is. */
+const missed: readonly Reason[] = ["small-classes", "few-values", "far-values", "matched"];
+
+type AnonymityRow = Omit<AnonymityItem, "label" | "met">;
+
+/** The latest measurement of each table in the runs, beside the one before the first of them. */
 export async function* readAnonymity(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<AnonymityItem> {
-  const query = sql<Omit<AnonymityItem, "label">>`
-    select distinct on (store, table_name) store, table_name as table, quasi, threshold, k, classes, rows, below,
-      k >= threshold or rows = 0 as met, measured_at as "measuredAt"
-    from lethe.anonymity where run_id = any(${ids}::text[]) order by store, table_name, measured_at desc`;
-  for await (const { measuredAt, ...row } of stream(snapshot, query))
-    yield { ...row, label: "de-identified", measuredAt };
+  const query = sql<AnonymityRow & { more: AnonymityMore }>`
+    select distinct on (a.store, a.table_name) a.store, a.table_name as table, quasi, threshold, k, classes, rows, below, more,
+      (select b.measures from lethe.anonymity_before b where b.run_id = any (${ids}::text[]) and (b.store, b.table_name) = (a.store, a.table_name)
+        order by b.run_id limit 1) as before,
+      (select coalesce(sum(d.rows), 0)::int8 from lethe.disposition d where d.run_id = any (${ids}::text[]) and d.treatment = 'anonymise'
+        and (d.store, d.table_name) = (a.store, a.table_name)) as touched,
+      measured_at as "measuredAt"
+    from lethe.anonymity a where a.run_id = any (${ids}::text[]) order by a.store, a.table_name, measured_at desc`;
+  for await (const { more, measuredAt, ...row } of stream(snapshot, query)) {
+    const { reasons } = more;
+    const met = !reasons.some((reason) => missed.includes(reason));
+    yield { ...row, ...more, met, label: reasons.length === 0 ? "anonymous" : "de-identified", measuredAt };
+  }
 }

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { exceptionLetters } from "#records/exception.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
+import { anonymityItem } from "#report/anonymity-document.ts";
 import { exceptionList, refusal } from "#report/decision-document.ts";
 import { endedItem, expiredItem, expiryRest, hold, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
@@ -127,21 +128,6 @@ const conserved = z.strictObject({
   equal: z.boolean(),
 });
 
-const anonymity = z.strictObject({
-  store: z.string(),
-  table: z.string(),
-  quasi: z.array(z.string()),
-  threshold: count,
-  k: count,
-  classes: count,
-  rows: count,
-  below: count,
-  met: z.boolean(),
-  /** Never `anonymous` while raw data or joinable invoices remain (D7). */
-  label: z.literal("de-identified"),
-  measuredAt: instant,
-});
-
 const residual = z.strictObject({
   ref: z.string(),
   store: z.string(),
@@ -235,7 +221,7 @@ export const reportDocument = z
     remedied: remedySection,
     figures: z.array(figureItem),
     tasks: z.array(taskItem),
-    analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymity) }),
+    analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymityItem) }),
     backups: z.array(repository),
     restores: z.array(restore),
     failures: z.array(stoppedItem),
@@ -258,7 +244,6 @@ export type StoppedItem = z.infer<typeof stoppedItem>;
 export type DispositionItem = z.infer<typeof disposition>;
 export type RetainedItem = z.infer<typeof retained>;
 export type ConservedItem = z.infer<typeof conserved>;
-export type AnonymityItem = z.infer<typeof anonymity>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;

@@ -1,6 +1,6 @@
+import type { AnonymityItem } from "#report/anonymity-document.ts";
 import type { OutcomeItem, RemedyItem, StayItem } from "#report/outcome-document.ts";
 import type {
-  AnonymityItem,
   BackupSetItem,
   ConservedItem,
   DispositionItem,

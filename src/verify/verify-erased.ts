@@ -1,11 +1,12 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
+import type { AnonymityMore } from "#db/outcome-tables.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
-import type { Anonymity } from "#records/treatment.ts";
+import type { Anonymity } from "#records/anonymity.ts";
 import { beyondStays, isLeft } from "#verify/left.ts";
 import type { Hit } from "#verify/search.ts";
 import { declareDone } from "#verify/declare.ts";
@@ -45,12 +46,36 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   return { erased, failed };
 };
 
+const moreOf = ({
+  unique,
+  sizes,
+  sensitive,
+  least,
+  most,
+  known,
+  attacks,
+  notCompared,
+  reasons,
+}: Anonymity): AnonymityMore => ({
+  unique,
+  sizes,
+  sensitive,
+  least,
+  most,
+  known,
+  attacks,
+  notCompared,
+  reasons,
+});
+
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {
   await ctx.state.db.transaction().execute(async (tx) => {
     for (const row of anonymity) {
-      await sql`insert into lethe.anonymity (run_id, store, table_name, quasi, threshold, k, classes, rows, below, measured_at)
+      await sql`insert into lethe.anonymity (run_id, store, table_name, quasi, threshold, k, classes, rows, below, measured_at, more)
         values (${run.id}, ${row.store}, ${row.table}, ${JSON.stringify(row.quasi)}::jsonb, ${row.threshold}, ${row.k}, ${row.classes},
-          ${row.rows}, ${row.below}, ${row.measuredAt}) on conflict do nothing`.execute(tx);
+          ${row.rows}, ${row.below}, ${row.measuredAt}, ${JSON.stringify(moreOf(row))}::jsonb) on conflict do nothing`.execute(
+        tx,
+      );
     }
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).

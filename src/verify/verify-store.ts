@@ -3,7 +3,7 @@ import type { Context, Store } from "#context.ts";
 import { databaseError } from "#db/database-error.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import { readCatalog } from "#catalog/read.ts";
-import type { Anonymity } from "#records/treatment.ts";
+import type { Anonymity } from "#records/anonymity.ts";
 import { measureAnonymity } from "#verify/anonymity.ts";
 import { loadKeys, loadSought, type Sought, type SoughtKey } from "#verify/sought.ts";
 import { ownedByOthers } from "#verify/others.ts";
@@ -58,7 +58,7 @@ export const verifyStore = async (
         );
         hits.push(...(await searchStatistics(db, catalog, profile)));
       }
-      const anonymity = await measureAnonymity(ctx, db, store, changed);
+      const anonymity = await measureAnonymity(ctx, db, store, catalog, changed);
       await client.query("commit");
       await client.query("drop table pg_temp.lethe_sought, pg_temp.lethe_sought_key");
       return { hits, anonymity, tables: searchable(catalog).length, catalog };

@@ -1,4 +1,5 @@
-import type { Measures, Wanted } from "#anonymity/measures.ts";
+import type { Wanted } from "#anonymity/measures.ts";
+import type { Measures } from "#records/anonymity.ts";
 
 export type Rows = readonly Readonly<Record<string, string | number | null>>[];
 

@@ -1,0 +1,177 @@
+import { figure } from "#lib/figure.ts";
+import type { AttackResult, Measures, Reason } from "#records/anonymity.ts";
+import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { ReportSource } from "#report/report-source.ts";
+import { block, table, type TableSheet } from "#report/workbook-definition.ts";
+
+const why: Readonly<Record<Reason, (item: AnonymityItem) => string>> = {
+  "small-classes": ({ below, threshold }) => `${figure(below)} rows are in classes of fewer than ${threshold}`,
+  "few-values": ({ least }) => `a class has fewer than ${least} values of a sensitive column`,
+  "far-values": ({ most }) => `a class is further than ${most} from the whole table`,
+  matched: ({ attacks }) => `${figure(Math.max(...attacks.map(({ one }) => one)))} rows fit one person alone`,
+  "known-rows": ({ known }) => `${figure(known)} rows are of people who are known`,
+  "not-compared": ({ notCompared }) => `kept and not compared: ${notCompared.join(", ")}`,
+  "in-backups": () => "backups hold the rows as they were",
+};
+
+/** Before the run and after it, where it was measured before. */
+const change = (before: number | undefined, after: number): string =>
+  before === undefined ? figure(after) : `${figure(before)} → ${figure(after)}`;
+
+const largest = (measures: Measures | null): number | undefined =>
+  measures === null || measures.sensitive.length === 0 ? undefined : Math.max(...measures.sensitive.map(({ t }) => t));
+const fewest = (measures: Measures | null): number | undefined =>
+  measures === null || measures.sensitive.length === 0 ? undefined : Math.min(...measures.sensitive.map(({ l }) => l));
+
+const distance = (item: AnonymityItem): string | null => {
+  const after = largest(item);
+  if (after === undefined) return null;
+  const before = largest(item.before);
+  return before === undefined ? after.toFixed(4) : `${before.toFixed(4)} → ${after.toFixed(4)}`;
+};
+
+const values = (item: AnonymityItem): string | null => {
+  const after = fewest(item);
+  return after === undefined ? null : change(fewest(item.before), after);
+};
+
+type Named = Pick<AnonymityItem, "store" | "table">;
+
+/** One row for each part of each measured table. */
+const each = <Part>(partsOf: (item: AnonymityItem) => readonly Part[]) =>
+  async function* ({ rows }: ReportSource): AsyncGenerator<Named & Part> {
+    for await (const item of rows.anonymity()) {
+      for (const part of partsOf(item)) yield { store: item.store, table: item.table, ...part };
+    }
+  };
+
+type Bar = {
+  readonly size: string;
+  readonly before: number | null;
+  readonly classes: number;
+  readonly rows: number;
+  readonly bar: string;
+};
+
+/** Of the longest bar, in characters. */
+const longest = 40;
+
+const barsOf = ({ sizes, before }: AnonymityItem): readonly Bar[] => {
+  const most = Math.max(1, ...sizes.map(({ rows }) => rows));
+  const earlier = new Map(before?.sizes.map((band) => [band.from, band.rows]));
+  return sizes.map(({ from, to, classes, rows }) => ({
+    size: from === to ? figure(from) : `${figure(from)} to ${figure(to)}`,
+    before: before === null ? null : (earlier.get(from) ?? 0),
+    classes,
+    rows,
+    bar: "█".repeat(Math.ceil((rows / most) * longest)),
+  }));
+};
+
+const knowledge: Readonly<Record<AttackResult["precision"], string>> = {
+  exact: "day and cent",
+  banded: "month and two digits",
+};
+
+const store = { header: "Store", width: 16, format: "text", of: (row: Named) => row.store } as const;
+const tableColumn = { header: "Table", width: 28, format: "text", of: (row: Named) => row.table } as const;
+
+export const analyticsSheet: TableSheet = {
+  name: "Analytics",
+  about:
+    "Whole tables, measured after the commit; totals read before and after in the changing transaction. De-identified is not anonymous: the reasons stand beside it.",
+  tab: "accent",
+  blocks: [
+    table("anonymity", {
+      title: "How well people are hidden",
+      empty: "This run measured no table.",
+      columns: [
+        store,
+        tableColumn,
+        { header: "Called", width: 16, format: "text", of: (row) => row.label },
+        {
+          header: "Because",
+          width: 44,
+          format: "wrapped",
+          of: (row) => row.reasons.map((reason) => why[reason](row)).join("; "),
+        },
+        { header: "Met", width: 10, format: "check", of: (row) => row.met },
+        { header: "Rows touched", width: 14, format: "count", of: (row) => row.touched },
+        { header: "Quasi-identifiers", width: 30, format: "wrapped", of: (row) => row.quasi.join(", ") },
+        { header: "k", width: 16, format: "text", of: (row) => change(row.before?.k, row.k) },
+        { header: "k wanted", width: 11, format: "count", of: (row) => row.threshold },
+        { header: "l", width: 14, format: "text", of: values },
+        { header: "l wanted", width: 11, format: "count", of: (row) => row.least },
+        { header: "t", width: 18, format: "text", of: distance },
+        { header: "t wanted", width: 11, format: "text", of: (row) => row.most?.toString() ?? null },
+        { header: "Classes", width: 18, format: "text", of: (row) => change(row.before?.classes, row.classes) },
+        { header: "Alone", width: 16, format: "text", of: (row) => change(row.before?.unique, row.unique) },
+        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
+        { header: "Rows below k", width: 14, format: "count", of: (row) => row.below },
+        { header: "Measured", width: 17, format: "instant", of: (row) => row.measuredAt },
+      ],
+    }),
+    block(each(barsOf), {
+      title: "How large classes are",
+      empty: "This run measured no table.",
+      columns: [
+        store,
+        tableColumn,
+        { header: "Rows in a class", width: 16, format: "text", of: (row) => row.size },
+        { header: "Rows", width: 44, format: "text", of: (row) => row.bar },
+        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
+        { header: "Rows before", width: 14, format: "count", of: (row) => row.before },
+        { header: "Classes", width: 12, format: "count", of: (row) => row.classes },
+      ],
+    }),
+    block(
+      each(({ attacks }) => attacks),
+      {
+        title: "Joined to records that are kept: how many people fit a row",
+        empty: "No policy lists what else somebody may know.",
+        columns: [
+          store,
+          tableColumn,
+          { header: "Known", width: 24, format: "text", of: (row) => row.knows },
+          { header: "Compared by", width: 24, format: "text", of: (row) => knowledge[row.precision] },
+          { header: "No unique match", width: 16, format: "check", of: (row) => row.one === 0 },
+          { header: "Rows compared", width: 15, format: "count", of: (row) => row.rows },
+          { header: "Nobody", width: 12, format: "count", of: (row) => row.nobody },
+          { header: "One person", width: 12, format: "count", of: (row) => row.one },
+          { header: "Fewer than k", width: 14, format: "count", of: (row) => row.few },
+          { header: "k or more", width: 12, format: "count", of: (row) => row.many },
+        ],
+      },
+    ),
+    block(
+      each(({ sensitive }) => sensitive),
+      {
+        title: "What nobody should learn of somebody in a class",
+        empty: "No policy names sensitive columns.",
+        columns: [
+          store,
+          tableColumn,
+          { header: "Column", width: 24, format: "text", of: (row) => row.column },
+          { header: "As", width: 12, format: "text", of: (row) => (row.ordered ? "ordered" : "categories") },
+          { header: "Values", width: 12, format: "count", of: (row) => row.values },
+          { header: "l", width: 10, format: "count", of: (row) => row.l },
+          { header: "Entropy l", width: 12, format: "text", of: (row) => row.entropyL.toFixed(2) },
+          { header: "t", width: 12, format: "text", of: (row) => row.t.toFixed(4) },
+        ],
+      },
+    ),
+    table("conserved", {
+      title: "Totals before and after",
+      empty: "This run changed no analytics.",
+      columns: [
+        store,
+        tableColumn,
+        { header: "Measure", width: 30, format: "text", of: (row) => row.measure },
+        { header: "Period from", width: 14, format: "date", of: (row) => row.period },
+        { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
+        { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
+        { header: "Equal", width: 10, format: "check", of: (row) => row.equal },
+      ],
+    }),
+  ],
+};

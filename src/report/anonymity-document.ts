@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { reasons } from "#records/anonymity.ts";
+
+const count = z.int().nonnegative();
+
+const measures = {
+  rows: count,
+  classes: count,
+  k: count,
+  unique: count,
+  below: count,
+  sizes: z.array(z.strictObject({ from: count, to: count, classes: count, rows: count })).readonly(),
+  sensitive: z
+    .array(
+      z.strictObject({
+        column: z.string(),
+        ordered: z.boolean(),
+        values: count,
+        l: count,
+        entropyL: z.number(),
+        t: z.number(),
+      }),
+    )
+    .readonly(),
+};
+
+/** A table in which people are to be hidden: how it was before the run and is after it, and what that may be called. */
+export const anonymityItem = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  quasi: z.array(z.string()),
+  threshold: count,
+  least: count.nullable(),
+  most: z.number().nullable(),
+  ...measures,
+  before: z.strictObject(measures).nullable(),
+  /** Rows that the runs changed. */
+  touched: count,
+  known: count,
+  attacks: z
+    .array(
+      z.strictObject({
+        knows: z.string(),
+        precision: z.enum(["exact", "banded"]),
+        rows: count,
+        nobody: count,
+        one: count,
+        few: count,
+        many: count,
+      }),
+    )
+    .readonly(),
+  notCompared: z.array(z.string()).readonly(),
+  /** Every threshold is met, and no attack finds anybody. */
+  met: z.boolean(),
+  /** `anonymous` only where nothing speaks against it (D7). */
+  label: z.enum(["de-identified", "anonymous"]),
+  reasons: z.array(z.enum(reasons)).readonly(),
+  measuredAt: z.iso.datetime(),
+});
+export type AnonymityItem = z.infer<typeof anonymityItem>;
