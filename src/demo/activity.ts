@@ -2,7 +2,7 @@ import type { Calendar } from "#demo/calendar.ts";
 import { plans } from "#demo/catalogue.ts";
 import type { Address, Person } from "#demo/people.ts";
 import { prng } from "#demo/prng.ts";
-import { money, type Row } from "#demo/tables.ts";
+import type { Row } from "#demo/tables.ts";
 
 export type Activity = Readonly<
   Record<"support_tickets" | "ticket_messages" | "sessions" | "consents" | "workflows" | "analytics_events", Row[]>
@@ -42,9 +42,11 @@ const kinds = ["renewal reminder", "win-back mails", "device return"];
 export const makeActivity = (
   seed: number,
   people: readonly Person[],
-  addresses: readonly Address[],
+  { addresses, invoices }: { readonly addresses: readonly Address[]; readonly invoices: readonly Row[] },
   days: Calendar,
 ): Activity => {
+  // What somebody pays for is tracked when it is invoiced: the latest first, since events go back no further than a year.
+  const bills = Map.groupBy(invoices, (invoice) => invoice["customer_id"]);
   const random = prng(seed, "activity");
   const rows: Activity = {
     support_tickets: [],
@@ -133,6 +135,11 @@ export const makeActivity = (
     });
   }
 
+  function nextBill(person: Person, since: string): Row | undefined {
+    const bill = bills.get(person.id)?.pop();
+    return bill !== undefined && String(bill["issued_on"]) >= since ? bill : undefined;
+  }
+
   function addEvents(person: Person, until: number): void {
     const oldest = Math.min(person.joined, eventMonths * 30);
     if (until >= oldest) return;
@@ -141,15 +148,17 @@ export const makeActivity = (
     const plan = random.pick(plans);
     for (let index = random.int(6, 18); index > 0; index -= 1) {
       const event = random.pick(events);
+      const moment = days.moment(random.int(until, oldest), second());
+      const bill = event === "checkout" ? nextBill(person, days.day(oldest)) : undefined;
       rows.analytics_events.push({
-        occurred_at: days.moment(random.int(until, oldest), second()),
+        occurred_at: bill === undefined ? moment : `${String(bill["issued_on"])}${moment.slice(10)}`,
         customer_id: person.id,
         session_ref: random.code(26),
         event,
         country: person.culture.country,
         city,
         plan: plan.name,
-        amount: event === "checkout" ? money(plan.cents) : "0.00",
+        amount: bill === undefined ? "0.00" : (bill["total"] ?? "0.00"),
         device_id: device,
         url: `https://shop.example/${event}?uid=${person.externalId ?? "anonymous"}`,
         properties: JSON.stringify({
