@@ -118,7 +118,7 @@ export const analyticsSheet: TableSheet = {
         store,
         tableColumn,
         { header: "Rows in a class", width: 16, format: "text", of: (row) => row.size },
-        { header: "Rows", width: 44, format: "text", of: (row) => row.bar },
+        { header: "As a bar", width: 44, format: "text", of: (row) => row.bar },
         { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
         { header: "Rows before", width: 14, format: "count", of: (row) => row.before },
         { header: "Classes", width: 12, format: "count", of: (row) => row.classes },

@@ -1,9 +1,10 @@
 // `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case expiry` for one of the
-// three. `--small` is for the tests: the same steps on a few thousand customers, where only correctness counts.
+// four. `--small` is for the tests: the same steps on a few thousand customers, where only correctness counts.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { benchAnalytics } from "#test/bench/analytics/bench.ts";
 import { benchBilling } from "#test/bench/billing/bench.ts";
 import { benchExpiry } from "#test/bench/expiry/bench.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
@@ -143,7 +144,7 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
-    // `shop`, `chargebee`, `expiry`, or all of them.
+    // `shop`, `chargebee`, `expiry`, `analytics`, or all of them.
     case: { type: "string", default: "all" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -190,15 +191,33 @@ const benchBooks = () =>
     directory: join(directory, "books"),
   });
 
-if (!["all", "shop", "chargebee", "expiry"].includes(options.case)) throw new Error(`no case ${options.case}`);
+const benchEvents = () =>
+  benchAnalytics({
+    ...(options.small
+      ? { events: 20_000, subjects: 500, turns: 1 }
+      : { events: 10_000_000, subjects: 10_000, turns: 3 }),
+    ...turns,
+    directory: join(directory, "events"),
+  });
+
+if (!["all", "shop", "chargebee", "expiry", "analytics"].includes(options.case))
+  throw new Error(`no case ${options.case}`);
 const wanted = (name: string): boolean => options.case === "all" || options.case === name;
 
 try {
   const shop = wanted("shop") ? await benchShop() : undefined;
   const chargebee = wanted("chargebee") ? await benchChargebee() : undefined;
   const expiry = wanted("expiry") ? await benchBooks() : undefined;
-  const summary = { ...shop?.summary, chargebee: chargebee?.summary, expiry: expiry?.summary };
-  const text = [shop, chargebee, expiry].flatMap((each) => (each === undefined ? [] : [each.text])).join("\n\n");
+  const analytics = wanted("analytics") ? await benchEvents() : undefined;
+  const summary = {
+    ...shop?.summary,
+    chargebee: chargebee?.summary,
+    expiry: expiry?.summary,
+    analytics: analytics?.summary,
+  };
+  const text = [shop, chargebee, expiry, analytics]
+    .flatMap((each) => (each === undefined ? [] : [each.text]))
+    .join("\n\n");
   process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);
 } finally {
   await opened.disposeAsync();

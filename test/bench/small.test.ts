@@ -18,6 +18,7 @@ test(
         block: { ratio: number; blocked: number };
       };
       expiry: unknown;
+      analytics: unknown;
     };
     expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10]);
     expect(summary.aims).toHaveLength(6);
@@ -30,5 +31,6 @@ test(
     expect(summary.chargebee.block.blocked).toBeGreaterThan(0);
     // Two of a hundred but for two invoices that wait for a line, and two lines that wait for their invoice.
     expect(summary.expiry).toMatchObject({ retained: 20_000, rows: 396, ratio: expect.any(Number) });
+    expect(summary.analytics).toMatchObject({ events: 20_000, subjects: 500 });
   },
 );
