@@ -35,7 +35,7 @@ const bareUpdates = [
 ];
 
 /** The same grouping, and nothing made of it. */
-const bareGroupBy = "select count(*) from (select 1 from events group by country, plan, at, amount) g";
+const bareGroupBy = "select count(*) from (select 1 from events group by country, plan, event, amount) g";
 
 type Turn = {
   readonly update: number;
