@@ -2,7 +2,12 @@ import { sql, type RawBuilder } from "kysely";
 import type { Sensitive } from "#records/anonymity.ts";
 
 /** What tells classes apart, and of what in them is measured how different it is. */
-export type Columns = { readonly quasi: readonly string[]; readonly sensitive: readonly Sensitive[] };
+export type Columns = {
+  readonly quasi: readonly string[];
+  readonly sensitive: readonly Sensitive[];
+  /** A column that says how many rows each row of the source stands for; undefined: one. */
+  readonly weight?: string;
+};
 
 /** `q0`, `q1`, …: the quasi-identifiers in their order; `v0`, …: the sensitive columns. */
 export const numbered = (name: string, index: number): RawBuilder<unknown> => sql.id(`${name}${index}`);
@@ -37,12 +42,13 @@ const groups = (
   columns: Columns,
   among: RawBuilder<unknown> | undefined,
 ): RawBuilder<unknown> => {
-  const { quasi, sensitive } = columns;
+  const { quasi, sensitive, weight } = columns;
   const keys = quasi.map((name, index) => sql`${sql.id("t", name)} as ${numbered("q", index)}`);
   const others = sensitive.map(({ column }, index) => sql`${sql.id("t", column)} as ${numbered("v", index)}`);
   const by = [...keys, ...others].map((_, index) => sql.lit(index + 1));
   const grouped = by.length === 0 ? sql`having count(*) > 0` : sql`group by ${sql.join(by)}`;
-  const cells = sql`select ${sql.join([...keys, ...others, sql`count(*) as n`])} from ${source} t ${grouped}`;
+  const count = weight === undefined ? sql`count(*) as n` : sql`sum(${sql.id("t", weight)})::int8 as n`;
+  const cells = sql`select ${sql.join([...keys, ...others, count])} from ${source} t ${grouped}`;
   const qs = quasiNames(columns);
   const vs = sensitive.map((_, index) => numbered("v", index));
   if (sensitive.length === 0 && among === undefined) return sql`class as (select g.*, n as size from (${cells}) g)`;

@@ -16,10 +16,10 @@ type Row = Omit<Measures, "sizes" | "sensitive"> & {
 export const measure = async (
   db: Kysely<unknown>,
   source: RawBuilder<unknown>,
-  { quasi, sensitive, least }: Wanted,
+  { sensitive, least, ...columns }: Wanted,
 ): Promise<Measures> => {
   const values = sensitive.map((_, index) => valuesOf(index));
-  const { rows } = await sql<Row>`with ${classesOf(source, { quasi, sensitive })}
+  const { rows } = await sql<Row>`with ${classesOf(source, { ...columns, sensitive })}
     select coalesce(sum(size), 0)::int8 as rows, count(*) as classes, coalesce(min(size), 0)::int8 as k, count(*) filter (where size = 1) as unique,
       coalesce(sum(size) filter (where size < ${least}), 0)::int8 as below,
       (select jsonb_agg(b order by band) from (
