@@ -64,7 +64,7 @@ export const measureTable = async (ctx: Context, options: MeasureOptions): Promi
   );
 };
 
-const storeOf = ({ stores }: Context, name: string | undefined): Store => {
+export const storeOf = ({ stores }: Context, name: string | undefined): Store => {
   const [only, ...others] = stores;
   const found = name === undefined && others.length === 0 ? only : stores.find((store) => store.name === name);
   if (found !== undefined) return found;
@@ -75,7 +75,7 @@ const storeOf = ({ stores }: Context, name: string | undefined): Store => {
   });
 };
 
-const columnOf = ({ name: table, columns }: CatalogTable, name: string): CatalogColumn => {
+export const columnOf = ({ name: table, columns }: CatalogTable, name: string): CatalogColumn => {
   const found = columns.find((column) => column.name === name);
   if (found === undefined) {
     throw unknown(
@@ -90,7 +90,7 @@ const columnOf = ({ name: table, columns }: CatalogTable, name: string): Catalog
   });
 };
 
-const unknown = (what: string, name: string, known: Iterable<string>): LetheError => {
+export const unknown = (what: string, name: string, known: Iterable<string>): LetheError => {
   const names = [...known];
   const meant = nearest(name, names);
   return new LetheError("USAGE", `there is no ${what} called ${name}`, {

@@ -12,6 +12,8 @@ const exits = {
   KEY_EXPOSED: 2,
   KEY_INVALID: 2,
   FILE_EXISTS: 2,
+  HIERARCHIES_MISSING: 2,
+  HIERARCHIES_INVALID: 2,
 
   // intake
   IMPORT_EMPTY: 1,
