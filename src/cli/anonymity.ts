@@ -43,6 +43,42 @@ export const register = (program: Command, shell: Shell): void => {
       );
       shell.answer(measured, () => measuredText(measured));
     });
+  registerSearch(anonymity, shell);
+};
+
+type SearchOptions = {
+  readonly hierarchies: string;
+  readonly store?: string;
+  readonly k?: number;
+  readonly sensitive?: readonly string[];
+  readonly l?: number;
+  readonly t?: number;
+  readonly suppress: number;
+};
+
+const registerSearch = (anonymity: Command, shell: Shell): void => {
+  anonymity
+    .command("search")
+    .description("how coarse the columns of a table must become for k, l and t, with the least loss; changes nothing")
+    .argument("<table>", "as the policy names it: events, web.events")
+    .requiredOption("--hierarchies <file>", "YAML that says what each quasi-identifier may become")
+    .option("--store <name>", "whose table; needed where the configuration names several stores")
+    .option("--k <rows>", "rows of each class, at least; the policy's k unless given, else 5", wholeNumber)
+    .option("--sensitive <columns>", "what nobody should learn of people, as a,b,c; the policy's unless given", listOf)
+    .option("--l <values>", "distinct values of each sensitive column in each class, at least", wholeNumber)
+    .option("--t <distance>", "of each sensitive column in each class from the table, at most: 0 to 1", within(1))
+    .option("--suppress <percent>", "rows that may be held back, in percent", within(100), 0)
+    .action(async (table: string, { hierarchies, store, k, sensitive, l, t, suppress }: SearchOptions) => {
+      const [{ searchTable }, { foundText }] = await Promise.all([
+        import("#anonymity/search/search-table.ts"),
+        import("#cli/anonymity-search-text.ts"),
+      ]);
+      const found = await shell.withContext((context) =>
+        searchTable(context, { table, hierarchies, store, k, sensitive, l, t, suppress }),
+      );
+      shell.answer(found, () => foundText(found));
+      if (!found.met) shell.exitWith(1);
+    });
 };
 
 const listOf = (text: string): readonly string[] => {
@@ -56,3 +92,11 @@ const wholeNumber = (text: string): number => {
   if (!Number.isSafeInteger(value) || value < 2) throw new InvalidArgumentError("write a whole number from 2 on");
   return value;
 };
+
+const within =
+  (most: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (text.trim() !== "" && value >= 0 && value <= most) return value;
+    throw new InvalidArgumentError(`write a number from 0 to ${most}`);
+  };
