@@ -1,4 +1,5 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { hierarchiesHelp } from "#cli/anonymity-search-help.ts";
 import type { Shell } from "#cli/shell.ts";
 
 type Options = {
@@ -68,6 +69,7 @@ const registerSearch = (anonymity: Command, shell: Shell): void => {
     .option("--l <values>", "distinct values of each sensitive column in each class, at least", wholeNumber)
     .option("--t <distance>", "of each sensitive column in each class from the table, at most: 0 to 1", within(1))
     .option("--suppress <percent>", "rows that may be held back, in percent", within(100), 0)
+    .addHelpText("after", hierarchiesHelp)
     .action(async (table: string, { hierarchies, store, k, sensitive, l, t, suppress }: SearchOptions) => {
       const [{ searchTable }, { foundText }] = await Promise.all([
         import("#anonymity/search/search-table.ts"),

@@ -59,7 +59,7 @@ export const leastLoss = async (
       node = undefined;
       for (const each of finer) {
         // oxlint-disable-next-line no-await-in-loop -- one connection, and the next step depends on this one
-        if (state[each] === 0 && (await meets(each))) {
+        if (state[each] === 0 && !isHopeless(each) && (await meets(each))) {
           node = each;
           break;
         }

@@ -101,12 +101,14 @@ const wantedOf = (options: SearchOptions, analytics: Analytics | undefined): Fou
       hint: "name them with --sensitive",
     });
   }
-  if (t !== undefined && suppress > 0) {
+  // Everything is within 1: a policy's t is left out by that.
+  const within = t === 1 ? undefined : t;
+  if (within !== undefined && suppress > 0) {
     throw new LetheError("USAGE", "t and rows held back cannot be asked for at once", {
-      hint: "t is measured from the whole table, which changes with each row that is held back: leave out --suppress, or t",
+      hint: "t is measured from the whole table, which changes with each row that is held back: leave out --suppress, or give --t 1",
     });
   }
-  return { k, l, t, suppress, sensitive };
+  return { k, l, t: within, suppress, sensitive };
 };
 
 const sensitiveOf = ({ hierarchies }: Hierarchies, table: CatalogTable, name: string) => {

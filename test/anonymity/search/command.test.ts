@@ -1,6 +1,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readHierarchies } from "#anonymity/search/read-hierarchies.ts";
 import type { Found } from "#anonymity/search/search-table.ts";
 import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
@@ -114,6 +115,21 @@ describe("lethe anonymity search", () => {
     });
   });
 
+  it("explains itself by a file that can be used", async () => {
+    const { stdout } = await letheHere(["anonymity", "search", "--help"]);
+    const [, example = ""] = /^(hierarchies:\n(?: .*\n)+)/m.exec(stdout) ?? [];
+    await writeFile(join(project.directory, "education.csv"), "value;level1;level2\nBA;university;higher\n");
+    await writeFile(join(project.directory, "example.yaml"), example);
+    const { hierarchies } = await readHierarchies(join(project.directory, "example.yaml"));
+    expect(hierarchies.map(({ column, most }) => [column, most])).toEqual([
+      ["born_on", 4],
+      ["income", 4],
+      ["city", 3],
+      ["education", 3],
+      ["sex", 0],
+    ]);
+  });
+
   it("leaves nothing in the store", async () => {
     await asJson(events, "events");
     expect(await project.store.query("select relname from pg_class where relname like 'lethe\\_search%'")).toEqual([]);
@@ -166,6 +182,12 @@ describe("lethe anonymity search", () => {
     expect(document.best.levels).toEqual([3, 3, 3, 3, 0, 3]);
     const held = await asJson(yaml, "odd", "--k", "2", "--suppress", "40");
     expect(held.document.best).toMatchObject({ held: 1, levels: [3, 3, 3, 3, 0, 0] });
+  });
+
+  it("takes a t of 1 for none, with which rows may be held back", async () => {
+    const { document } = await asJson(events, "events", "--t", "1", "--suppress", "30", "--sensitive", "plan");
+    expect(document).toMatchObject({ met: true, wanted: { suppress: 30 } });
+    expect(document.wanted.t).toBeUndefined();
   });
 
   it("finds nothing to do in an empty table", async () => {
