@@ -51,8 +51,8 @@ export const fillSearchTables = async (db: Kysely<unknown>, question: Question):
   return { rows, losses: await lossesOf(db, hierarchies, rows), missed };
 };
 
-const fillValues = async (db: Kysely<unknown>, index: number, { steps: steps_ }: Hierarchy): Promise<void> => {
-  const { join, steps } = stepsSql(steps_);
+const fillValues = async (db: Kysely<unknown>, index: number, hierarchy: Hierarchy): Promise<void> => {
+  const { join, steps } = stepsSql(hierarchy.steps);
   const codes = steps.map(
     ({ group }) => sql`case when (${group}) is not null then dense_rank() over (order by ${group}) end`,
   );
