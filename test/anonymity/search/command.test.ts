@@ -2,39 +2,9 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readHierarchies } from "#anonymity/search/read-hierarchies.ts";
-import type { Found } from "#anonymity/search/search-table.ts";
+import { events, policy, schema, searchIn } from "#test/anonymity/search/shop.ts";
 import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
-
-const schema = `
-create table customers (id int primary key, email text not null);
-create table events (id bigint primary key, customer_id int references customers, country text, at timestamptz not null,
-  plan text, amount numeric(10,2), payload json);
-insert into customers values (1, 'otto@example.org');
-insert into events select n, 1, case when n <= 6 then 'DE' when n <= 9 then 'FR' else 'AT' end,
-  timestamptz '2025-12-31 23:30:00+00' + n * interval '10 days', case when n % 2 = 0 then 'pro' else 'free' end, n % 3, '{}'
-from generate_series(1, 12) n;
-create table odd (f float8, m money, d date, s timestamp, empty text, one text);
-insert into odd values
-  ('NaN', -3.50, 'infinity', 'infinity', null, 'a'), ('Infinity', 2, '-infinity', '2025-01-01', null, 'a'),
-  ('-Infinity', 4, '2025-01-01', '2025-02-01', null, 'a'), (-0.5, 4.99, '2025-03-01', '2025-02-28 23:59:59', null, 'a'), (null, null, null, null, null, null);
-create table nobody (country text);
-create table wide (a int, b int, c int, d int);
-`;
-const policy = `
-policy: shop
-version: 1
-effective: 2026-01-01
-owner: dpo@shop.example
-subject: { table: customers, key: id, identifiers: { email: email } }
-tables:
-  customers: { treatment: anonymise, columns: { email: { unique: "erased-{random}@invalid" } } }
-  events:
-    treatment: anonymise
-    quasi: [country, at]
-    k: 3
-    columns: { customer_id: { set: null }, country: keep, at: keep, plan: keep, amount: keep, payload: { set: null } }
-`;
 
 let project: Project;
 beforeAll(async () => {
@@ -42,19 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => project.dispose());
 
-const search = async (yaml: string, ...args: string[]) => {
-  await writeFile(join(project.directory, "h.yaml"), yaml);
-  return letheHere([...args, "--hierarchies", "h.yaml"], { cwd: project.directory });
-};
-const asJson = async (yaml: string, ...args: string[]) => {
-  const { code, stdout } = await search(yaml, "--json", "anonymity", "search", ...args);
-  return { code, document: JSON.parse(stdout) as Found & { readonly error: Record<string, unknown> } };
-};
-
-const events = `hierarchies:
-  country: { levels: [{ DE: DACH, AT: DACH, FR: other }] }
-  at: { time: [month, quarter, year] }
-`;
+const { search, asJson } = searchIn(() => project);
 
 /** One row in Austria is alone; nobody may become one value for all. */
 const bounded = `hierarchies:
@@ -88,7 +46,7 @@ describe("lethe anonymity search", () => {
         "",
         "columns:",
         "  country: keep",
-        "  # at: `truncate` goes to day, month, year, not to the quarter",
+        "  at: { truncate: quarter }",
         "",
       ].join("\n"),
     );
@@ -194,90 +152,5 @@ describe("lethe anonymity search", () => {
     const { code, stdout } = await search("hierarchies: { country: { levels: [] } }", "anonymity", "search", "nobody");
     expect(code).toBe(0);
     expect(stdout).toContain("The table is empty: nothing has to become coarser.");
-  });
-
-  it("says how many rows have a value that the hierarchy misses, and never the value", async () => {
-    const yaml = "hierarchies:\n  at: { levels: [] }\n  country: { levels: [{ DE: DACH }] }\n";
-    const { code, document } = await asJson(yaml, "events");
-    expect(code).toBe(2);
-    expect(document.error).toMatchObject({
-      code: "HIERARCHIES_INVALID",
-      message: "6 rows have a value of country of which the hierarchy says nothing (2 different values)",
-      hint: "give each value of the column its groups",
-    });
-    expect(JSON.stringify(document)).not.toMatch(/FR|AT/);
-  });
-
-  it.each([
-    [
-      "a column that there is not",
-      "contry: { levels: [] }\n  at: { levels: [] }",
-      "there is no column of events called contry",
-      2,
-    ],
-    [
-      "a time of what is text",
-      "country: { time: [day] }\n  at: { levels: [] }",
-      "country is text: `time` is for dates and times",
-      2,
-    ],
-    [
-      "bands of what is a time",
-      "country: { levels: [] }\n  at: { bands: [1] }",
-      "at is timestamp with time zone: `bands` are",
-      3,
-    ],
-    [
-      "a quasi-identifier of the policy without a hierarchy",
-      "country: { levels: [] }",
-      "the policy names at as a quasi-",
-      1,
-    ],
-  ])("refuses %s, with its place", async (_, body, message, line) => {
-    const { code, document } = await asJson(`hierarchies:\n  ${body}\n`, "events");
-    expect(code).toBe(2);
-    expect(document.error).toMatchObject({ code: "HIERARCHIES_INVALID" });
-    expect(document.error["message"]).toContain(message);
-    expect(JSON.stringify(document.error)).toContain(`"line":${line}`);
-  });
-
-  it("refuses days of dates, which are days already", async () => {
-    const { document } = await asJson("hierarchies:\n  d: { time: [day, month] }\n", "odd");
-    expect(document.error["message"]).toBe("d is date: day does not make it coarser");
-  });
-
-  it("refuses more combinations of levels than it can hold", async () => {
-    const widths = Array.from({ length: 40 }, (_, index) => 2 ** index).join(", ");
-    const yaml = `hierarchies:\n${["a", "b", "c", "d"].map((name) => `  ${name}: { bands: [${widths}] }\n`).join("")}`;
-    const { code, document } = await asJson(yaml, "wide");
-    expect(code).toBe(2);
-    expect(document.error).toMatchObject({
-      code: "USAGE",
-      message: "the hierarchies make 3,111,696 combinations of levels, more than 1,000,000",
-    });
-  });
-
-  it.each([
-    [
-      ["events", "--t", "0.2", "--suppress", "5", "--sensitive", "plan"],
-      "t and rows held back cannot be asked for at once",
-    ],
-    [["events", "--l", "2"], "l and t are measured of sensitive columns, and none is named"],
-    [["events", "--sensitive", "country"], "country cannot be a quasi-identifier and sensitive at once"],
-    [["evnts"], "there is no table of store shop called evnts"],
-  ])("refuses %j", async (args, message) => {
-    const { code, document } = await asJson(events, ...args);
-    expect(code).toBe(2);
-    expect(document.error).toMatchObject({ code: "USAGE", message });
-  });
-
-  it.each([
-    ["--t", "2"],
-    ["--t", ""],
-    ["--suppress", "101"],
-    ["--suppress", "-1"],
-    ["--l", "1"],
-  ])("refuses %s %s", async (...option) => {
-    expect((await search(events, "anonymity", "search", "events", ...option)).code).toBe(2);
   });
 });
