@@ -52,7 +52,9 @@ const waitingWith = (shape: Shape, held: readonly string[]): ReadonlySet<string>
 const isRepeatable = (step: Step): boolean =>
   !("changes" in step) ||
   step.changes.every(
-    ({ transform }) => transform.kind !== "generalise" && !(transform.kind === "now" && transform.when === "always"),
+    ({ transform }) =>
+      !["generalise", "rare", "mean"].includes(transform.kind) &&
+      !(transform.kind === "now" && transform.when === "always"),
   );
 
 /** The references among the tables of the shape that its rules follow, spare or cut. */
