@@ -4,14 +4,16 @@ import type { AnonymityItem } from "#report/anonymity-document.ts";
 import type { ReportSource } from "#report/report-source.ts";
 import { block, table, type TableSheet } from "#report/workbook-definition.ts";
 
+const inRows = (count: number): string => `${figure(count)} ${count === 1 ? "row" : "rows"}`;
+
 const why: Readonly<Record<Reason, (item: AnonymityItem) => string>> = {
-  "small-classes": ({ below, threshold }) => `${figure(below)} rows are in classes of fewer than ${threshold}`,
-  "few-values": ({ least }) => `a class has fewer than ${least} values of a sensitive column`,
-  "far-values": ({ most }) => `a class is further than ${most} from the whole table`,
-  matched: ({ attacks }) => `${figure(Math.max(...attacks.map(({ one }) => one)))} rows fit one person alone`,
-  "known-rows": ({ known }) => `${figure(known)} rows are of people who are known`,
-  "not-compared": ({ notCompared }) => `kept and not compared: ${notCompared.join(", ")}`,
-  "in-backups": () => "backups hold the rows as they were",
+  "small-classes": ({ below, threshold }) => `${inRows(below)} in classes of fewer than ${threshold}`,
+  "few-values": ({ least }) => `a class with fewer than ${least} values of a sensitive column`,
+  "far-values": ({ most }) => `a class further than ${most} from the whole table`,
+  matched: ({ attacks }) => `${inRows(Math.max(...attacks.map(({ one }) => one)))} that one person alone fits`,
+  "known-rows": ({ known }) => `${inRows(known)} of people who are known`,
+  "not-compared": ({ notCompared }) => `records that are kept and were not compared: ${notCompared.join(", ")}`,
+  "in-backups": () => "backups that hold the rows as they were",
 };
 
 /** Before the run and after it, where it was measured before. */

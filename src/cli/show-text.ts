@@ -2,6 +2,7 @@ import { lateText } from "#cli/request-text.ts";
 import { table } from "#cli/table.ts";
 import { wrap } from "#cli/wrap.ts";
 import type { RequestView } from "#intake/show.ts";
+import { measuredText } from "#records/request.ts";
 import type { Outcome } from "#records/treatment.ts";
 
 /** `lethe request show` as people read it: no line longer than a page but where a name is. */
@@ -108,7 +109,7 @@ const meanings: Readonly<Record<Outcome, string>> = {
 
 /** Places and counts; null where the detail has none. */
 const placeOf = (detail: NonNullable<RequestView["detail"]>): string | null => {
-  const { store, table: name, column, constraint, sqlstate, rows, matter } = detail;
+  const { store, table: name, column, constraint, sqlstate, rows, matter, measured } = detail;
   const place = [store, name, column].filter((part) => part !== undefined).join(".");
   const parts = [
     place === "" ? undefined : place,
@@ -116,6 +117,7 @@ const placeOf = (detail: NonNullable<RequestView["detail"]>): string | null => {
     constraint && `constraint ${constraint}`,
     sqlstate && `SQLSTATE ${sqlstate}`,
     matter && `matter ${matter}`,
+    measured && measuredText(measured),
   ].filter((part) => part !== undefined);
   return parts.length === 0 ? null : parts.join(", ");
 };

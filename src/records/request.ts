@@ -106,8 +106,14 @@ export type RequestDetail = {
   readonly hint?: string;
   readonly matter?: string;
   /** Of the classes that hold rows of the request: the fewest rows, the fewest values, the largest distance. */
-  readonly measured?: { readonly k: number; readonly l?: number; readonly t?: number };
+  readonly measured?: { readonly k: number; readonly l?: number | undefined; readonly t?: number | undefined };
 };
+
+/** `k 2, l 1, t 0.48`. */
+export const measuredText = (measured: NonNullable<RequestDetail["measured"]>): string =>
+  Object.entries(measured)
+    .map(([name, value]) => `${name} ${value}`)
+    .join(", ");
 
 /** Codes with which requests (not commands) stop; a policy's blockers add their own. */
 export const requestCodes = [

@@ -1,5 +1,6 @@
 import { Temporal } from "temporal-polyfill";
 import type { StoppedItem } from "#report/report-document.ts";
+import { measuredText } from "#records/request.ts";
 import { backupTodo } from "#report/backup-hints.ts";
 import type { ReportSource } from "#report/report-source.ts";
 
@@ -127,8 +128,10 @@ function* backupRows(repositories: ReportSource["head"]["backups"]): Generator<E
 }
 
 const stopped = (what: ExceptionRow["what"], urgent: boolean, item: StoppedItem): ExceptionRow => {
-  const { store, table, column, constraint, matter, hint } = item.detail;
-  const place = [store, [table, column].filter(Boolean).join("."), constraint, matter].filter(Boolean).join(": ");
+  const { store, table, column, constraint, matter, measured, hint } = item.detail;
+  const numbers = measured && measuredText(measured);
+  const parts = [store, [table, column].filter(Boolean).join("."), constraint, matter, numbers];
+  const place = parts.filter(Boolean).join(": ");
   const { ref: name, since, due, code } = item;
   return {
     what,

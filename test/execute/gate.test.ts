@@ -1,3 +1,6 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import ExcelJS from "exceljs";
 import { afterEach, expect, test } from "vitest";
 import { openNight, type Night } from "#test/execute/night.ts";
 
@@ -46,6 +49,47 @@ test("who would be alone in a class waits with the numbers, and the others of th
     { id: 4 },
     { id: 5 },
   ]);
+});
+
+test("the numbers are in the report, for the request and for whoever has to look at it", async () => {
+  night = await openNight({
+    schema: `${schema(4)} insert into visits (customer_id, city, seconds) select n, case when n < 4 then 'Kiel' else 'Sylt' end, n from generate_series(1, 4) n`,
+    tables: tables("k: 3\n  sensitive: [seconds]\n  l: 2"),
+  });
+  const [, , , alone = ""] = await night.ask(...people(4));
+  const { report } = await night.nightly();
+  const document = JSON.parse(await readFile(join(report ?? "", "report.json"), "utf8")) as {
+    failures: unknown[];
+    analytics: { anonymity: unknown[] };
+  };
+  expect(document.failures).toMatchObject([
+    { ref: alone, code: "ANONYMITY_BELOW", detail: { table: "visits", rows: 1, measured: { k: 1, l: 1 } } },
+  ]);
+  // The row of who waits is in the table still, and so is its class.
+  expect(document.analytics.anonymity).toMatchObject([
+    {
+      table: "visits",
+      threshold: 3,
+      least: 2,
+      most: null,
+      k: 1,
+      below: 1,
+      touched: 3,
+      before: { k: 1, classes: 2, rows: 4 },
+      known: 1,
+      met: false,
+      label: "de-identified",
+      reasons: ["small-classes", "few-values", "known-rows"],
+    },
+  ]);
+  const workbook = new ExcelJS.Workbook();
+  await workbook.xlsx.readFile(join(report ?? "", "report.xlsx"));
+  const text = workbook.worksheets
+    .flatMap((sheet) => sheet.getSheetValues())
+    .map((row) => JSON.stringify(row))
+    .join("\n");
+  expect(text).toContain("shop: visits: k 1, l 1");
+  expect(text).toContain("1 row in classes of fewer than 3; a class with fewer than 2 values of a sensitive column");
 });
 
 test("who waits goes in the night in which enough others go with them", async () => {
