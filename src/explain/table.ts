@@ -114,6 +114,12 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
               `Wherever its rows are, at least ${analytics.k} rows of the whole table must be equal in ${analytics.quasi.join(", ")}, or the request waits for others.`,
               ...sensitiveWords(analytics),
             ]),
+        ...(analytics?.attacks ?? []).map(
+          ({ knows, by }) =>
+            `Its rows are compared with those of ${knows} by ${Object.entries(by)
+              .map(([own, other]) => `${own} = ${other}`)
+              .join(", ")}, exactly and roughly: whoever one person alone fits waits for others.`,
+        ),
       ];
     }
     case "retain": {

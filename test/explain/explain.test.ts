@@ -25,8 +25,8 @@ afterAll(() => database.drop());
 const law = lawIn("DE");
 const textOf = (policy: string): string => readFileSync(join(repository, `policies/${policy}.yaml`), "utf8");
 
-const explained = (policy: string, name: string) => {
-  const parsed = parsePolicy(`${policy}.yaml`, textOf(policy), law);
+const explained = (policy: string, name: string, text = textOf(policy)) => {
+  const parsed = parsePolicy(`${policy}.yaml`, text, law);
   const named = resolveName(catalog, name);
   const table = catalog.tables.get(named?.table ?? "");
   if (table === undefined) throw new Error(`no ${name}`);
@@ -72,6 +72,19 @@ describe("a table", () => {
       "The subject's rows stay, and nobody is to be recognised in them.",
       "In every month the number of rows and the sum of amount must be the same before and after, or the batch is undone.",
       "Wherever its rows are, at least 5 rows of the whole table must be equal in country, plan, or the request waits for others.",
+    ]);
+  });
+
+  test("of events says what else is asked of classes, and with what rows are compared", () => {
+    const more = `quasi: [country, plan]
+    sensitive: [amount]
+    l: 3
+    t: 0.4
+    attack: [{ knows: invoices, by: { occurred_at: issued_on, amount: total }, whose: customer_id }]`;
+    const { says } = explained("polar", "analytics_events", textOf("polar").replace("quasi: [country, plan]", more));
+    expect(says.slice(3)).toEqual([
+      "Each such class must have at least 3 different values and a distance from the whole table of at most 0.4 of amount.",
+      "Its rows are compared with those of invoices by occurred_at = issued_on, amount = total, exactly and roughly: whoever one person alone fits waits for others.",
     ]);
   });
 
