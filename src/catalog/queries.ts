@@ -1,6 +1,9 @@
 import type { CatalogColumn, CatalogTable, Trigger } from "#catalog/catalog.ts";
 
-/** Relations in scope, `$1` being the schema names (empty: all of the user's). Partitions are reached through their root. */
+/**
+ * Relations in scope, `$1` being the schema names (empty: all of the user's). Partitions are reached through their root. Only the
+ * first query asks for them: `$1` of the others is what it found, as planning this condition nine times takes longer than all of the reading.
+ */
 const scope = `
   select c.oid, n.nspname, c.relname, c.relkind, c.relrowsecurity, c.reltuples
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -58,9 +61,11 @@ export type ColumnRow = {
 };
 
 export const columns = `
-  with recursive scope as (${scope}),
+  with recursive own as (
+    select a.* from pg_attribute a where a.attrelid = any ($1::oid[]) and a.attnum > 0 and not a.attisdropped
+  ),
   base (oid, base) as (
-    select t.oid, t.oid from pg_type t
+    select distinct own.atttypid, own.atttypid from own
     union all
     select b.oid, t.typbasetype from base b join pg_type t on t.oid = b.base where t.typtype = 'd'
   ),
@@ -74,9 +79,7 @@ export const columns = `
          else 'other' end as shape,
     not a.attnotnull as nullable, a.attgenerated <> '' as generated, a.attidentity as identity,
     a.atthasdef and a.attgenerated = '' as has_default
-  from scope s
-  join pg_attribute a on a.attrelid = s.oid and a.attnum > 0 and not a.attisdropped
-  join resolved r on r.oid = a.atttypid
+  from own a join resolved r on r.oid = a.atttypid
   order by a.attrelid, a.attnum`;
 
 export type ConstraintRow = {
@@ -101,7 +104,6 @@ const names = (relation: string, numbers: string): string => `
 
 // Unique indexes without a constraint restrict just as much; partial and expression indexes are left to the database.
 export const constraints = `
-  with scope as (${scope})
   select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
     ${names("o.conrelid", "o.conkey")} as columns,
     nullif(o.confrelid, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
@@ -110,12 +112,12 @@ export const constraints = `
     case when o.contype = 'f' then ${names("o.conrelid", "coalesce((select array_agg(n::int2) from jsonb_array_elements_text(nullif(to_jsonb(o)->'confdelsetcols', 'null')) n), o.conkey)")} end as sets_null,
     o.condeferrable as deferrable,
     case when o.contype = 'c' then pg_get_expr(o.conbin, o.conrelid) end as expression
-  from scope s join pg_constraint o on o.conrelid = s.oid
-  where o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
+  from pg_constraint o
+  where o.conrelid = any ($1::oid[]) and o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
   union all
   select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', '', '', null, false, null
-  from scope s join pg_index i on i.indrelid = s.oid join pg_class c on c.oid = i.indexrelid
-  where i.indisunique and i.indpred is null and i.indexprs is null
+  from pg_index i join pg_class c on c.oid = i.indexrelid
+  where i.indrelid = any ($1::oid[]) and i.indisunique and i.indpred is null and i.indexprs is null
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
   order by 1, 2`;
 
@@ -123,33 +125,31 @@ export type IndexedRow = { table_oid: number; name: string };
 
 /** What an index begins with that compares for equality; an expression or a condition does not find every value. */
 export const indexed = `
-  with scope as (${scope})
-  select distinct s.oid::int8 as table_oid, a.attname as name
-  from scope s join pg_index i on i.indrelid = s.oid and i.indisvalid and i.indpred is null
+  select distinct i.indrelid::int8 as table_oid, a.attname as name
+  from pg_index i
   join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname in ('btree', 'hash')
   join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where i.indrelid = any ($1::oid[]) and i.indisvalid and i.indpred is null
   order by 1, 2`;
 
 export type OutsiderRow = { schema: string; relation: string; name: string; references_oid: number };
 
 /** Foreign keys into the relations in scope from elsewhere: they refuse deletions, or spread them. */
 export const outsiders = `
-  with scope as (${scope})
-  select n.nspname as schema, c.relname as relation, o.conname as name, s.oid::int8 as references_oid
-  from scope s join pg_constraint o on o.confrelid = s.oid and o.contype = 'f' and o.conparentid = 0
+  select n.nspname as schema, c.relname as relation, o.conname as name, o.confrelid::int8 as references_oid
+  from pg_constraint o
   join pg_class c on c.oid = o.conrelid and c.relpersistence <> 't' join pg_namespace n on n.oid = c.relnamespace
-  where not exists (select from scope x where x.oid = o.conrelid)
+  where o.confrelid = any ($1::oid[]) and o.contype = 'f' and o.conparentid = 0 and o.conrelid <> all ($1::oid[])
   order by 1, 2, 3`;
 
 export type TriggerRow = { table_oid: number; name: string; events: Trigger["events"][number][]; source: string };
 
 export const triggers = `
-  with scope as (${scope})
   select s.oid::int8 as table_oid, t.tgname as name,
     array_remove(array[case when t.tgtype & 4 > 0 then 'insert' end, case when t.tgtype & 16 > 0 then 'update' end,
                        case when t.tgtype & 8 > 0 then 'delete' end], null) as events,
     p.prosrc as source
-  from scope s
+  from unnest($1::oid[]) s (oid)
   -- a partition may have triggers of its own; those that it has from its parent are the parent's
   join pg_trigger t on coalesce(pg_partition_root(t.tgrelid), t.tgrelid) = s.oid and t.tgparentid = 0
   join pg_proc p on p.oid = t.tgfoid
@@ -159,32 +159,30 @@ export const triggers = `
 
 export type RuleRow = { table_oid: number; name: string; event: "insert" | "update" | "delete" };
 
-/** Those of a view are what a view is. */
+/** Of tables: those of a view are what a view is. */
 export const rules = `
-  with scope as (${scope})
-  select s.oid::int8 as table_oid, r.rulename as name,
+  select r.ev_class::int8 as table_oid, r.rulename as name,
     case r.ev_type when '2' then 'update' when '3' then 'insert' else 'delete' end as event
-  from scope s join pg_rewrite r on r.ev_class = s.oid
-  where s.relkind in ('r', 'p') and r.ev_type in ('2', '3', '4') and r.ev_enabled <> 'D'
+  from pg_rewrite r
+  where r.ev_class = any ($1::oid[]) and r.ev_type in ('2', '3', '4') and r.ev_enabled <> 'D'
   order by 1, 2`;
 
 export type PartitionRow = { table_oid: number; schema: string; relation: string };
 
+/** Of partitioned tables. */
 export const partitions = `
-  with scope as (${scope})
   select s.oid::int8 as table_oid, n.nspname as schema, c.relname as relation
-  from scope s
+  from unnest($1::oid[]) s (oid)
   cross join lateral pg_partition_tree(s.oid) p
   join pg_class c on c.oid = p.relid join pg_namespace n on n.oid = c.relnamespace
-  where s.relkind = 'p' and p.relid <> s.oid
+  where p.relid <> s.oid
   order by 1, 2, 3`;
 
 export type ReadsRow = { table_oid: number; schema: string; relation: string };
 
-/** What a view's rewrite rule depends on, through views of views. */
+/** Of views: what the rewrite rule depends on, through views of views. */
 export const reads = `
-  with recursive scope as (${scope}),
-  direct as (
+  with recursive direct as (
     select distinct r.ev_class as view, d.refobjid as source
     from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
     where d.refclassid = 'pg_class'::regclass and d.refobjid <> r.ev_class
@@ -194,9 +192,9 @@ export const reads = `
     union
     select k.view, d.source from closure k join direct d on d.view = k.source
   )
-  select s.oid::int8 as table_oid, n.nspname as schema, c.relname as relation
-  from scope s join closure k on k.view = s.oid
+  select k.view::int8 as table_oid, n.nspname as schema, c.relname as relation
+  from closure k
   join pg_class c on c.oid = k.source and c.relkind in ('r', 'p', 'm')
   join pg_namespace n on n.oid = c.relnamespace
-  where s.relkind in ('v', 'm')
+  where k.view = any ($1::oid[])
   order by 1, 2, 3`;

@@ -38,19 +38,21 @@ const actions: Readonly<Record<string, ForeignKey["onDelete"]>> = {
  * reads nothing but the system catalogs.
  */
 export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions): Promise<Catalog> => {
-  const schemas = [...options.schemas];
-  const rowsOf = async <R extends pg.QueryResultRow>(text: string): Promise<R[]> =>
-    (await client.query<R>(text, [schemas])).rows;
+  const { rows: relations } = await client.query<queries.RelationRow>(queries.relations, [[...options.schemas]]);
+  // What there is none of is not asked for.
+  const rowsOf = async <R extends pg.QueryResultRow>(text: string, ...kinds: CatalogTable["kind"][]): Promise<R[]> => {
+    const oids = relations.filter(({ kind }) => kinds.length === 0 || kinds.includes(kind)).map(({ oid }) => oid);
+    return oids.length === 0 ? [] : (await client.query<R>(text, [oids])).rows;
+  };
 
-  const relations = await rowsOf<queries.RelationRow>(queries.relations);
   const names = new Map(relations.map((row) => [row.oid, displayName(row.schema, row.relation)]));
   const columns = groupBy(await rowsOf<queries.ColumnRow>(queries.columns));
   const constraints = groupBy(await rowsOf<queries.ConstraintRow>(queries.constraints));
   const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
-  const rules = groupBy(await rowsOf<queries.RuleRow>(queries.rules));
-  const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions));
+  const rules = groupBy(await rowsOf<queries.RuleRow>(queries.rules, "table", "partitioned"));
+  const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions, "partitioned"));
   const indexes = groupBy(await rowsOf<queries.IndexedRow>(queries.indexed));
-  const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads));
+  const reads = groupBy(await rowsOf<queries.ReadsRow>(queries.reads, "view", "materialised-view"));
   const outsiders = (await rowsOf<queries.OutsiderRow>(queries.outsiders)).map((row) => ({
     table: displayName(row.schema, row.relation),
     name: row.name,
