@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 let directory = "";
 beforeAll(async () => {
@@ -34,7 +35,7 @@ test("--version prints the version of the package and --help the commands", asyn
 test.each([[["frobnicate"]], [["run", "frobnicate"]], [["--frobnicate"]], [["verify"]], [[]]])(
   "%j is a usage error",
   async (args) => {
-    const ended = await lethe(args, { cwd: directory });
+    const ended = await letheHere(args, { cwd: directory });
     expect(ended).toMatchObject({ code: 2, stdout: "" });
     expect(ended.stderr).toContain("error USAGE: ");
     expect(ended.stderr).toContain("  hint: ");
@@ -59,7 +60,7 @@ test("with --json an error is exactly one document on standard output, wherever 
 });
 
 test("a configuration that is not there is named, with what to do", async () => {
-  const ended = await lethe(["schedule", "--json"], { cwd: directory });
+  const ended = await letheHere(["schedule", "--json"], { cwd: directory });
   expect(ended.code).toBe(2);
   expect(JSON.parse(ended.stdout)).toMatchObject({
     error: { code: "CONFIG_MISSING", hint: expect.stringContaining("lethe init") },

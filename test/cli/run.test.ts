@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { lethe, startLethe } from "#test/support/cli.ts";
+import { startLethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 const schema = "create table customer (id int primary key, email text, age int)";
@@ -20,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => project.dispose());
 
-const run = (...args: string[]) => lethe([...args, ...now], { cwd: project.directory });
+const run = (...args: string[]) => letheHere([...args, ...now], { cwd: project.directory });
 const dueAt = async (): Promise<string | undefined> =>
   (await project.state.query<{ last_due_at: string }>("select last_due_at from lethe.job_state"))[0]?.last_due_at;
 const runs = async (): Promise<number> =>

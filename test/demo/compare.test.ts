@@ -3,13 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { repository, lethe, startLethe, type Ended } from "#test/support/cli.ts";
+import { repository, startLethe, type Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 let directory: string;
 let ended: Ended;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "lethe-compare-"));
-  ended = await lethe(["demo", "--compare", "--customers", "100", "--json"], { cwd: directory });
+  ended = await letheHere(["demo", "--compare", "--customers", "60", "--json"], { cwd: directory });
 }, 120_000);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -110,7 +111,7 @@ test("the table in the README is the one that is printed", async () => {
 });
 
 test("a night under a policy with a time of grace says so, and tells its figures, remedies and tasks as one document", async () => {
-  const night = await lethe(["demo", "--policy", "chargebee", "--customers", "100", "--json"], { cwd: directory });
+  const night = await letheHere(["demo", "--policy", "chargebee", "--customers", "60", "--json"], { cwd: directory });
   expect(night.code).toBe(0);
   const told = JSON.parse(night.stdout) as Record<string, unknown> & {
     readonly outcomes: Readonly<Record<string, number>>;
@@ -149,7 +150,7 @@ test("a night under a policy with a time of grace says so, and tells its figures
 }, 60_000);
 
 test("a night under the soft policy tries what the database refuses, and says so", async () => {
-  const soft = await lethe(["demo", "--policy", "flexportal", "--customers", "100"], { cwd: directory });
+  const soft = await letheHere(["demo", "--policy", "flexportal", "--customers", "60"], { cwd: directory });
   expect(soft.code).toBe(0);
   const lines = soft.stdout.split("\n").map((line) => line.trim());
   expect(lines).toContain("orders takes no new row for a subject that is marked as deleted");
@@ -166,13 +167,13 @@ test("a night under the soft policy tries what the database refuses, and says so
 }, 60_000);
 
 test("a policy that does not ship is named with those that do", async () => {
-  const unknown = await lethe(["demo", "--policy", "paypal"], { cwd: directory });
+  const unknown = await letheHere(["demo", "--policy", "paypal"], { cwd: directory });
   expect(unknown.code).toBe(2);
   expect(unknown.stderr).toContain("juicyway, flexprice, chargebee, polar, flexportal");
 });
 
 test("one policy and all five at once is a mistake", async () => {
-  const both = await lethe(["demo", "--compare", "--policy", "polar"], { cwd: directory });
+  const both = await letheHere(["demo", "--compare", "--policy", "polar"], { cwd: directory });
   expect(both.code).toBe(2);
   expect(both.stderr).toContain("'--compare' cannot be used with option '--policy <name>'");
 });

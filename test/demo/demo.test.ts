@@ -17,7 +17,7 @@ import { expectTamperEvident } from "#test/evidence/tamper.ts";
 import { lethe, startLethe, type Ended } from "#test/support/cli.ts";
 
 const now = Temporal.Now.instant().round("second").toString();
-const size = { seed: 11, customers: 300 };
+const size = { seed: 11, customers: 200 };
 const demo = ["demo", "--now", now, "--seed", String(size.seed), "--customers", String(size.customers)];
 const days = calendar(fixedClock(now), timeZone);
 const sample = generateCompany({ ...size, days });

@@ -3,13 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { edit, makeBundle, type TestBundle } from "#test/evidence/bundle.ts";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 const verify = async (bundle: TestBundle, ...more: readonly string[]) => {
   const key = join(bundle.directory, "..", "public.pem");
   await writeFile(key, bundle.publicKeyPem);
   // A directory without configuration: the command must not miss it.
-  return lethe(["verify", bundle.directory, "--key", key, ...more], { cwd: tmpdir() });
+  return letheHere(["verify", bundle.directory, "--key", key, ...more], { cwd: tmpdir() });
 };
 
 test("lethe verify tells each step, the key, the run and the counts", async () => {
@@ -40,8 +40,8 @@ test("lethe verify exits with 4 and names the file that changed", async () => {
 
 test("lethe verify without a key, or with one that is not there, is a mistake of usage", async () => {
   const bundle = await makeBundle();
-  expect((await lethe(["verify", bundle.directory])).code).toBe(2);
-  const { code, stderr } = await lethe(["verify", bundle.directory, "--key", join(bundle.directory, "none.pem")]);
+  expect((await letheHere(["verify", bundle.directory])).code).toBe(2);
+  const { code, stderr } = await letheHere(["verify", bundle.directory, "--key", join(bundle.directory, "none.pem")]);
   expect(code).toBe(2);
   expect(stderr).toContain("KEY_MISSING");
 });

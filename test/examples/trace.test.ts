@@ -4,7 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { closePool, openPool } from "#db/pool.ts";
 import { checkPolicies } from "#policy-check.ts";
 import { policyText } from "#test/execute/night.ts";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
@@ -67,16 +67,16 @@ test("examples run with no privilege to write, count no sequence on, and leave n
 
 test("`lethe policy check` says how many examples hold, and exits with 3 when one does not", async () => {
   project = await createProject({ schema, policy });
-  const held = await lethe(["policy", "check"], { cwd: project.directory });
+  const held = await letheHere(["policy", "check"], { cwd: project.directory });
   expect([held.code, held.stderr]).toEqual([0, ""]);
   expect(held.stdout).toContain("✓ 1 of 1 examples hold");
   await writeFile(join(project.directory, "policy.yaml"), policy.replace("[erased, kept]", "[erased, erased]"));
-  const broken = await lethe(["policy", "check"], { cwd: project.directory });
+  const broken = await letheHere(["policy", "check"], { cwd: project.directory });
   expect(broken.code).toBe(3);
   expect(broken.stdout).toMatch(
     /✗ .*policy\.yaml:\d+:\d+ {2}POLICY_EXAMPLE\n.*row 2 of customers: expected erased, was kept\n {4}→ /,
   );
-  const json = await lethe(["policy", "check", "--json"], { cwd: project.directory });
+  const json = await letheHere(["policy", "check", "--json"], { cwd: project.directory });
   expect(json.code).toBe(3);
   expect(JSON.parse(json.stdout)).toMatchObject([
     { store: "shop", examples: { run: 1, held: 0 }, findings: [{ code: "POLICY_EXAMPLE", place: { line: 9 } }] },

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, expect, test } from "vitest";
 import { policyText } from "#test/execute/night.ts";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 let project: Project;
@@ -17,7 +17,7 @@ test("lethe policy explain names tables of other schemas, says with one clear er
   const config = join(project.directory, "lethe.yaml");
   const written = readFileSync(config, "utf8").replace("    policy:", "    schemas: [public, crm]\n    policy:");
   writeFileSync(config, written, { mode: 0o600 });
-  const run = (...args: string[]) => lethe(["policy", "explain", ...args], { cwd: project.directory });
+  const run = (...args: string[]) => letheHere(["policy", "explain", ...args], { cwd: project.directory });
   const shown = await run("crm.notes.the.body");
   expect([shown.code, shown.stderr]).toEqual([0, ""]);
   expect(shown.stdout).toContain("crm.notes.the.body  (store shop; policy shop version 1)\n  erase  ");

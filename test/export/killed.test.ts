@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { sha256Hex } from "#lib/canonical.ts";
 import { makePerson, readExport } from "#test/export/read-export.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 // Each test starts several processes, one after the other.
@@ -34,7 +35,7 @@ tables:
 afterEach(() => project.dispose());
 
 const run = (args: readonly string[], now: string, fault = ""): Promise<Ended> =>
-  lethe([...args, "--now", now], {
+  (fault === "" ? letheHere : lethe)([...args, "--now", now], {
     cwd: project.directory,
     env: { LETHE_USER: "dpo", LETHE_FAULT: fault, TMPDIR: join(project.directory, "tmp") },
   });

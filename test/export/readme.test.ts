@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { sha256Hex } from "#lib/canonical.ts";
-import { lethe, repository } from "#test/support/cli.ts";
+import { repository } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject } from "#test/support/project.ts";
 
 const tools = ["bash", "age", "age-keygen", "jq", "sha256sum"];
@@ -46,7 +47,7 @@ tables:
         encoding: "utf8",
       });
     const run = (...args: string[]) =>
-      lethe([...args, "--now", "2026-11-02T02:00:00Z"], { cwd, env: { LETHE_USER: "dpo" } });
+      letheHere([...args, "--now", "2026-11-02T02:00:00Z"], { cwd, env: { LETHE_USER: "dpo" } });
     try {
       const made = follow(makeKey?.[1]);
       const [recipient = ""] = /age1[a-z0-9]{58}/.exec(made.stderr) ?? [];

@@ -8,8 +8,9 @@ import { differences, readEndState, type EndState } from "#test/fault/end-state.
 import { enterRequests, wholeNight } from "#test/fault/night.ts";
 import { oddities } from "#test/fault/oddities.ts";
 import { clearStage, openScene, query, setStage, type Scene, type Stage } from "#test/fault/scene.ts";
-import { lethe, startLethe } from "#test/support/cli.ts";
+import { startLethe } from "#test/support/cli.ts";
 import { urlOf } from "#test/support/database.ts";
+import { letheHere } from "#test/support/here.ts";
 
 const patience = 120_000;
 
@@ -126,7 +127,7 @@ describe("twenty requests in batches of four", () => {
       await wholeNight(scene.again);
       const before = await everything();
       const earlier = Temporal.Instant.from(nextAttempt).subtract({ hours: 1 }).toString();
-      const ended = await lethe(["run", "--json", "--now", earlier], { cwd: scene.directory });
+      const ended = await letheHere(["run", "--json", "--now", earlier], { cwd: scene.directory });
       expect([ended.code, JSON.parse(ended.stdout)]).toMatchObject([1, { error: { code: "CLOCK_WENT_BACK" } }]);
       expect(await everything()).toEqual(before);
     },

@@ -7,7 +7,8 @@ import { lawIn } from "#test/policy/holder.ts";
 import { dumpDatabase, ownTables, relationsWith, type Dump } from "#test/flow/dump.ts";
 import { unzipped } from "#test/flow/unzip.ts";
 import { chinookMissing, loadChinook } from "#test/support/chinook.ts";
-import { lethe, type Ended } from "#test/support/cli.ts";
+import type { Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
 type Customer = {
@@ -54,7 +55,7 @@ let after: { readonly dump: Dump; readonly state: Dump };
 const ended: Record<string, Ended> = {};
 
 const run = async (name: string, args: readonly string[], now = "2026-11-02T02:00:00Z"): Promise<Ended> => {
-  const result = await lethe([...args, "--now", now], {
+  const result = await letheHere([...args, "--now", now], {
     cwd: directory,
     env: { [variable()]: store.url, LETHE_STATE_URL: state.url, LETHE_USER: "dpo" },
   });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { lethe, type CliOptions } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 const policy = `
@@ -25,8 +26,12 @@ beforeAll(async () => {
 });
 afterAll(() => project.dispose());
 
+/** What reads or is killed is a process of its own. */
 const run = (args: readonly string[], options: CliOptions = {}) =>
-  lethe([...args, "--now", "2026-11-02T02:00:00Z"], { cwd: project.directory, ...options });
+  (Object.keys(options).length === 0 ? letheHere : lethe)([...args, "--now", "2026-11-02T02:00:00Z"], {
+    cwd: project.directory,
+    ...options,
+  });
 const json = async (...args: string[]) =>
   JSON.parse((await run([...args, "--json"])).stdout) as Record<string, unknown>;
 

@@ -11,7 +11,7 @@ import { findingsOf } from "#plan/findings.ts";
 import { holderIn } from "#test/policy/holder.ts";
 import { loadPolicy } from "#policy/load.ts";
 import { chinookMissing, loadChinook } from "#test/support/chinook.ts";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
 let directory: string;
@@ -157,14 +157,14 @@ describe.skipIf(chinookMissing !== undefined)(
 
     it("runs from the command line and says what to export", async () => {
       const args = ["init", database.url, "--directory", directory, "--country", "at", "--now", "2026-11-02T02:00:00Z"];
-      const text = await lethe(args);
+      const text = await letheHere(args);
       expect(text.stderr).toBe("");
       expect(text.code).toBe(0);
       expect(text.stdout).toContain("grant update (billing_address");
       expect(text.stdout).toMatch(/export LETHE_TEST_[0-9A-F]+_URL=postgres:\/\/lethe:PASSWORD@/);
       expect(await readFile(join(directory, "lethe.yaml"), "utf8")).toContain("country: AT");
 
-      const again = await lethe([...args, "--json"]);
+      const again = await letheHere([...args, "--json"]);
       expect(again.code).toBe(2);
       expect(JSON.parse(again.stdout)).toMatchObject({ error: { code: "FILE_EXISTS" } });
     });

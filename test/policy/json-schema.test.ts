@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { z } from "zod";
 import { jsonSchema, jsonSchemaText } from "#policy/json-schema.ts";
-import { lethe, repository } from "#test/support/cli.ts";
+import { repository } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 /** Data of the law beside the policies. */
 const laws = ["retention-classes.yaml", "deadlines.yaml"];
@@ -56,9 +57,9 @@ it("the policies that ship name the schema beside them, and pass it", async () =
 
 describe("lethe policy schema", () => {
   it("prints the schema without a configuration, on one line with --json", async () => {
-    const printed = await lethe(["policy", "schema"], { cwd: tmpdir() });
+    const printed = await letheHere(["policy", "schema"], { cwd: tmpdir() });
     expect([printed.code, printed.stderr, printed.stdout]).toEqual([0, "", await readFile(file, "utf8")]);
-    const line = await lethe(["policy", "schema", "--json"], { cwd: tmpdir() });
+    const line = await letheHere(["policy", "schema", "--json"], { cwd: tmpdir() });
     expect(line.stdout.trimEnd().split("\n")).toHaveLength(1);
     expect(JSON.parse(line.stdout)).toEqual(JSON.parse(printed.stdout));
   });
@@ -66,7 +67,7 @@ describe("lethe policy schema", () => {
   it("says with --check whether a file is current, and how to make it so", async () => {
     const directory = await mkdtemp(join(tmpdir(), "lethe-schema-"));
     try {
-      const check = () => lethe(["policy", "schema", "--check", "policy.schema.json"], { cwd: directory });
+      const check = () => letheHere(["policy", "schema", "--check", "policy.schema.json"], { cwd: directory });
       const hint = "hint: write it again: lethe policy schema > policy.schema.json\n";
       const missing = await check();
       expect([missing.code, missing.stderr]).toEqual([

@@ -5,6 +5,7 @@ import { hashFile } from "#evidence/hash-file.ts";
 import { registerPoints } from "#lib/fault.ts";
 import { openWorkbook, rowsOf, sheetOf } from "#test/register/read-workbook.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 // Each test starts several processes, one after the other.
@@ -33,7 +34,7 @@ tables:
 afterAll(() => project.dispose());
 
 const run = (...args: string[]): Promise<Ended> =>
-  lethe([...args, "--now", "2026-11-03T09:00:00Z"], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
+  letheHere([...args, "--now", "2026-11-03T09:00:00Z"], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
 const add = async (email: string): Promise<string> => {
   const { stdout } = await run("request", "add", "--email", email, "--received", "2026-10-12", "--json");
   return (JSON.parse(stdout) as { ref: string }).ref;

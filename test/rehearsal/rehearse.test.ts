@@ -5,7 +5,7 @@ import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Rehearsed } from "#rehearsal/rehearse.ts";
 import type { TimelineItem } from "#rehearsal/timeline.ts";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -15,7 +15,19 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 const now = "2026-11-20T10:00:00Z";
 const rehearse = (until: string, ...more: readonly string[]) =>
-  lethe(["rehearse", "--until", until, "--customers", "60", "--directory", directory, "--now", now, "--json", ...more]);
+  letheHere([
+    "rehearse",
+    "--until",
+    until,
+    "--customers",
+    "60",
+    "--directory",
+    directory,
+    "--now",
+    now,
+    "--json",
+    ...more,
+  ]);
 const rehearsed = async (until: string, ...more: readonly string[]): Promise<Rehearsed> => {
   const { code, stdout } = await rehearse(until, ...more);
   expect(code).toBe(0);
@@ -23,9 +35,9 @@ const rehearsed = async (until: string, ...more: readonly string[]): Promise<Reh
 };
 
 test("weeks of nights pass, what went when is told under its rule, nobody is left, and the books are what they were", async () => {
-  const { nights, timeline, books, people } = await rehearsed("2026-12-29");
-  expect(nights.all).toBe(39);
-  expect(nights.ran).toBeLessThan(40);
+  const { nights, timeline, books, people } = await rehearsed("2026-12-22");
+  expect(nights.all).toBe(32);
+  expect(nights.ran).toBeLessThan(33);
   const line = (what: string): TimelineItem | undefined => timeline.find((each) => each.what === what);
   const erased = timeline.filter(({ what }) => what === "people");
   expect(erased.every(({ first, last, how }) => first === "2026-11-20" && last === first && how === "erased")).toBe(
@@ -44,10 +56,10 @@ test("weeks of nights pass, what went when is told under its rule, nobody is lef
 }, 300_000);
 
 test("in the nights that are passed over nothing would have happened", async () => {
-  const some = await rehearsed("2026-12-04");
-  const every = await rehearsed("2026-12-04", "--every-night");
-  expect(every.nights).toEqual({ all: 14, ran: 14 });
-  expect(some.nights.ran).toBeLessThanOrEqual(14);
+  const some = await rehearsed("2026-11-26");
+  const every = await rehearsed("2026-11-26", "--every-night");
+  expect(every.nights).toEqual({ all: 6, ran: 6 });
+  expect(some.nights.ran).toBeLessThanOrEqual(6);
   const told = ({ timeline }: Rehearsed) =>
     timeline.map(({ first, what, rows, rule }) => ({ first, what, rows, rule }));
   const byDay = (one: Rehearsed) => Object.fromEntries(told(one).map(({ what, rows }) => [what, rows]));

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { restorePoints, type FaultPoint } from "#lib/fault.ts";
 import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 const schema = `create table customers (id int primary key, email text);
@@ -26,7 +27,9 @@ const run = (
   args: readonly string[],
   { now = "2026-11-03T02:00:00Z", fault }: { now?: string; fault?: FaultPoint } = {},
 ): Promise<Ended> =>
-  lethe([...args, "--now", now], { cwd: project.directory, env: fault === undefined ? {} : { LETHE_FAULT: fault } });
+  fault === undefined
+    ? letheHere([...args, "--now", now], { cwd: project.directory })
+    : lethe([...args, "--now", now], { cwd: project.directory, env: { LETHE_FAULT: fault } });
 const replay = ["backups", "replay", "--store", "shop", "--as-of", "2026-11-02T00:00:00Z"];
 const guard = ["backups", "guard"];
 const emails = async () =>
@@ -92,7 +95,7 @@ test("guard lets a start script refuse to serve, from the restore until the repl
   expect(said).not.toContain("canary");
 
   const bundle = /Signed report: (.+)/.exec(released.stdout)?.[1] ?? "";
-  expect(await lethe(["verify", bundle, "--key", project.keys.public], { cwd: project.directory })).toMatchObject({
+  expect(await letheHere(["verify", bundle, "--key", project.keys.public], { cwd: project.directory })).toMatchObject({
     code: 0,
   });
 });

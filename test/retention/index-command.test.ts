@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 const policy = `
@@ -38,7 +38,7 @@ beforeAll(async () => {
 afterAll(() => project.dispose());
 
 const run = async (...args: string[]): Promise<string> => {
-  const { code, stdout } = await lethe([...args, "--now", "2026-11-02T02:00:00Z"], { cwd: project.directory });
+  const { code, stdout } = await letheHere([...args, "--now", "2026-11-02T02:00:00Z"], { cwd: project.directory });
   expect(code).toBe(0);
   return stdout;
 };

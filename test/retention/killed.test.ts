@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { retentionPoints } from "#lib/fault.ts";
 import { lethe } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 const policy = `
@@ -34,9 +35,10 @@ test.each(retentionPoints.filter((point) => point.startsWith("after-expiry")))(
     );
     await store.query("refresh materialized view by_year");
     const before = await state.query<{ rows: number }>("select coalesce(sum(rows), 0)::int as rows from lethe.expiry");
-    const run = (env = {}) => lethe(["run", "expire", "--now", "2026-11-02T02:00:00Z"], { cwd: directory, env });
-    expect(await run({ LETHE_FAULT: point })).toMatchObject({ signal: "SIGKILL" });
-    expect(await run()).toMatchObject({ code: 0 });
+    const run = (start: typeof letheHere, env = {}) =>
+      start(["run", "expire", "--now", "2026-11-02T02:00:00Z"], { cwd: directory, env });
+    expect(await run(lethe, { LETHE_FAULT: point })).toMatchObject({ signal: "SIGKILL" });
+    expect(await run(letheHere)).toMatchObject({ code: 0 });
     expect(await store.query("select count(*)::int as n from invoices")).toEqual([{ n: 10 }]);
     expect(await store.query("select * from by_year")).toEqual([{ year: 2026, n: 10 }]);
     const after = await state.query<{ rows: number }>("select coalesce(sum(rows), 0)::int as rows from lethe.expiry");

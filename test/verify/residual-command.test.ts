@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { lethe, type Ended } from "#test/support/cli.ts";
+import type { Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
 
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
@@ -24,7 +25,7 @@ beforeEach(async () => {
 afterEach(() => project.dispose());
 
 const run = (now: string, ...args: string[]): Promise<Ended> =>
-  lethe([...args, "--now", now], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
+  letheHere([...args, "--now", now], { cwd: project.directory, env: { LETHE_USER: "dpo" } });
 
 test("an address in a column that the policy keeps fails the request, names the place and not the value, and ends with 5", async () => {
   const added = await run("2026-11-02T01:00:00Z", "request", "add", "--email", "ann@example.com", "--json");
