@@ -1,7 +1,11 @@
-import Holidays from "date-holidays";
+import { createRequire } from "node:module";
+import type Holidays from "date-holidays";
 import { Temporal } from "temporal-polyfill";
 import type { Controller } from "#config.ts";
 import { LetheError } from "#lib/errors.ts";
+
+/** The calendars of the whole world are a hundred modules, and most commands and nights ask for no day. */
+const holidays = (): typeof Holidays => createRequire(import.meta.url)("date-holidays") as typeof Holidays;
 
 export type Jurisdiction = Pick<Controller, "country" | "region">;
 
@@ -39,7 +43,8 @@ const publicHolidays = (year: number, jurisdiction: Jurisdiction): ReadonlySet<s
 };
 
 const calendarOf = ({ country, region }: Jurisdiction): Holidays => {
-  const calendar = new Holidays();
+  const Calendar = holidays();
+  const calendar = new Calendar();
   const regions = Object.keys(calendar.getStates(country) ?? {}).map((code) => code.toUpperCase());
   const known = Object.hasOwn(calendar.getCountries(), country.toUpperCase());
   if (!known || (region !== undefined && !regions.includes(region.toUpperCase()))) {
@@ -52,7 +57,7 @@ const calendarOf = ({ country, region }: Jurisdiction): Holidays => {
     );
   }
   const options = { types: ["public" as const] };
-  return region === undefined ? new Holidays(country, options) : new Holidays(country, region, options);
+  return region === undefined ? new Calendar(country, options) : new Calendar(country, region, options);
 };
 
 /** The days whose noon the holiday covers: half holidays do not count, and one from sunset to sunset counts once. */

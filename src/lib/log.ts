@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import pino, { type DestinationStream, type LogFn, type Logger } from "pino";
-import { prettyFactory } from "pino-pretty";
+import type { prettyFactory } from "pino-pretty";
 import { LetheError } from "#lib/errors.ts";
 
 export type LogOptions = {
@@ -38,7 +39,7 @@ const secret = [
  */
 export const createLogger = ({ level, pretty: forPeople, destination }: LogOptions): Logger => {
   const colorize = "isTTY" in destination && destination.isTTY === true;
-  const format = forPeople ? prettyFactory({ colorize, ignore: "pid,hostname" }) : (line: string) => line;
+  const format = forPeople ? prettyLines()({ colorize, ignore: "pid,hostname" }) : (line: string) => line;
   const stream: DestinationStream = { write: (line) => void destination.write(format(line)) };
   return pino(
     {
@@ -55,6 +56,10 @@ export const createLogger = ({ level, pretty: forPeople, destination }: LogOptio
     stream,
   );
 };
+
+/** Only people at a terminal need it, and it takes as long to load as everything else here. */
+const prettyLines = (): typeof prettyFactory =>
+  (createRequire(import.meta.url)("pino-pretty") as { readonly prettyFactory: typeof prettyFactory }).prettyFactory;
 
 // Where a line comes with an error and no text of ours, pino would take the error's own message for the text.
 const withoutForeignText = function (this: Logger, args: Parameters<LogFn>, method: LogFn): void {
