@@ -24,7 +24,7 @@ test(
     expect(summary.aims).toHaveLength(6);
     // The copies of both sides ended alike, or there would be no ratio.
     expect(summary.chargebee).toMatchObject({
-      subjects: 100,
+      subjects: 60,
       remedy: { ratio: expect.any(Number), blocked: 0 },
       block: { ratio: expect.any(Number) },
     });

@@ -87,7 +87,9 @@ const run = async (
 };
 
 /** The company's foreign keys as links of a policy. */
-const declaredKeys = async (): Promise<readonly string[]> => {
+const declaredKeys = (): Promise<readonly string[]> => (known ??= readDeclaredKeys());
+let known: Promise<readonly string[]> | undefined;
+const readDeclaredKeys = async (): Promise<readonly string[]> => {
   const company = await openCompany("juicyway");
   open.push(company);
   const keys = await company.store.query<{ link: string }>(

@@ -30,7 +30,7 @@ export class Scaffold implements AsyncDisposable {
   }
 
   static async open(urlOf: UrlOf): Promise<Scaffold> {
-    const children = new Children(2);
+    const children = new Children(1);
     const stage = await setStage(urlOf);
     const scene = await openScene(stage);
     const { said, took } = await children.night(scene.order);

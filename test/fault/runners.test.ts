@@ -53,7 +53,7 @@ const until = async (condition: () => Promise<boolean>): Promise<void> => {
 
 const night = ["run", "--json", "--now", theNight];
 
-describe("twenty requests in batches of four", () => {
+describe("twelve requests in batches of four", () => {
   let reference: EndState;
   beforeAll(async () => {
     stage = await setStage(urlOf);
@@ -151,9 +151,9 @@ describe("twenty requests in batches of four", () => {
   };
 });
 
-describe("two hundred requests in batches of twenty", () => {
+describe("a hundred requests in batches of ten", () => {
   beforeAll(async () => {
-    stage = await setStage(urlOf, { customers: 240, requests: 200, batch: 20 });
+    stage = await setStage(urlOf, { customers: 140, requests: 100, batch: 10 });
     scene = await openScene(stage);
     await enterRequests(scene.order);
   }, patience);
@@ -161,7 +161,7 @@ describe("two hundred requests in batches of twenty", () => {
   test(
     "of two runs at once one does everything, each request once, and the other says why it does not",
     async () => {
-      const held = await holdCustomer(150);
+      const held = await holdCustomer(75);
       const both = [1, 2].map(() => startLethe(night, { cwd: scene.directory }).ended);
       // Neither can finish before the row is let go: the one that ends was turned away.
       const refused = await Promise.race(both);
@@ -171,10 +171,10 @@ describe("two hundred requests in batches of twenty", () => {
       expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([1, { error: { code: "RUN_IN_PROGRESS" } }]);
       expect([worked?.code, JSON.parse(worked?.stdout ?? "{}")]).toMatchObject([
         5,
-        { requests: { received: 205, done: 203, failed: 1, pending: 1, blocked: 1 } },
+        { requests: { received: 105, done: 103, failed: 1, pending: 1, blocked: 1 } },
       ]);
       const erased = await query(scene.urls.state, "select from lethe.ledger_entry where kind = 'request.erased'");
-      expect(erased.length).toBe(203);
+      expect(erased.length).toBe(103);
       expect(await oddities(scene)).toEqual([]);
     },
     patience,

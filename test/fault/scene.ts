@@ -21,7 +21,7 @@ type Names = Readonly<Record<(typeof databases)[number], string>>;
 
 export type Size = { readonly customers: number; readonly requests: number; readonly batch: number };
 
-const small: Size = { customers: 60, requests: 20, batch: 4 };
+const small: Size = { customers: 60, requests: 12, batch: 4 };
 
 /** The company as it is before the night, from which scenes are copied. */
 export type Stage = {
@@ -87,7 +87,9 @@ export const openScene = async (stage: Stage): Promise<Scene> => {
   const names = freshNames();
   await administer(
     stage.urlOf,
-    databases.map((database) => `create database ${names[database]} template ${stage.names[database]}`),
+    databases.map(
+      (database) => `create database ${names[database]} template ${stage.names[database]} strategy file_copy`,
+    ),
   );
   const urls = urlsOf(stage.urlOf, names);
   const directory = await mkdtemp(join(stage.directory, "scene-"));

@@ -4,6 +4,8 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
 import { startEmbedded } from "#db/embedded.ts";
+import { closePool } from "#db/pool.ts";
+import { openState } from "#db/state.ts";
 import { generateKeys } from "#lib/keys.ts";
 import { timeLethe, type Timed } from "#test/bench/command.ts";
 import { buildBooks, today } from "#test/bench/expiry/build.ts";
@@ -89,8 +91,8 @@ export const benchExpiry = async ({ retained, turns, directory }: ExpiryOptions)
     const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
     const lethe = (...args: string[]): Promise<Timed> =>
       timeLethe(["--now", `${today}T02:00:00Z`, ...args], { cwd: directory, env });
-    // Makes Lethe's own database, which a night finds made.
-    await lethe("request", "list");
+    // A night finds Lethe's own database made.
+    await closePool((await openState(server.url("lethe"))).pool);
     const expire = await lethe("run", "expire");
     const idle = await lethe("run", "expire");
     return { client, expire, idle };
