@@ -6,13 +6,17 @@ const conditions = ["source", "node"];
 
 /** Where tests start processes and servers, from the longest on. */
 const long = [
+  "/fault/killed.",
+  "/rehearsal/",
+  "/restore/commands",
+  "/bench/",
+  "/holds/commands",
+  "/demo/",
   "/fault/",
   "/flow/",
-  "/bench/",
   "/db/",
   "/conformance/",
   "/execute/",
-  "/demo/",
   "/cli/",
   "/export/",
   "/register/",

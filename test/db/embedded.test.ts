@@ -1,10 +1,10 @@
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { chooseAccount, runAs } from "#db/embedded-account.ts";
 import { findBinaries } from "#db/embedded-binaries.ts";
 import { initialise, sweep } from "#db/embedded-cluster.ts";
@@ -14,6 +14,17 @@ import { repository } from "#test/support/cli.ts";
 const root = process.getuid?.() === 0;
 let directory = "";
 let servers: EmbeddedServer[] = [];
+
+/** Where a server has been that was stopped. */
+let used = "";
+beforeAll(async () => {
+  used = await mkdtemp(join(tmpdir(), "lethe-embedded-"));
+  await chmod(used, 0o711);
+  await (await startEmbedded(used, { fsync: false })).stop();
+});
+afterAll(() => rm(used, { recursive: true, force: true }));
+/** The directory as it is after a first start: for what is not about that, as initdb takes longer than the rest of a test. */
+const furnish = (): void => void execFileSync("cp", ["-a", `${used}/.`, directory]);
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "lethe-embedded-"));
@@ -93,6 +104,7 @@ test("runs PostgreSQL 18 in UTF-8 with byte order, on 127.0.0.1 only, behind a p
 });
 
 test("keeps what was written and stops the server with its last user", async () => {
+  furnish();
   const first = await start();
   await first.ensureDatabase("shop");
   await ask(first.url("shop"), "create table kept as select 42 as answer");
@@ -113,7 +125,7 @@ test("two at once share one server, and it goes on until the second has finished
 });
 
 test("a data directory in the making is given up without an error when another's is finished and sweeps it away", async () => {
-  await (await start()).stop();
+  furnish();
   const data = join(directory, "postgres");
   const binaries = await findBinaries();
   const account = await chooseAccount(directory, data, binaries.postgres);
@@ -128,6 +140,7 @@ test("a data directory in the making is given up without an error when another's
 });
 
 test("leaves the server running while somebody's own client is connected", async () => {
+  furnish();
   const server = await start();
   const client = new pg.Client({ connectionString: server.url("postgres") });
   await client.connect();
@@ -139,6 +152,7 @@ test("leaves the server running while somebody's own client is connected", async
 });
 
 test("adopts the server of a process that was killed", async () => {
+  furnish();
   const dead = await holder(directory);
   const pid = await postmaster();
   await dead.kill();
@@ -148,6 +162,7 @@ test("adopts the server of a process that was killed", async () => {
 });
 
 test("starts again after the server was killed with kill -9", async () => {
+  furnish();
   const first = await start();
   await first.ensureDatabase("shop");
   process.kill(await postmaster(), "SIGKILL");
@@ -156,7 +171,7 @@ test("starts again after the server was killed with kill -9", async () => {
 });
 
 test("is not misled by a postmaster.pid whose number has gone to another process, nor offers it the password", async () => {
-  await (await start()).stop();
+  furnish();
   const foreign = spawn("sleep", ["60"], { stdio: "ignore" });
   const lines = [foreign.pid, join(directory, "postgres"), 1, 1, "", "127.0.0.1", "", "ready"];
   await writeFile(join(directory, "postgres/postmaster.pid"), `${lines.join("\n")}\n`);
@@ -167,9 +182,9 @@ test("is not misled by a postmaster.pid whose number has gone to another process
 });
 
 test("is not misled by a postmaster.pid of a server on another directory", async () => {
+  furnish();
   const other = join(directory, "other");
   const theirs = await start(other);
-  await (await start()).stop();
   await writeFile(join(directory, "postgres/postmaster.pid"), await readFile(join(other, "postgres/postmaster.pid")));
   const ours = await start();
   expect(ours.url("postgres")).not.toBe(theirs.url("postgres"));
@@ -184,6 +199,7 @@ test("what a crash in initdb left is not taken for a data directory, and is remo
 });
 
 test("the server's log quotes no row, no statement and no parameter", async () => {
+  furnish();
   const server = await start();
   await server.ensureDatabase("shop");
   const client = new pg.Client({ connectionString: server.url("shop") });
@@ -201,7 +217,7 @@ test("the server's log quotes no row, no statement and no parameter", async () =
 });
 
 test("refuses data of another major version", async () => {
-  await (await start()).stop();
+  furnish();
   await writeFile(join(directory, "postgres/PG_VERSION"), "17\n");
   await expect(start()).rejects.toMatchObject({ code: "EMBEDDED_FAILED" });
 });
