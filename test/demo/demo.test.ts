@@ -15,6 +15,7 @@ import { databases, timeZone } from "#demo/workspace.ts";
 import { fixedClock } from "#lib/clock.ts";
 import { expectTamperEvident } from "#test/evidence/tamper.ts";
 import { lethe, startLethe, type Ended } from "#test/support/cli.ts";
+import { letheHere } from "#test/support/here.ts";
 
 const now = Temporal.Now.instant().round("second").toString();
 const size = { seed: 11, customers: 200 };
@@ -30,7 +31,7 @@ let second: Ended;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), "lethe-demo-"));
   first = await lethe(demo, { cwd: directory });
-  second = await lethe([...demo, "--json"], { cwd: directory });
+  second = await letheHere([...demo, "--json"], { cwd: directory });
 }, 180_000);
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
@@ -98,7 +99,7 @@ describe("lethe demo", () => {
 
   it("leaves a bundle that verifies with the public key alone", async () => {
     const { report, key } = shown().verified;
-    const verified = await lethe(["verify", report, "--key", key], { cwd: directory });
+    const verified = await letheHere(["verify", report, "--key", key], { cwd: directory });
     expect([verified.code, verified.stderr]).toEqual([0, ""]);
   });
 
@@ -149,7 +150,7 @@ describe("lethe demo", () => {
     await untilAtWork();
     // However fast the machine: that one is at work for as long as the other is patient.
     other.kill("SIGSTOP");
-    const refused = await lethe([...demo, "--json"], { cwd: directory });
+    const refused = await letheHere([...demo, "--json"], { cwd: directory });
     other.kill("SIGCONT");
     expect([refused.code, JSON.parse(refused.stdout)]).toMatchObject([1, { error: { code: "RUN_IN_PROGRESS" } }]);
     expect((await other.ended).code).toBe(0);
@@ -159,7 +160,7 @@ describe("lethe demo", () => {
     const foreign = join(directory, "foreign");
     await mkdir(foreign);
     await writeFile(join(foreign, "lethe.yaml"), "mine");
-    const refused = await lethe(["demo", "--directory", foreign], { cwd: directory });
+    const refused = await letheHere(["demo", "--directory", foreign], { cwd: directory });
     expect(refused.code).toBe(2);
     expect(refused.stderr).toContain("FILE_EXISTS");
     expect(await readdir(foreign)).toEqual(["lethe.yaml"]);

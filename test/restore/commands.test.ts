@@ -47,9 +47,7 @@ beforeAll(async () => {
   await takeCopy(project.store);
   const today = "2026-11-02T02:00:00Z";
   for (const email of ["ada.canary@example.org", "cy.canary@example.org"]) {
-    expect(
-      await lethe(["request", "add", "--stdin", "--now", today], { cwd: project.directory, input: `email=${email}\n` }),
-    ).toMatchObject({ code: 0 });
+    expect(await run(["request", "add", "--email", email], { now: today })).toMatchObject({ code: 0 });
   }
   expect(await run(["request", "approve", "--all", "--by", "dpo"], { now: today })).toMatchObject({ code: 0 });
   expect(await run(["run"], { now: today })).toMatchObject({ code: 0 });
