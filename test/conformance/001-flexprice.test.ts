@@ -38,9 +38,9 @@ describe("001: after one night", () => {
     expect(await company.store.query("select total, billing_name, billing_street from invoices")).toEqual([
       { total: "49.00", billing_name: null, billing_street: null },
     ]);
-    expect(await company.store.query("select amount, customer_id, url from analytics_events")).toEqual([
-      { amount: "5.00", customer_id: null, url: null },
-    ]);
+    expect(await company.store.query("select amount, customer_id, url from analytics_events where amount > 0")).toEqual(
+      [{ amount: "5.00", customer_id: null, url: null }],
+    );
     expect(await stateValue("select outcome from lethe.outcome")).toBe("retained");
   });
 

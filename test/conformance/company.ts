@@ -38,12 +38,15 @@ const schema = [
   "insert into products (id, sku, name, kind) values (1, 'plan', 'Plan', 'plan'), (2, 'tv', 'Box', 'device')",
   "insert into prices (id, product_id, currency, amount, every) values (1, 1, 'EUR', 49, 'year')",
   "insert into benefits (id, name, kind) values (1, 'Films', 'access')",
+  // Among whom whoever is made nameless is not alone.
+  `insert into analytics_events (occurred_at, event, plan, country)
+     select '2026-10-05T10:00:00Z', 'login', 'Pro', 'DE' from generate_series(1, 6)`,
 ].join(";\n");
 
 export const policyText = (system: System): Promise<string> =>
   readFile(join(repository, `policies/${system}.yaml`), "utf8");
 
-/** The demo's billing database, empty but for its catalogue, under one of the five policies as it ships. */
+/** The demo's billing database, empty but for its catalogue and events of nobody, under one of the five policies as it ships. */
 export const openCompany = async (
   system: System,
   { edit = (text) => text, sql = "", ...options }: CompanyOptions = {},
