@@ -6,7 +6,7 @@ import { scopeFor } from "#execute/statements.ts";
 import type { Attack, Gate } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
-import { and, column, sameRow, scopeTable, tableName } from "#scope/sql.ts";
+import { and, column, keyNames, sameRow, scopeTable, tableName } from "#scope/sql.ts";
 
 /** The request has rows in classes that are too small or too much alike, or that only one person fits. */
 export type TooFew = {
@@ -29,8 +29,9 @@ const waits =
   "it waits until enough others go with it, every night; make what is measured coarser if that takes too long";
 
 /**
- * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit; then
- * whether its rows can be joined to records of people. Throws `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
+ * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit, where
+ * whoever is to be hidden counts as one row however many are theirs; then whether its rows can be joined to records of people. Throws
+ * `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
  */
 export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
   for (const step of shape.steps) {
@@ -43,7 +44,7 @@ export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape): Promis
 
 const assertClasses = async (db: Kysely<unknown>, shape: Shape, table: string, gate: Gate): Promise<void> => {
   const rows = ownRows(shape, table, gate);
-  if (gate.t === undefined && !(await anyThin(db, rows, gate))) return;
+  if (gate.t === undefined && !(await anyThin(db, rows, gate, twice(shape, table)))) return;
   const tooFew = await below(db, table, rows, gate);
   if (tooFew.length > 0) throw new GateError(table, "ANONYMITY_BELOW", tooFew);
 };
@@ -84,20 +85,36 @@ const ownRows = (shape: Shape, table: string, { quasi, sensitive }: Gate): RawBu
     join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared`;
 };
 
+/** How often more than once the batch's rows are entered: for two subjects who share them, or two requests of one person. */
+const twice = (shape: Shape, table: string): RawBuilder<unknown> => {
+  const keys = sql.join(keyNames(scopeFor(shape, table)).map((name) => sql.id(name)));
+  return sql`select coalesce(sum(times - 1), 0) from (select count(*) as times from ${scopeTable(shape, table)} s
+    where not s.spared group by ${keys} having count(*) > 1) e`;
+};
+
 /**
- * Whether some class has too few rows, or values, in the batch alone. Where none has, the whole table has no fewer: it need not be read, and
- * for the thousands of a large batch hardly ever is.
+ * Whether some class has too few rows, or values, in the batch alone; what is entered twice is taken off every class. Where none has, the whole
+ * table has no fewer: it need not be read, and for the thousands of a large batch hardly ever is.
  */
-const anyThin = async (db: Kysely<unknown>, rows: RawBuilder<unknown>, gate: Gate): Promise<boolean> => {
-  const enough = [sql`count(*) >= ${gate.k}`];
+const anyThin = async (
+  db: Kysely<unknown>,
+  rows: RawBuilder<unknown>,
+  gate: Gate,
+  again: RawBuilder<unknown>,
+): Promise<boolean> => {
+  const enough = [sql`sum(n) - (${again}) - max(mine) + 1 >= ${gate.k}`];
   if (gate.l !== undefined) {
     for (const index of gate.sensitive.keys()) {
       const value = numbered("v", index);
       enough.push(sql`count(distinct ${value}) + max((${value} is null)::int) >= ${gate.l}`);
     }
   }
-  const { rows: found } = await sql<{ thin: boolean }>`select exists (select from (${rows}) own
-    group by ${sql.join(quasiNames(gate))} having not (${and(enough)})) as thin`.execute(db);
+  const qs = sql.join(quasiNames(gate));
+  const all = sql.join([...quasiNames(gate), ...gate.sensitive.map((_, index) => numbered("v", index))]);
+  const { rows: found } = await sql<{ thin: boolean }>`with cell as (
+      select ${all}, n, sum(n) over (partition by ${qs}, request) as mine
+      from (select ${all}, request, count(*) as n from (${rows}) own group by ${all}, request) c)
+    select exists (select from cell group by ${qs} having not (${and(enough)})) as thin`.execute(db);
   return found[0]?.thin ?? false;
 };
 
@@ -115,8 +132,9 @@ const below = async (
   const least = ins.length === 0 ? sql`null::int8` : sql`least(${sql.join(ins.map((name) => sql`${name}.l`))})`;
   const most =
     ins.length === 0 ? sql`null::float8` : sql`greatest(${sql.join(ins.map((name) => sql`${name}.distance`))})`;
+  // Everybody's own rows are one: however many they are, who is alone in a class is recognised by it.
   const failing = [
-    sql`size < ${gate.k}`,
+    sql`size - mine + 1 < ${gate.k}`,
     ...(gate.l === undefined ? [] : [sql`l < ${gate.l}`]),
     // Sums of fractions: what is equal on paper may differ in the last digits.
     ...(gate.t === undefined ? [] : [sql`t > ${gate.t}::float8 + 1e-9`]),
@@ -125,9 +143,10 @@ const below = async (
   const { rows: found } = await sql<Below>`with own as materialized (${rows}),
       ${classesOf(tableName(table), gate, sql`select distinct ${sql.join(qs)} from own`)},
       measured as (select class.*, ${least} as l, ${most} as t from class ${sql.join(joined, sql` `)}),
-      failing as (select * from measured where ${sql.join(failing, sql` or `)})
-    select own.request, count(*) as rows, min(size) as k, min(l) as l, max(t) as t
-    from failing f join own on ${and(same)} group by own.request order by own.request`.execute(db);
+      mine as (select request, ${sql.join(qs)}, count(*) as mine from own group by request, ${sql.join(qs)})
+    select own.request, sum(mine)::int8 as rows, min(size - mine + 1) as k, min(l) as l, max(t) as t
+    from measured f join mine own on ${and(same)} where ${sql.join(failing, sql` or `)}
+    group by own.request order by own.request`.execute(db);
   return found.map(({ request, rows: count, k, l, t }) => ({
     request,
     code: "ANONYMITY_BELOW",

@@ -124,17 +124,63 @@ test("rows of the living count, since classes are of the whole table, and their 
 test("what goes for others' sake makes a class too small for who is left in it, and they wait as well", async () => {
   // Both of Kiel need p2, who is alone on Sylt.
   night = await openNight({
-    schema: `${schema(3)}
-      insert into visits (customer_id, city) values (1, 'Kiel'), (2, 'Kiel'), (2, 'Sylt'), (3, 'Husum'), (3, 'Husum')`,
+    schema: `${schema(4)}
+      insert into visits (customer_id, city) values (1, 'Kiel'), (2, 'Kiel'), (2, 'Sylt'), (3, 'Husum'), (4, 'Husum')`,
     tables: tables("k: 2", "{ generalise: { map: { Kiel: Kiel!, Sylt: Sylt!, Husum: Husum! }, otherwise: null } }"),
   });
-  await night.ask(...people(3));
+  await night.ask(...people(4));
   await night.nightly();
   const waits = { state: "failed", code: "ANONYMITY_BELOW" };
-  expect(await night.requests()).toMatchObject([waits, waits, { state: "completed" }]);
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([waits, waits, done, done]);
   expect(await night.store.query("select city from visits order by id")).toEqual(
     ["Kiel", "Kiel", "Sylt", "Husum!", "Husum!"].map((city) => ({ city })),
   );
+});
+
+test("the rows of one person are no crowd: they count as one in their class, however many they are", async () => {
+  night = await openNight({
+    schema: `${schema(4)}
+      insert into visits (customer_id, city) select 1, 'Sylt' from generate_series(1, 9);
+      insert into visits (customer_id, city) values (2, 'Kiel'), (2, 'Kiel'), (3, 'Kiel'), (4, 'Kiel')`,
+    tables: tables("k: 3"),
+  });
+  await night.ask(...people(4));
+  await night.nightly();
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([
+    { state: "failed", code: "ANONYMITY_BELOW", detail: { rows: 9, measured: { k: 1 } } },
+    done,
+    done,
+    done,
+  ]);
+});
+
+test("a row that two people of the batch share is one row", async () => {
+  night = await openNight({
+    schema: `${schema(3)}
+      alter table visits add guest_id int references customers;
+      insert into visits (customer_id, guest_id, city) values (1, 2, 'Sylt'), (1, 3, 'Kiel'), (3, null, 'Kiel')`,
+    tables: `${tables("k: 2").replace("customer_id: { set: null },", "customer_id: { set: null }, guest_id: { set: null },")}
+  owner: [customer_id, guest_id]`,
+  });
+  await night.ask(...people(3));
+  await night.nightly();
+  const waits = (rows: number) => ({ state: "failed", code: "ANONYMITY_BELOW", detail: { rows, measured: { k: 1 } } });
+  expect(await night.requests()).toMatchObject([waits(1), waits(1), waits(2)]);
+});
+
+test("who has asked twice is nobody's company", async () => {
+  night = await openNight({
+    schema: `${schema(1)} alter table customers add phone text; update customers set phone = '+4943112345';
+      insert into visits (customer_id, city) values (1, 'Sylt')`,
+    subject: "{ table: customers, key: id, identifiers: { email: email, phone: phone } }",
+    tables: tables("k: 2").replace("email: { set: null }", "email: { set: null }, phone: { set: null }"),
+  });
+  await night.ask({ email: "p1@shop.example" }, { phone: "+4943112345" });
+  await night.nightly();
+  const waits = { state: "failed", code: "ANONYMITY_BELOW", detail: { measured: { k: 1 } } };
+  expect(await night.requests()).toMatchObject([waits, waits]);
 });
 
 test("l: a class in which everybody has the same is as good as a name", async () => {
