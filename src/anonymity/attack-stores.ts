@@ -24,7 +24,7 @@ export const attackStores = async (ctx: Context): Promise<readonly StoreAttack[]
         const catalog = await catalogOf(session);
         for (const { table, analytics } of attacked) {
           const { k: least } = analytics;
-          const treated = treatedOf(store.policy, table);
+          const treated = treatedOf(store.policy, catalog, table);
           for (const attack of attacksOf(store.policy, catalog, table, analytics)) {
             const results = await attackTable(session.db, table, attack, { treated, least });
             found.push(...results.map((each) => ({ store: store.name, table, threshold: least, ...each })));

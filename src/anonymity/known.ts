@@ -13,11 +13,11 @@ export const attacksOf = (
   attacks.map(({ knows, by, whose }) => {
     const typeOf = (name: string, column: string): string =>
       catalog.tables.get(name)?.columns.find((each) => each.name === column)?.type ?? "text";
-    const columns = new Map(treatedOf(policy, table).map(({ name, transform }) => [name, transform]));
+    const columns = new Map(treatedOf(policy, catalog, table).map(({ name, transform }) => [name, transform]));
     return {
       knows,
       whose,
-      treated: treatedOf(policy, knows),
+      treated: treatedOf(policy, catalog, knows),
       keys: Object.entries(by).map(([column, other]) => ({
         column,
         type: typeOf(table, column),
@@ -29,8 +29,9 @@ export const attacksOf = (
   });
 
 /** What the rule of a table makes of its columns. */
-export const treatedOf = ({ tables }: Policy, table: string): readonly Treated[] => {
+export const treatedOf = ({ tables }: Policy, catalog: Catalog, table: string): readonly Treated[] => {
   const rule = tables[table];
   const columns = rule !== undefined && "columns" in rule ? rule.columns : {};
-  return Object.entries(columns).map(([name, transform]) => ({ name, transform }));
+  const types = new Map(catalog.tables.get(table)?.columns.map(({ name, type }) => [name, type]));
+  return Object.entries(columns).map(([name, transform]) => ({ name, transform, type: types.get(name) }));
 };

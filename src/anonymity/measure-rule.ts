@@ -45,7 +45,7 @@ export const measureRule = async (
   { table, analytics }: { readonly table: string; readonly analytics: Analytics },
 ): Promise<Measured> => {
   const { quasi, k, l = null, t = null } = analytics;
-  const treated = treatedOf(policy, table);
+  const treated = treatedOf(policy, catalog, table);
   const attacks = [];
   for (const attack of attacksOf(policy, catalog, table, analytics)) {
     attacks.push(...(await attackTable(db, table, attack, { treated, least: k })));

@@ -45,7 +45,11 @@ export type Attack = {
   /** Columns of the records, the first that is not empty telling people apart; none: each record is of somebody else. */
   readonly whose: readonly string[];
   /** What tells the records of people who are erased. */
-  readonly treated: readonly { readonly name: string; readonly transform: Transform }[];
+  readonly treated: readonly {
+    readonly name: string;
+    readonly transform: Transform;
+    readonly type?: string | undefined;
+  }[];
 };
 
 /** Rows of a table that are said to be nobody's, by how many people fit them. */

@@ -124,6 +124,26 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     expect(new Set((await night.requests()).map(({ state }) => state))).toEqual(new Set(["completed"]));
   });
 
+  it("what the rule sets a column to is known again as the column prints it: 0 as 0.00", async () => {
+    night = await openNight({
+      schema: `${schema} alter table invoices add fee numeric(10,2) not null default 3; alter table events add ip inet default '10.0.0.7';`,
+      tables: tables("at: keep, amount: keep, country: keep, visitor: { set: null }, ip: { set: '0.0.0.0' }").replace(
+        "billing_name: { set: null }",
+        "billing_name: { set: '' }, fee: { set: 0 }",
+      ),
+    });
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }]);
+    await night.store.query(`
+      update events set customer_id = null, visitor = null, ip = '0.0.0.0' where customer_id = 2;
+      update invoices set billing_name = '', fee = 0 where customer_id = 2`);
+    expect(await attackStores(night.context)).toMatchObject([
+      { rows: 4, one: 3 },
+      { rows: 4, one: 3 },
+    ]);
+  });
+
   it("without a column that tells people apart each record is of somebody else", async () => {
     night = await openNight({
       schema: `${schema} update invoices set total = 5, country = 'DE', issued_on = '2026-01-10' where customer_id = 1; update events set amount = 5, country = 'DE', at = '2026-01-10' where customer_id = 1;`,
