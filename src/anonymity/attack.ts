@@ -62,9 +62,10 @@ const comparedAs = ({ type, transform }: AttackKey, precision: Precision): Compa
     case "null":
     case "constant":
     case "unique":
-    case "redact":
-    case "now":
       return undefined;
+    // Whoever is not named in it still has all of it.
+    case "redact":
+      return { as: "text" };
     case "truncate": {
       const unit = precision === "banded" && transform.to === "day" ? "month" : transform.to;
       return { as: "time", unit };
@@ -78,13 +79,19 @@ const comparedAs = ({ type, transform }: AttackKey, precision: Precision): Compa
     case "generalise":
     case "rare":
       return { as: "text" };
+    case "now":
+      // Where something was, it is as it was.
+      return transform.when === "always" ? undefined : comparedAsItIs(type, precision);
     case "keep":
-    case "stays": {
-      const as = kindOf(type);
-      if (as === "time") return { as, unit: precision === "exact" ? "day" : "month" };
-      return as === "number" ? { as, digits: precision === "exact" ? undefined : 2 } : { as };
-    }
+    case "stays":
+      return comparedAsItIs(type, precision);
   }
+};
+
+const comparedAsItIs = (type: string, precision: Precision): Compared => {
+  const as = kindOf(type);
+  if (as === "time") return { as, unit: precision === "exact" ? "day" : "month" };
+  return as === "number" ? { as, digits: precision === "exact" ? undefined : 2 } : { as };
 };
 
 const asKey = (value: RawBuilder<unknown>, type: string, compared: Compared): RawBuilder<unknown> => {
@@ -96,7 +103,8 @@ const asKey = (value: RawBuilder<unknown>, type: string, compared: Compared): Ra
     case "number":
       return compared.digits === undefined
         ? sql`${value}::numeric`
-        : sql`case when ${value} = 0 then 0 else round(${value}::numeric, (${sql.lit(compared.digits - 1)} - floor(log(abs(${value}::numeric))))::int) end`;
+        : // What is no number of digits has no logarithm either, and one such record would fail everybody.
+          sql`case when ${value} = 0 or ${value}::numeric::text in ('NaN', 'Infinity', '-Infinity') then ${value}::numeric else round(${value}::numeric, (${sql.lit(compared.digits - 1)} - floor(log(abs(${value}::numeric))))::int) end`;
     case "text":
       return sql`lower(${value}::text)`;
   }

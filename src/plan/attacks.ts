@@ -25,6 +25,19 @@ export const attackFindings = (
     if (known === undefined) return [missingTable(policy, [...path, "knows"], knows, catalog)];
     const missing = [...Object.values(by), ...whose].filter((name) => columnOf(known, name) === undefined);
     if (missing.length > 0) return missing.map((name) => missingColumn(policy, path, known, name));
+    const rule = policy.tables[knows];
+    const blurred = whose.filter((name) => {
+      const kind = rule !== undefined && "columns" in rule ? rule.columns[name]?.kind : undefined;
+      return kind === "null" || kind === "constant" || kind === "unique";
+    });
+    if (blurred.length > 0) {
+      return blurred.map((name) => ({
+        code: "POLICY_CONTRADICTION",
+        message: `${knows}.${name} tells nobody apart once the rule of ${knows} has changed it`,
+        place: policy.placeOf([...path, "whose"]),
+        hint: "name a column that stays, or leave `whose` out: each record is of somebody else then",
+      }));
+    }
     return Object.entries(by).flatMap(([column, other]): readonly Finding[] => {
       const [own, others] = [columnOf(catalog.tables.get(table), column), columnOf(known, other)].map(
         (each) => each?.type,

@@ -144,6 +144,69 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     ]);
   });
 
+  it("a record without a number in it fails nobody", async () => {
+    night = await openNight({
+      schema: `${schema} update invoices set total = 'NaN' where customer_id = 12; alter table invoices alter total type float8; update invoices set total = 'infinity' where id = 311;`,
+      tables: tables("at: { truncate: quarter }, amount: keep, country: { set: null }, visitor: { set: null }"),
+    });
+    await night.ask(...people(11, 12));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }, { state: "completed" }]);
+  });
+
+  it("records that say nothing are no company in the last band, nor among the others", async () => {
+    const alone = `update events set amount = 5 where customer_id = 1; update invoices set total = 5 where customer_id = 1;
+      update events set amount = 500, country = 'XX' where customer_id = 2; update invoices set total = 500, country = 'XX' where customer_id = 2;
+      alter table invoices alter total drop not null; update invoices set total = null, country = null where customer_id = 3;
+      delete from events where customer_id = 3 or event = 'view';`;
+    for (const columns of [
+      "at: { set: null }, amount: { code: { bottom: 100 } }, country: { set: null }, visitor: { set: null }",
+      "at: { set: null }, amount: { set: null }, country: { generalise: { map: { DE: D, FR: F }, otherwise: other } }, visitor: { set: null }",
+    ]) {
+      night = await openNight({
+        schema: schema + alone,
+        tables: tables(columns)
+          .replace("conserve: [count, sum(amount)]\n  clock: at\n  per: quarter", "")
+          .replace("at: issued_on, ", ""),
+      });
+      const who = columns.includes("code") ? 1 : 2;
+      await night.ask(...people(who, who), ...people(3, 3));
+      await night.nightly();
+      expect(await night.requests()).toMatchObject([
+        { state: "failed", code: "ATTACK_MATCHED" },
+        { state: "completed" },
+      ]);
+      if (who === 1) await night.dispose();
+    }
+  });
+
+  it("a rare value that only the living still have is compared as what it became", async () => {
+    night = await openNight({
+      schema: `${schema} update invoices set country = 'SJ' where customer_id = 1; update events set country = 'SJ' where customer_id = 1;
+        insert into events (customer_id, country) values (9, 'SJ');`,
+      tables: tables(
+        "at: keep, amount: keep, country: { rare: { below: 9, otherwise: other } }, visitor: { set: null }",
+      ),
+    });
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }]);
+  });
+
+  it("what is empty after the erasure cannot say whose records are", async () => {
+    night = await openNight({
+      schema,
+      tables: tables("at: keep, amount: keep, country: keep, visitor: { set: null }").replace(
+        "whose: customer_id",
+        "whose: billing_name",
+      ),
+    });
+    await expect(night.ask(...people(1, 1))).rejects.toMatchObject({
+      code: "POLICY_CONTRADICTION",
+      message: expect.stringContaining("invoices.billing_name tells nobody apart"),
+    });
+  });
+
   it("without a column that tells people apart each record is of somebody else", async () => {
     night = await openNight({
       schema: `${schema} update invoices set total = 5, country = 'DE', issued_on = '2026-01-10' where customer_id = 1; update events set amount = 5, country = 'DE', at = '2026-01-10' where customer_id = 1;`,
