@@ -36,10 +36,14 @@ export const joinedMeans = (
   );
   const means = averaged.map(({ name, type }, index) => {
     const [value, group] = [sql.id(`v${index}`), sql.id(`g${index}`)];
-    const unit = sql.lit(10 ** -digitsOf(type));
     // The whole of what has a value comes first in its group.
     const over = sql`(partition by ${group}, ${value} is null)`;
-    const units = sql`(sum(${value}) over ${over} / ${unit})`;
+    const sum = sql`sum(${value}) over ${over}`;
+    const digits = digitsOf(type);
+    const scale = digits === undefined ? sql`greatest(scale(${sum}), 6)` : sql.lit(digits);
+    // Written with an exponent, as a power of ten in binary is not one: its fourth negative is 0.00009999999999999999.
+    const units = sql`trunc(${sum} * ('1e' || ${scale})::numeric)`;
+    const unit = sql`('1e' || -(${scale}))::numeric`;
     const count = sql`count(*) over ${over}`;
     const place = sql`row_number() over (partition by ${group}, ${value} is null order by chance)`;
     return sql`case when ${value} is not null
@@ -52,9 +56,9 @@ export const joinedMeans = (
   return sql`left join (select ${sql.join([...keys, ...means])} from (${rows}) r) ${sql.id(meansAlias)} on ${and(same)}`;
 };
 
-/** Of a number with a scale as many digits as it has; of a whole number none; of others so many that nothing is lost in money. */
-const digitsOf = (type: string): number => {
-  const scale = /^numeric\(\d+,(\d+)\)/.exec(type)?.[1];
+/** Of a number with a scale as many digits as it has; of a whole number none. Of others as many as any of them has: undefined. */
+const digitsOf = (type: string): number | undefined => {
+  const scale = /^numeric\(\d+,(-?\d+)\)/.exec(type)?.[1];
   if (scale !== undefined) return Number(scale);
-  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : 6;
+  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : undefined;
 };

@@ -204,7 +204,16 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
     }
     for (const column of sums) {
       const summed = columnOf(table, column);
-      if (summed === undefined || summed.shape === "other") continue;
+      if (summed === undefined) continue;
+      if (rule.columns[column]?.kind === "mean" && /^(real|double precision)/.test(summed.type)) {
+        findings.push({
+          code: "POLICY_CONTRADICTION",
+          message: `${name}.${column} is ${summed.type}: means of it do not add up to the last digit`,
+          place: policy.placeOf(["tables", name, "conserve"]),
+          hint: "make the column numeric, or leave its sum out",
+        });
+      }
+      if (summed.shape === "other") continue;
       findings.push({
         code: "POLICY_CONTRADICTION",
         message: `${name}.${column} is ${summed.type}: there is no sum of it to conserve`,

@@ -81,3 +81,29 @@ test("means are of the rows of a period that become alike, and add up to the las
     ),
   ).toEqual([1, 2, 3].map(() => ({ prices: expect.toSatisfy((n: number) => n <= 2), near: true, whole: true })));
 });
+
+test("means of numbers with any number of digits add up, and of floating point nobody can promise it", async () => {
+  const measured = (type: string) => `
+    drop table visits;
+    create table readings (id int primary key, customer_id int references customers, value ${type});
+    insert into readings values (1, 1, 100.00000001), (2, 2, -2.2), (3, 3, 999999999.1234), (4, 4, null)`;
+  const rule = (rest = "") => `
+customers: { treatment: anonymise, columns: { email: { set: null } } }
+readings: { treatment: anonymise, columns: { customer_id: { set: null }, value: { mean: [] } }${rest} }`;
+  const sum = "select sum(value)::text as sum, count(value) from readings";
+  for (const type of ["numeric", "numeric(20,4)", "numeric(20,8)", "numeric(20)", "numeric(12,-2)"]) {
+    night = await openNight({ schema: schema + measured(type), tables: rule(", conserve: [sum(value)]") });
+    const before = await night.store.query<{ sum: string }>(sum);
+    await night.ask(...people(4));
+    await night.nightly();
+    expect((await night.requests()).map(({ state }) => state)).toEqual(Array.from({ length: 4 }, () => "completed"));
+    const [after] = await night.store.query<{ sum: string }>(sum);
+    expect(Number(after?.sum)).toBe(Number(before[0]?.sum));
+    await night.dispose();
+  }
+  night = await openNight({ schema: schema + measured("double precision"), tables: rule(", conserve: [sum(value)]") });
+  await expect(night.ask(...people(4))).rejects.toMatchObject({
+    code: "POLICY_CONTRADICTION",
+    message: expect.stringContaining("do not add up to the last digit"),
+  });
+});
