@@ -103,18 +103,25 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
 
 /** Enumerations, numbers and domains say no; so does a domain that is NOT NULL. */
 const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Promise<boolean> => {
-  const values =
-    transform.kind === "generalise"
-      ? mapped(transform)
-      : transform.kind === "rare"
-        ? mapped({ map: {}, otherwise: transform.otherwise })
-        : [literal(transform)];
-  for (const value of values) {
+  for (const value of valuesOf(transform)) {
     // Not the value itself: a 64-bit integer that a column holds may be more than we can read.
     if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)}) is null`.execute(db))))
       return false;
   }
   return true;
+};
+
+const valuesOf = (transform: ColumnChange["transform"]): readonly (RawBuilder<unknown> | undefined)[] => {
+  switch (transform.kind) {
+    case "generalise":
+      return mapped(transform);
+    case "rare":
+      return mapped({ map: {}, otherwise: transform.otherwise });
+    case "code":
+      return [transform.bottom, transform.top].flatMap((end) => (end === undefined ? [] : [sql`${String(end)}::text`]));
+    default:
+      return [literal(transform)];
+  }
 };
 
 const mapped = ({

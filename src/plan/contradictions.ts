@@ -90,6 +90,12 @@ export const transformProblem = (
     case "code":
     case "mean":
       if (alone) return [`{${transform.kind}} into a UNIQUE column`, "use {set: null}"];
+      if (decimalsOf(transform) > decimals(column.type)) {
+        return [
+          `{${transform.kind}} has more decimals than ${column.type}`,
+          "it would be rounded, and no edge of a band or end be where the policy says: name numbers that fit",
+        ];
+      }
       return /^(smallint|integer|bigint|numeric|real|double precision)/.test(column.type) && !column.type.endsWith("[]")
         ? undefined
         : [
@@ -97,6 +103,30 @@ export const transformProblem = (
             "use {set: null} or {generalise: …}",
           ];
   }
+};
+
+/** How many decimals a column of numbers has room for. */
+const decimals = (type: string): number => {
+  const scale = /^numeric\(\d+,(-?\d+)\)/.exec(type)?.[1];
+  if (scale !== undefined) return Math.max(0, Number(scale));
+  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : Number.MAX_SAFE_INTEGER;
+};
+
+/** The most decimals of the numbers that a transform names; `1e-7` is how JavaScript writes the seventh. */
+const decimalsOf = (transform: Extract<Transform, { kind: "band" | "code" | "mean" }>): number => {
+  const named =
+    transform.kind === "band"
+      ? [transform.width, transform.from]
+      : transform.kind === "code"
+        ? [transform.bottom ?? 0, transform.top ?? 0]
+        : [];
+  return Math.max(
+    0,
+    ...named.map((number) => {
+      const [digits = "", exponent = "0"] = String(number).split("e");
+      return (digits.split(".")[1] ?? "").length - Number(exponent);
+    }),
+  );
 };
 
 const generaliseProblem = (

@@ -1,12 +1,14 @@
 import { sql, type Kysely } from "kysely";
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Policy } from "#policy/policy.ts";
-import type { Shape } from "#records/plan.ts";
+import type { Shape, Step } from "#records/plan.ts";
 import { probeAll, type Probe } from "#scope/probe.ts";
 import { column, shareOf, tableName } from "#scope/sql.ts";
 
 /**
- * Asks the database whether it can find people in the views that must not show them, and add up what is summed: of a column of another type it cannot, and the whole night would fail. Throws POLICY_CONTRADICTION.
+ * Asks the database whether it can find people in the views that must not show them, add up what is summed,
+ * and sort what is measured, rare or averaged within: of a column of another type it cannot, and the whole night would fail. Throws
+ * POLICY_CONTRADICTION.
  */
 export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shape, policy: Policy): Promise<void> => {
   const typeOf = (table: string, name: string): string =>
@@ -43,5 +45,32 @@ export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shap
       },
     ];
   });
-  return probeAll(db, catalog.store, [...views, ...figures, ...conserved]);
+  const compared = shape.steps.flatMap((step): Probe[] => {
+    if (step.kind === "cut" || step.kind === "erase") return [];
+    const { table } = step;
+    return comparedIn(step).map(({ name, path }) => ({
+      query: sql`select from ${tableName(table)} t order by ${column("t", name)} limit 0`,
+      message: `${table}.${name} is ${typeOf(table, name)}: PostgreSQL cannot tell which of its values are equal`,
+      place: policy.placeOf(["tables", table, ...path]),
+      hint: "name a column whose values are equal or different",
+    }));
+  });
+  return probeAll(db, catalog.store, [...views, ...figures, ...conserved, ...compared]);
 };
+
+type Compared = { readonly name: string; readonly path: readonly string[] };
+
+/** The columns whose values a step compares, and where the policy says so. */
+const comparedIn = (step: Exclude<Step, { kind: "cut" | "erase" }>): readonly Compared[] => [
+  ...step.changes.flatMap(({ name, transform }): Compared[] => {
+    const path = ["columns", name];
+    if (transform.kind === "rare") return [{ name, path }];
+    return transform.kind === "mean" ? transform.within.map((within) => ({ name: within, path })) : [];
+  }),
+  ...(step.kind === "anonymise"
+    ? [
+        ...(step.analysis?.gate?.quasi ?? []).map((name) => ({ name, path: ["quasi"] })),
+        ...(step.analysis?.gate?.sensitive ?? []).map((each) => ({ name: each.column, path: ["sensitive"] })),
+      ]
+    : []),
+];

@@ -55,6 +55,11 @@ test.each([
   ],
   ["a value on which a check fails", "text check (c::int > 0)", "{ set: erased }", /check constraint .* forbids/],
   ["bands of text", "text", "{ band: { width: 5 } }", /\{band\} needs a column of numbers/],
+  ["an end that is too large", "smallint", "{ code: { top: 100000 } }", /is smallint and cannot hold/],
+  ["an end with decimals", "int", "{ code: { bottom: 0.5 } }", /\{code\} has more decimals than integer/],
+  ["bands between whole numbers", "int", "{ band: { width: 7.5 } }", /\{band\} has more decimals than integer/],
+  ["bands finer than cents", "numeric(9,2)", "{ band: { width: 1e-7 } }", /more decimals than numeric\(9,2\)/],
+  ["rare JSON", "json", "{ rare: { below: 2, otherwise: null } }", /customers.c is json: PostgreSQL cannot tell/],
   ["a mean into UNIQUE", "int unique", "{ mean: [] }", /\{mean\} into a UNIQUE column/],
   [
     "a rare value that becomes null in NOT NULL",
@@ -85,6 +90,8 @@ test.each([
   ["text[]", "{ redact: identifiers }"],
   ["varchar(22) unique", "{ unique: 'e-{random}' }"],
   ["timestamptz", "{ truncate: day }"],
+  ["numeric(9,2)", "{ band: { width: 0.25 } }"],
+  ["real", "{ code: { bottom: 0.001, top: 1000000000 } }"],
   ["text references countries", "{ set: null }"],
   ["text check (c <> 'x')", "{ set: erased }"],
 ])("a column %s can be treated by %s", async (definition, treatment) => {
@@ -214,6 +221,16 @@ addresses: { treatment: anonymise, columns: {} }`;
   expect(await findingsBetween(schema("stats"), { tables: tables() })).toEqual(refused);
   const links = "links: [stats.address_id -> customers.id]";
   expect(await findingsBetween(schema("customers"), { tables: tables(), sections: links })).toEqual(refused);
+});
+
+test("what cannot be compared is no column to average within, nor to measure, by whatever name its type goes", async () => {
+  const schema = `create domain notes as json; create table customers (id int primary key, email text, extra notes, n int)`;
+  const tables = (n: string, rest = "") =>
+    `customers: { treatment: anonymise, columns: { email: { set: null }, extra: keep, n: ${n} }${rest} }`;
+  const refused = [expect.stringMatching(/^POLICY_CONTRADICTION .*customers.extra is notes: PostgreSQL cannot tell/)];
+  expect(await findingsBetween(schema, { tables: tables("{ mean: [extra] }") })).toEqual(refused);
+  expect(await findingsBetween(schema, { tables: tables("keep", ", quasi: [extra]") })).toEqual(refused);
+  expect(await findingsBetween(schema, { tables: tables("{ mean: [email] }", ", quasi: [n]") })).toEqual([]);
 });
 
 test("an attack that cannot be made is named: its table, its columns, and what cannot be compared", async () => {
