@@ -60,8 +60,12 @@ export const measureRule = async (
     ...(await measureOf(db, catalog, table, analytics)),
     known: await countKnown(db, table, treated),
     attacks,
-    notCompared: Object.entries(policy.tables).flatMap(([name, rule]) =>
-      rule.treatment === "retain" && !compared.has(name) ? [name] : [],
-    ),
+    notCompared: recordsOf(policy).filter((name) => !compared.has(name)),
   };
 };
+
+/** Tables in which records of people stay: those that a law holds, and those with personal data that stays on purpose. */
+export const recordsOf = ({ tables }: Policy): readonly string[] =>
+  Object.entries(tables).flatMap(([name, rule]) =>
+    rule.treatment === "retain" || (rule.treatment === "keep" && rule.personal.length > 0) ? [name] : [],
+  );

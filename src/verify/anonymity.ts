@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { reasonsOf } from "#anonymity/label.ts";
-import { measuredTables, measureRule } from "#anonymity/measure-rule.ts";
+import { measuredTables, measureRule, recordsOf } from "#anonymity/measure-rule.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Context, Store } from "#context.ts";
 import type { Anonymity } from "#records/anonymity.ts";
@@ -17,9 +17,14 @@ export const measureAnonymity = async (
   changed: ReadonlySet<string>,
 ): Promise<readonly Anonymity[]> => {
   const measured: Anonymity[] = [];
+  // No query joins two databases, and nothing keeps an attacker from it.
+  const elsewhere = ctx.stores.flatMap(({ name, policy }) =>
+    name === store.name ? [] : recordsOf(policy).map((table) => `${name}: ${table}`),
+  );
   for (const analysed of measuredTables(store.policy)) {
     if (!changed.has(analysed.table)) continue;
-    const found = await measureRule(db, store.policy, catalog, analysed);
+    const measure = await measureRule(db, store.policy, catalog, analysed);
+    const found = { ...measure, notCompared: [...measure.notCompared, ...elsewhere] };
     // What has just been changed is in backups as it was.
     const reasons = reasonsOf({ ...found, inBackups: ctx.config.backups.some((each) => each.store === store.name) });
     measured.push({ store: store.name, ...found, reasons, measuredAt: ctx.clock.now().toString() });
