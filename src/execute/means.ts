@@ -36,8 +36,9 @@ export const joinedMeans = (
   );
   const means = averaged.map(({ name, type }, index) => {
     const [value, group] = [sql.id(`v${index}`), sql.id(`g${index}`)];
-    // The whole of what has a value comes first in its group.
-    const over = sql`(partition by ${group}, ${value} is null)`;
+    // What is no finite number has no part in the mean of others, which would be none either.
+    const kind = sql`case when ${value} in ('NaN', 'Infinity', '-Infinity') then ${value}::text else (${value} is null)::text end`;
+    const over = sql`(partition by ${group}, ${kind})`;
     const sum = sql`sum(${value}) over ${over}`;
     const digits = digitsOf(type);
     const scale = digits === undefined ? sql`greatest(scale(${sum}), 6)` : sql.lit(digits);
@@ -45,7 +46,7 @@ export const joinedMeans = (
     const units = sql`trunc(${sum} * ('1e' || ${scale})::numeric)`;
     const unit = sql`('1e' || -(${scale}))::numeric`;
     const count = sql`count(*) over ${over}`;
-    const place = sql`row_number() over (partition by ${group}, ${value} is null order by chance)`;
+    const place = sql`row_number() over (partition by ${group}, ${kind} order by chance)`;
     return sql`case when ${value} is not null
       then (div(${units}, ${count}) + case when ${place} <= abs(mod(${units}, ${count})) then sign(${units}) else 0 end) * ${unit} end as ${sql.id(name)}`;
   });

@@ -107,3 +107,18 @@ readings: { treatment: anonymise, columns: { customer_id: { set: null }, value: 
     message: expect.stringContaining("do not add up to the last digit"),
   });
 });
+
+test("what is no finite number stays what it is, and spoils nobody's mean", async () => {
+  night = await openNight({
+    schema: `${schema} drop table visits; create table readings (id int primary key, customer_id int references customers, value numeric);
+      insert into readings values (1, 1, 'NaN'), (2, 2, 1), (3, 3, 'Infinity'), (4, 4, 2), (5, 5, '-Infinity'), (6, 6, null)`,
+    tables: `
+customers: { treatment: anonymise, columns: { email: { set: null } } }
+readings: { treatment: anonymise, columns: { customer_id: { set: null }, value: { mean: [] } } }`,
+  });
+  await night.ask(...people(6));
+  await night.nightly();
+  expect(await night.store.query("select array_agg(value::float8::text order by id) as values from readings")).toEqual([
+    { values: ["NaN", "1.5", "Infinity", "1.5", "-Infinity", null] },
+  ]);
+});
