@@ -83,9 +83,9 @@ export const transformProblem = (
         ? undefined
         : [`{truncate} needs a date or timestamp, this is ${column.type}`, "use {set: null} or {generalise: …}"];
     case "generalise":
-      return generaliseProblem(column, alone, transform);
+      return replacedProblem(column, alone, transform);
     case "rare":
-      return generaliseProblem(column, alone, { kind: "generalise", map: {}, otherwise: transform.otherwise });
+      return replacedProblem(column, alone, { ...transform, map: {} });
     case "band":
     case "code":
     case "mean":
@@ -129,21 +129,22 @@ const decimalsOf = (transform: Extract<Transform, { kind: "band" | "code" | "mea
   );
 };
 
-const generaliseProblem = (
+const replacedProblem = (
   column: CatalogColumn,
   alone: boolean,
-  transform: Extract<Transform, { kind: "generalise" }>,
+  transform: Pick<Extract<Transform, { kind: "generalise" }>, "map" | "otherwise"> & Pick<Transform, "kind">,
 ): [string, string] | undefined => {
-  if (alone) return ["{generalise} into a UNIQUE column", "use {unique: …} or {set: null}"];
+  const named = `{${transform.kind}}`;
+  if (alone) return [`${named} into a UNIQUE column`, "use {unique: …} or {set: null}"];
   const longest = Math.max(
     0,
     ...[...Object.values(transform.map), transform.otherwise ?? ""].map(({ length }) => length),
   );
-  if (longest > maximumLength(column.type)) return [`{generalise} makes more than fits ${column.type}`, "shorten it"];
+  if (longest > maximumLength(column.type)) return [`${named} makes more than fits ${column.type}`, "shorten it"];
   if (transform.otherwise === null && !column.nullable)
-    return ["unmapped values become null in a NOT NULL column", "add `otherwise:`"];
+    return ["other values become null in a NOT NULL column", "give `otherwise:` a value"];
   return column.shape === "other"
-    ? [`{generalise} needs a text column, this is ${column.type}`, "use {truncate: …} or {set: null}"]
+    ? [`${named} needs a text column, this is ${column.type}`, "use {truncate: …} or {set: null}"]
     : undefined;
 };
 

@@ -71,7 +71,7 @@ test.each([
     "a rare value that becomes what is no label",
     "mood",
     "{ rare: { below: 2, otherwise: none } }",
-    /needs a text column|cannot hold/,
+    /\{rare\} needs a text column/,
   ],
 ])("%s is refused", async (_, definition, treatment, message) => {
   expect(await setting(definition, treatment)).toEqual([expect.stringMatching(/^POLICY_CONTRADICTION /)]);
