@@ -4,7 +4,7 @@ import { measure } from "#anonymity/measures.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";
 import { nearest } from "#lib/nearest.ts";
-import type { Measures, Sensitive } from "#records/anonymity.ts";
+import { usualK, type Measures, type Sensitive } from "#records/anonymity.ts";
 import { tableName } from "#scope/sql.ts";
 
 export type MeasureOptions = {
@@ -56,7 +56,7 @@ export const measureTable = async (ctx: Context, options: MeasureOptions): Promi
           hint: "what everybody may know tells classes apart; what nobody should learn is measured in them",
         });
       });
-      const threshold = options.k ?? analytics?.k ?? 5;
+      const threshold = options.k ?? analytics?.k ?? usualK;
       const measures = await measure(session.db, tableName(options.table), { quasi, sensitive, least: threshold });
       const measuredAt = ctx.clock.now().toString();
       return { store: store.name, table: options.table, quasi, threshold, ...measures, measuredAt };

@@ -1,4 +1,5 @@
 import { conserveOf } from "#policy/conserve.ts";
+import { usualK } from "#records/anonymity.ts";
 import { mapValues } from "#policy/map-values.ts";
 import type { Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
@@ -56,7 +57,7 @@ const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): An
   if (quasi === undefined && conserve === undefined && attack === undefined) return undefined;
   return {
     quasi: quasi ?? [],
-    k: k ?? 5,
+    k: k ?? usualK,
     sensitive: sensitive ?? [],
     l,
     t,

@@ -16,6 +16,9 @@ export const isWithin = (unit: TimeUnit, period: TimeUnit): boolean =>
   unit === period ||
   (unit !== "week" && period !== "week" ? timeUnits.indexOf(unit) < timeUnits.indexOf(period) : unit === "day");
 
+/** The k of whoever names none. */
+export const usualK = 5;
+
 /** What an anonymised table has to reach before a batch may commit: in the classes of its quasi-identifiers that hold rows of the batch. */
 export type Gate = {
   readonly quasi: readonly string[];

@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import { stream, type Snapshot } from "#report/cursor.ts";
 import type { AnonymityMore } from "#db/outcome-tables.ts";
-import type { Reason } from "#records/anonymity.ts";
+import { usualK, type Reason } from "#records/anonymity.ts";
 import type { AnonymityItem } from "#report/anonymity-document.ts";
 import type { ConservedItem } from "#report/report-document.ts";
 import type { Scope } from "#report/scope.ts";
@@ -13,7 +13,8 @@ type ConservedRow = ConservedItem & { withheld: boolean };
  * where they would describe a person rather than a crowd: when fewer subjects than the table's threshold were in the
  * runs; when a period holds fewer events than that; and in the next smallest period, where the total of the table
  * would otherwise give the withheld ones away by subtraction. The threshold is the largest that was ever measured: a run that
- * died before it measured must not tell more than one that did.
+ * died before it measured must not tell more than one that did. Nor must a table of which nothing is measured tell of one person alone: what holds
+ * there is what a policy gets that names no k.
  */
 export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<ConservedItem> {
   const query = sql<ConservedRow>`
@@ -26,7 +27,7 @@ export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncG
       select store, table_name, count(distinct request_id) as subjects from lethe.disposition
       where run_id = any(${ids}::text[]) and rows > 0 group by store, table_name
     ), sized as (
-      select total.*, coalesce(least, 0) as least, coalesce(subjects, 0) as subjects, events.before as events,
+      select total.*, coalesce(least, ${usualK}) as least, coalesce(subjects, 0) as subjects, events.before as events,
         coalesce(sum(events.before) over (partition by store, table_name, total.measure
           order by events.before, period rows between unbounded preceding and 1 preceding), 0) as smaller
       from total left join threshold using (store, table_name) left join crowd using (store, table_name)

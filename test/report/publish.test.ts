@@ -124,6 +124,15 @@ test("a night with fewer subjects than the threshold publishes no totals at all"
   expect(analytics.conserved.every(({ before, after }) => before === null && after === null)).toBe(true);
 });
 
+test("nor does it publish them of a table of which nothing is measured", async () => {
+  await fillState(lethe.context.state, 8);
+  await lethe.state.query("delete from lethe.anonymity");
+  await writeCheckpoint(lethe.context, nightRun);
+  const { analytics } = await documentOf((await publishReport(lethe.context, nightRun)).directory);
+  expect(analytics.conserved).toHaveLength(8);
+  expect(analytics.conserved.every(({ before, after }) => before === null && after === null)).toBe(true);
+});
+
 test("no identifier, key or plan of a subject is in any file of a bundle", async () => {
   const directory = await publishNight(24);
   const workbook = new exceljs.Workbook();
