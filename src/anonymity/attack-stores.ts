@@ -26,7 +26,11 @@ export const attackStores = async (ctx: Context): Promise<readonly StoreAttack[]
           const { k: least } = analytics;
           const treated = treatedOf(store.policy, catalog, table);
           for (const attack of attacksOf(store.policy, catalog, table, analytics)) {
-            const results = await attackTable(session.db, table, attack, { treated, least });
+            const results = await attackTable(session.db, table, attack, {
+              treated,
+              least,
+              timeZone: ctx.config.controller.timeZone,
+            });
             found.push(...results.map((each) => ({ store: store.name, table, threshold: least, ...each })));
           }
         }

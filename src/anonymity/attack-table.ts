@@ -14,10 +14,14 @@ export const attackTable = async (
   db: Kysely<unknown>,
   table: string,
   attack: Attack,
-  { treated, least }: { readonly treated: readonly Treated[]; readonly least: number },
+  {
+    treated,
+    least,
+    timeZone,
+  }: { readonly treated: readonly Treated[]; readonly least: number; readonly timeZone: string },
 ): Promise<readonly AttackResult[]> => {
   const results: AttackResult[] = [];
-  for (const { precision, ofRow, known } of comparisonsOf(table, attack)) {
+  for (const { precision, ofRow, known } of comparisonsOf(table, attack, timeZone)) {
     const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
     const names = keys.map((_, index) => sql.id(`a${index}`));
     const { rows } = await sql<Row>`select count(*) as rows, count(*) filter (where persons is null) as nobody,

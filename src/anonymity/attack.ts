@@ -22,14 +22,15 @@ type Comparison = {
 
 /**
  * The ways to join rows that are said to be nobody's to records of people (requirement D1). Records that have lost their own person's name
- * can be told by that, so only those are compared: the others are of people who are known to have their rows still.
+ * can be told by that, so only those are compared: the others are of people who are known to have their rows still. `timeZone` is that of
+ * whoever wrote down days beside moments.
  */
-export const comparisonsOf = (attacked: string, attack: Attack): readonly Comparison[] => {
+export const comparisonsOf = (attacked: string, attack: Attack, timeZone: string): readonly Comparison[] => {
   const found: Comparison[] = [];
   let before = "";
   for (const precision of precisions) {
     const keys = attack.keys.flatMap((key) => {
-      const compared = comparedAs(key, precision);
+      const compared = comparedAs(key, precision, timeZone);
       return compared === undefined ? [] : [{ key, compared }];
     });
     const described = JSON.stringify(keys.map(({ key, compared }) => [key.column, compared]));
@@ -45,7 +46,7 @@ export const comparisonsOf = (attacked: string, attack: Attack): readonly Compar
 };
 
 type Compared =
-  | { readonly as: "time"; readonly unit: string }
+  | { readonly as: "time"; readonly unit: string; readonly zone: string }
   | { readonly as: "number"; readonly digits: 2 | undefined }
   | { readonly as: "text" };
 type Keyed = { readonly key: AttackKey; readonly compared: Compared };
@@ -57,7 +58,8 @@ const kindOf = (type: string): "time" | "number" | "text" => {
     : "text";
 };
 
-const comparedAs = ({ type, transform }: AttackKey, precision: Precision): Compared | undefined => {
+const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Compared | undefined => {
+  const { transform } = key;
   switch (transform.kind) {
     case "null":
     case "constant":
@@ -68,7 +70,8 @@ const comparedAs = ({ type, transform }: AttackKey, precision: Precision): Compa
       return { as: "text" };
     case "truncate": {
       const unit = precision === "banded" && transform.to === "day" ? "month" : transform.to;
-      return { as: "time", unit };
+      // By which clocks the rule cuts.
+      return { as: "time", unit, zone: "UTC" };
     }
     case "mean":
       // The mean of one row is its own.
@@ -81,23 +84,29 @@ const comparedAs = ({ type, transform }: AttackKey, precision: Precision): Compa
       return { as: "text" };
     case "now":
       // Where something was, it is as it was.
-      return transform.when === "always" ? undefined : comparedAsItIs(type, precision);
+      return transform.when === "always" ? undefined : comparedAsItIs(key, precision, timeZone);
     case "keep":
     case "stays":
-      return comparedAsItIs(type, precision);
+      return comparedAsItIs(key, precision, timeZone);
   }
 };
 
-const comparedAsItIs = (type: string, precision: Precision): Compared => {
+const comparedAsItIs = ({ type, otherType }: AttackKey, precision: Precision, timeZone: string): Compared => {
   const as = kindOf(type);
-  if (as === "time") return { as, unit: precision === "exact" ? "day" : "month" };
+  if (as === "time") {
+    // A day is one of the controller's, and a moment late in the evening by UTC belongs to the next.
+    const zone = isZoned(type) === isZoned(otherType) ? "UTC" : timeZone;
+    return { as, unit: precision === "exact" ? "day" : "month", zone };
+  }
   return as === "number" ? { as, digits: precision === "exact" ? undefined : 2 } : { as };
 };
+
+const isZoned = (type: string): boolean => type.endsWith("with time zone");
 
 const asKey = (value: RawBuilder<unknown>, type: string, compared: Compared): RawBuilder<unknown> => {
   switch (compared.as) {
     case "time": {
-      const moment = type.endsWith("with time zone") ? sql`(${value} at time zone 'UTC')` : sql`${value}::timestamp`;
+      const moment = isZoned(type) ? sql`(${value} at time zone ${sql.lit(compared.zone)})` : sql`${value}::timestamp`;
       return sql`date_trunc(${sql.lit(compared.unit)}, ${moment})`;
     }
     case "number":

@@ -42,13 +42,13 @@ export const measureRule = async (
   db: Kysely<unknown>,
   policy: Policy,
   catalog: Catalog,
-  { table, analytics }: { readonly table: string; readonly analytics: Analytics },
+  { table, analytics, timeZone }: { readonly table: string; readonly analytics: Analytics; readonly timeZone: string },
 ): Promise<Measured> => {
   const { quasi, k, l = null, t = null } = analytics;
   const treated = treatedOf(policy, catalog, table);
   const attacks = [];
   for (const attack of attacksOf(policy, catalog, table, analytics)) {
-    attacks.push(...(await attackTable(db, table, attack, { treated, least: k })));
+    attacks.push(...(await attackTable(db, table, attack, { treated, least: k, timeZone })));
   }
   const compared = new Set(analytics.attacks.map(({ knows }) => knows));
   return {

@@ -3,7 +3,7 @@ import { classesOf, numbered, quasiNames } from "#anonymity/classes.ts";
 import { comparisonsOf } from "#anonymity/attack.ts";
 import { BatchError } from "#execute/failure.ts";
 import { scopeFor } from "#execute/statements.ts";
-import type { Attack, Gate } from "#records/anonymity.ts";
+import type { Gate } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
 import { and, column, keyNames, sameRow, scopeTable, tableName } from "#scope/sql.ts";
@@ -33,12 +33,13 @@ const waits =
  * whoever is to be hidden counts as one row however many are theirs; then whether its rows can be joined to records of people. Throws
  * `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
  */
-export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape): Promise<void> => {
+export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape, timeZone: string): Promise<void> => {
   for (const step of shape.steps) {
     if (step.kind !== "anonymise" || step.analysis === undefined) continue;
     const { gate, attacks } = step.analysis;
     if (gate !== undefined) await assertClasses(db, shape, step.table, gate);
-    for (const attack of attacks) await assertUnmatched(db, shape, step.table, attack);
+    for (const attack of attacks)
+      await assertUnmatched(db, shape, step.table, comparisonsOf(step.table, attack, timeZone), attack.knows);
   }
 };
 
@@ -50,9 +51,15 @@ const assertClasses = async (db: Kysely<unknown>, shape: Shape, table: string, g
 };
 
 /** Throws `ATTACK_MATCHED` naming the requests with rows that fit exactly one person of those records. */
-const assertUnmatched = async (db: Kysely<unknown>, shape: Shape, table: string, attack: Attack): Promise<void> => {
+const assertUnmatched = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+  table: string,
+  comparisons: ReturnType<typeof comparisonsOf>,
+  knows: string,
+): Promise<void> => {
   const matched = new Map<number, TooFew>();
-  for (const { precision, ofRow, known } of comparisonsOf(table, attack)) {
+  for (const { precision, ofRow, known } of comparisons) {
     const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
     const names = keys.map((_, index) => sql.id(`a${index}`));
     const { rows } = await sql<{ request: number; rows: number }>`
@@ -64,7 +71,7 @@ const assertUnmatched = async (db: Kysely<unknown>, shape: Shape, table: string,
     );
     for (const { request, rows: count } of rows) {
       if (matched.has(request)) continue;
-      const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${attack.knows}: ${waits}`;
+      const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${knows}: ${waits}`;
       matched.set(request, {
         request,
         code: "ATTACK_MATCHED",

@@ -228,7 +228,7 @@ const attemptBatch = async (
       });
       refuseChanged(await firstChanged(session.db, holds, others));
       // Who is erased once more after a restore was let through before, and the store must not wait for others to serve.
-      if (ctx.restore === undefined) await assertAnonymity(session.db, shape);
+      if (ctx.restore === undefined) await assertAnonymity(session.db, shape, ctx.config.controller.timeZone);
       phase = "committing";
       return { kind: "committed", batch: id };
     });

@@ -17,13 +17,14 @@ export const measureAnonymity = async (
   changed: ReadonlySet<string>,
 ): Promise<readonly Anonymity[]> => {
   const measured: Anonymity[] = [];
+  const { timeZone } = ctx.config.controller;
   // No query joins two databases, and nothing keeps an attacker from it.
   const elsewhere = ctx.stores.flatMap(({ name, policy }) =>
     name === store.name ? [] : recordsOf(policy).map((table) => `${name}: ${table}`),
   );
   for (const analysed of measuredTables(store.policy)) {
     if (!changed.has(analysed.table)) continue;
-    const measure = await measureRule(db, store.policy, catalog, analysed);
+    const measure = await measureRule(db, store.policy, catalog, { ...analysed, timeZone });
     const found = { ...measure, notCompared: [...measure.notCompared, ...elsewhere] };
     // What has just been changed is in backups as it was.
     const reasons = reasonsOf({ ...found, inBackups: ctx.config.backups.some((each) => each.store === store.name) });

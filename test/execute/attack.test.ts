@@ -144,6 +144,26 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     ]);
   });
 
+  it("what happened after midnight is of the day that the books call it", async () => {
+    night = await openNight({
+      schema: `${schema} delete from events where event = 'view';
+        update invoices set issued_on = make_date(2026, customer_id, 10);
+        update events set at = make_date(2026, customer_id, 10) - interval '30 minutes'`,
+      tables: tables("at: keep, amount: { set: null }, country: { set: null }, visitor: { set: null }").replace(
+        "conserve: [count, sum(amount)]",
+        "conserve: [count]",
+      ),
+    });
+    await night.ask(...people(1, 2));
+    await night.nightly();
+    const [first] = await night.requests();
+    expect(first).toMatchObject({
+      state: "failed",
+      code: "ATTACK_MATCHED",
+      detail: { hint: expect.stringMatching(/^exactly/) },
+    });
+  });
+
   it("a record without a number in it fails nobody", async () => {
     night = await openNight({
       schema: `${schema} update invoices set total = 'NaN' where customer_id = 12; alter table invoices alter total type float8; update invoices set total = 'infinity' where id = 311;`,
