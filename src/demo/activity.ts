@@ -86,7 +86,29 @@ export const makeActivity = (
     if (person.trap === "running-workflow" || random.chance(0.2)) addWorkflow(person, until);
     addEvents(person, until);
   }
+  for (const country of new Set(people.map(({ culture }) => culture.country))) {
+    for (const { name } of plans) addNameless(country, name);
+  }
   return rows;
+
+  // Of people who were forgotten before: the next are not the first of their country and plan, however small the company is.
+  function addNameless(country: string, plan: string): void {
+    for (let index = 0; index < 6; index += 1) {
+      rows.analytics_events.push({
+        occurred_at: days.moment(200, 0),
+        customer_id: null,
+        session_ref: null,
+        event: "page_view",
+        country,
+        city: null,
+        plan,
+        amount: "0.00",
+        device_id: null,
+        url: null,
+        properties: null,
+      });
+    }
+  }
 
   function addTicket(person: Person, ago: number): void {
     const id = rows.support_tickets.length + 1;
