@@ -1,5 +1,4 @@
-import { attackTable } from "#anonymity/attack-table.ts";
-import { attacksOf, treatedOf } from "#anonymity/known.ts";
+import { attackRule, measuredTables } from "#anonymity/measure-rule.ts";
 import type { Context } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import type { AttackResult } from "#records/anonymity.ts";
@@ -13,26 +12,15 @@ export type StoreAttack = AttackResult & { readonly store: string; readonly tabl
 export const attackStores = async (ctx: Context): Promise<readonly StoreAttack[]> => {
   const found: StoreAttack[] = [];
   for (const store of ctx.stores) {
-    const attacked = Object.entries(store.policy.tables).flatMap(([table, rule]) =>
-      rule.treatment === "anonymise" && rule.analytics !== undefined && rule.analytics.attacks.length > 0
-        ? [{ table, analytics: rule.analytics }]
-        : [],
-    );
+    const attacked = measuredTables(store.policy).filter(({ analytics }) => analytics.attacks.length > 0);
     if (attacked.length === 0) continue;
     await withStoreSession(store, (session) =>
       inTransaction(session, "read-only", async () => {
         const catalog = await catalogOf(session);
         for (const { table, analytics } of attacked) {
-          const { k: least } = analytics;
-          const treated = treatedOf(store.policy, catalog, table);
-          for (const attack of attacksOf(store.policy, catalog, table, analytics)) {
-            const results = await attackTable(session.db, table, attack, {
-              treated,
-              least,
-              timeZone: ctx.config.controller.timeZone,
-            });
-            found.push(...results.map((each) => ({ store: store.name, table, threshold: least, ...each })));
-          }
+          const ruled = { table, analytics, timeZone: ctx.config.controller.timeZone };
+          const results = await attackRule(session.db, store.policy, catalog, ruled);
+          found.push(...results.map((each) => ({ store: store.name, table, threshold: analytics.k, ...each })));
         }
       }),
     );

@@ -1,8 +1,8 @@
 import { sql, type Kysely } from "kysely";
 import { comparisonsOf } from "#anonymity/attack.ts";
-import type { Attack, AttackResult } from "#records/anonymity.ts";
+import type { Attack, AttackResult, Treated } from "#records/anonymity.ts";
 import { and, tableName } from "#scope/sql.ts";
-import { signsOf, type Treated } from "#scope/treated.ts";
+import { signsOf } from "#scope/treated.ts";
 
 type Row = Omit<AttackResult, "knows" | "precision">;
 
@@ -21,14 +21,12 @@ export const attackTable = async (
   }: { readonly treated: readonly Treated[]; readonly least: number; readonly timeZone: string },
 ): Promise<readonly AttackResult[]> => {
   const results: AttackResult[] = [];
-  for (const { precision, ofRow, known } of comparisonsOf(table, attack, timeZone)) {
-    const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
-    const names = keys.map((_, index) => sql.id(`a${index}`));
+  for (const { precision, names, ofRow, known } of comparisonsOf(table, attack, timeZone)) {
     const { rows } = await sql<Row>`select count(*) as rows, count(*) filter (where persons is null) as nobody,
         count(*) filter (where persons = 1) as one, count(*) filter (where persons between 2 and ${least - 1}) as few,
         count(*) filter (where persons >= ${least}) as many
-      from (select ${sql.join(keys)} from ${tableName(table)} t where ${and(signsOf(treated, "t"))}) own
-      left join (${known}) known using (${sql.join(names)})`.execute(db);
+      from (select ${ofRow} from ${tableName(table)} t where ${and(signsOf(treated, "t"))}) own
+      left join (${known}) known using (${names})`.execute(db);
     results.push(...rows.map((row) => ({ knows: attack.knows, precision, ...row })));
   }
   return results;

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
-import { generalisedSql } from "#anonymity/generalised.ts";
+import { kindOf } from "#catalog/types.ts";
 import type { Attack, AttackKey, AttackResult } from "#records/anonymity.ts";
+import { coarserSql } from "#scope/coarser.ts";
 import { and, column, tableName } from "#scope/sql.ts";
 import { signsOf } from "#scope/treated.ts";
 
@@ -14,8 +15,10 @@ type Precision = AttackResult["precision"];
 /** A way to compare: none where the attacker has nothing to compare, or no less than at one before. */
 type Comparison = {
   readonly precision: Precision;
-  /** Of a row of the attacked table, by its alias; NULL never matches. */
-  readonly ofRow: (alias: string) => readonly RawBuilder<unknown>[];
+  /** `a0, a1, …`, the names of what is compared. */
+  readonly names: RawBuilder<unknown>;
+  /** The same of a row `t` of the attacked table, to select; NULL never matches. */
+  readonly ofRow: RawBuilder<unknown>;
   /** `persons` for each key `a0, a1, …` of the known records: how many people they are of. */
   readonly known: RawBuilder<unknown>;
 };
@@ -36,11 +39,9 @@ export const comparisonsOf = (attacked: string, attack: Attack, timeZone: string
     const described = JSON.stringify(keys.map(({ key, compared }) => [key.column, compared]));
     if (keys.length === 0 || described === before) continue;
     before = described;
-    found.push({
-      precision,
-      ofRow: (alias) => keys.map(({ key, compared }) => asKey(column(alias, key.column), key.type, compared)),
-      known: knownBy(attacked, attack, keys),
-    });
+    const own = keys.map(({ key, compared }) => asKey(column("t", key.column), key.type, compared));
+    const names = sql.join(keys.map((_, index) => sql.id(`a${index}`)));
+    found.push({ precision, names, ofRow: named(own), known: knownBy(attacked, attack, keys, names) });
   }
   return found;
 };
@@ -51,12 +52,8 @@ type Compared =
   | { readonly as: "text" };
 type Keyed = { readonly key: AttackKey; readonly compared: Compared };
 
-const kindOf = (type: string): "time" | "number" | "text" => {
-  if (/^(date|timestamp)/.test(type)) return "time";
-  return /^(smallint|integer|bigint|numeric|real|double precision)/.test(type) && !type.endsWith("[]")
-    ? "number"
-    : "text";
-};
+const named = (values: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
+  sql.join(values.map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`));
 
 const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Compared | undefined => {
   const { transform } = key;
@@ -92,7 +89,7 @@ const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Com
 };
 
 const comparedAsItIs = ({ type, otherType }: AttackKey, precision: Precision, timeZone: string): Compared => {
-  const as = kindOf(type);
+  const as = kindOf(type) ?? "text";
   if (as === "time") {
     // A day is one of the controller's, and a moment late in the evening by UTC belongs to the next.
     const zone = isZoned(type) === isZoned(otherType) ? "UTC" : timeZone;
@@ -119,16 +116,38 @@ const asKey = (value: RawBuilder<unknown>, type: string, compared: Compared): Ra
   }
 };
 
-const knownBy = (attacked: string, { knows, whose, treated }: Attack, keys: readonly Keyed[]): RawBuilder<unknown> => {
-  const values = keys.map(({ key, compared }) => {
-    const value = generalisedSql(column("x", key.other), attacked, key);
-    const type = key.transform.kind === "keep" || key.transform.kind === "stays" ? key.otherType : key.type;
-    return asKey(value, compared.as === "time" ? key.otherType : type, compared);
-  });
-  const names = keys.map((_, index) => sql.id(`a${index}`));
+/**
+ * What the rule of the attacked table would make of a value that somebody knows from elsewhere: so an attacker compares. As wide as the known
+ * value may be: what would not fit into the attacked column must not fail everybody.
+ */
+const madeOf = (attacked: string, { column: name, other, transform }: AttackKey): RawBuilder<unknown> => {
+  const value = column("x", other);
+  switch (transform.kind) {
+    case "generalise":
+      return coarserSql(value, "text", transform);
+    case "band":
+    case "code":
+      return coarserSql(value, "numeric", transform);
+    case "rare":
+      // Rows of the living keep a rare value: that it is there does not mean that the batch's rows have kept it.
+      return sql`case when lower(${value}::text) in (select lower(${sql.id(name)}::text) from ${tableName(attacked)}
+          group by ${sql.id(name)} having count(*) >= ${transform.below})
+        then ${value}::text when ${value} is not null then ${transform.otherwise}::text end`;
+    default:
+      return value;
+  }
+};
+
+const knownBy = (
+  attacked: string,
+  { knows, whose, treated }: Attack,
+  keys: readonly Keyed[],
+  names: RawBuilder<unknown>,
+): RawBuilder<unknown> => {
+  const values = keys.map(({ key, compared }) => asKey(madeOf(attacked, key), key.otherType, compared));
   const person = sql`coalesce(${sql.join([...whose.map((name) => sql`${column("x", name)}::text`), sql`null`])})`;
   // Whoever is not named is somebody of their own.
-  return sql`select ${sql.join(names)}, count(distinct person) + count(*) filter (where person is null) as persons
-    from (select ${sql.join(values.map((value, index) => sql`${value} as ${names[index]}`))}, ${person} as person
-      from ${tableName(knows)} x where ${and(signsOf(treated, "x"))}) k group by ${sql.join(names)}`;
+  return sql`select ${names}, count(distinct person) + count(*) filter (where person is null) as persons
+    from (select ${named(values)}, ${person} as person
+      from ${tableName(knows)} x where ${and(signsOf(treated, "x"))}) k group by ${names}`;
 };

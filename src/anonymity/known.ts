@@ -1,7 +1,6 @@
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Analytics, Policy, Transform } from "#policy/policy.ts";
-import type { Attack } from "#records/anonymity.ts";
-import type { Treated } from "#scope/treated.ts";
+import type { Attack, Treated } from "#records/anonymity.ts";
 
 /** What an attacker can compare, with the types on both sides and what the rules make of both tables. */
 export const attacksOf = (

@@ -2,9 +2,10 @@ import type { Kysely } from "kysely";
 import { attackTable, countKnown } from "#anonymity/attack-table.ts";
 import { attacksOf, treatedOf } from "#anonymity/known.ts";
 import { measure } from "#anonymity/measures.ts";
-import { isOrdered, type Catalog } from "#catalog/catalog.ts";
+import { sensitiveOf } from "#anonymity/sensitive.ts";
+import type { Catalog } from "#catalog/catalog.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
-import type { Anonymity, Measures } from "#records/anonymity.ts";
+import type { Anonymity, AttackResult, Measures } from "#records/anonymity.ts";
 import { tableName } from "#scope/sql.ts";
 
 type Measured = Omit<Anonymity, "store" | "reasons" | "measuredAt">;
@@ -28,13 +29,25 @@ export const measureOf = (
   table: string,
   { quasi, sensitive, k }: Analytics,
 ): Promise<Measures> => {
-  const columns = new Map(catalog.tables.get(table)?.columns.map((column) => [column.name, column]));
-  const ordered = (name: string): boolean => {
-    const column = columns.get(name);
-    return column !== undefined && isOrdered(column);
-  };
-  const wanted = { quasi, sensitive: sensitive.map((name) => ({ column: name, ordered: ordered(name) })), least: k };
+  const wanted = { quasi, sensitive: sensitiveOf(catalog.tables.get(table), sensitive), least: k };
   return measure(db, tableName(table), wanted);
+};
+
+type Ruled = { readonly table: string; readonly analytics: Analytics; readonly timeZone: string };
+
+/** Whom the attacks find that the policy lists (requirement D1). */
+export const attackRule = async (
+  db: Kysely<unknown>,
+  policy: Policy,
+  catalog: Catalog,
+  { table, analytics, timeZone }: Ruled,
+): Promise<readonly AttackResult[]> => {
+  const treated = treatedOf(policy, catalog, table);
+  const results: AttackResult[] = [];
+  for (const attack of attacksOf(policy, catalog, table, analytics)) {
+    results.push(...(await attackTable(db, table, attack, { treated, least: analytics.k, timeZone })));
+  }
+  return results;
 };
 
 /** The same with the policy's thresholds, and whom the attacks find that the policy lists. */
@@ -42,14 +55,10 @@ export const measureRule = async (
   db: Kysely<unknown>,
   policy: Policy,
   catalog: Catalog,
-  { table, analytics, timeZone }: { readonly table: string; readonly analytics: Analytics; readonly timeZone: string },
+  ruled: Ruled,
 ): Promise<Measured> => {
+  const { table, analytics } = ruled;
   const { quasi, k, l = null, t = null } = analytics;
-  const treated = treatedOf(policy, catalog, table);
-  const attacks = [];
-  for (const attack of attacksOf(policy, catalog, table, analytics)) {
-    attacks.push(...(await attackTable(db, table, attack, { treated, least: k, timeZone })));
-  }
   const compared = new Set(analytics.attacks.map(({ knows }) => knows));
   return {
     table,
@@ -58,8 +67,8 @@ export const measureRule = async (
     least: l,
     most: t,
     ...(await measureOf(db, catalog, table, analytics)),
-    known: await countKnown(db, table, treated),
-    attacks,
+    known: await countKnown(db, table, treatedOf(policy, catalog, table)),
+    attacks: await attackRule(db, policy, catalog, ruled),
     notCompared: recordsOf(policy).filter((name) => !compared.has(name)),
   };
 };

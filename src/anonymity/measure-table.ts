@@ -1,10 +1,12 @@
-import { isComparable, isOrdered, type CatalogColumn, type CatalogTable } from "#catalog/catalog.ts";
+import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { isComparable } from "#catalog/types.ts";
 import type { Context, Store } from "#context.ts";
 import { measure } from "#anonymity/measures.ts";
+import { sensitiveOf } from "#anonymity/sensitive.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";
 import { nearest } from "#lib/nearest.ts";
-import { usualK, type Measures, type Sensitive } from "#records/anonymity.ts";
+import { usualK, type Measures } from "#records/anonymity.ts";
 import { tableName } from "#scope/sql.ts";
 
 export type MeasureOptions = {
@@ -49,13 +51,14 @@ export const measureTable = async (ctx: Context, options: MeasureOptions): Promi
         });
       }
       for (const name of quasi) columnOf(table, name);
-      const sensitive = options.sensitive.map((name): Sensitive => {
-        const column = columnOf(table, name);
-        if (!quasi.includes(name)) return { column: name, ordered: isOrdered(column) };
+      for (const name of options.sensitive) {
+        columnOf(table, name);
+        if (!quasi.includes(name)) continue;
         throw new LetheError("USAGE", `${name} cannot be a quasi-identifier and sensitive at once`, {
           hint: "what everybody may know tells classes apart; what nobody should learn is measured in them",
         });
-      });
+      }
+      const sensitive = sensitiveOf(table, options.sensitive);
       const threshold = options.k ?? analytics?.k ?? usualK;
       const measures = await measure(session.db, tableName(options.table), { quasi, sensitive, least: threshold });
       const measuredAt = ctx.clock.now().toString();

@@ -68,15 +68,6 @@ export type CatalogColumn = {
   readonly hasDefault: boolean;
 };
 
-/** What people call a number or a time: between 1 and 2 is less than between 1 and 9. */
-export const isOrdered = ({ type }: CatalogColumn): boolean =>
-  /^(smallint|integer|bigint|numeric|real|double precision|money|date|time|timestamp|interval)\b/.test(type) &&
-  !type.endsWith("[]");
-
-/** Whether values of the column are equal or different to PostgreSQL. */
-export const isComparable = ({ type }: CatalogColumn): boolean =>
-  !/^(json|xml|point|polygon|path|box|line|lseg|circle)\b(?!b)/.test(type);
-
 export type ForeignKey = {
   readonly name: string;
   readonly columns: readonly string[];

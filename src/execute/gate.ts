@@ -38,8 +38,10 @@ export const assertAnonymity = async (db: Kysely<unknown>, shape: Shape, timeZon
     if (step.kind !== "anonymise" || step.analysis === undefined) continue;
     const { gate, attacks } = step.analysis;
     if (gate !== undefined) await assertClasses(db, shape, step.table, gate);
-    for (const attack of attacks)
-      await assertUnmatched(db, shape, step.table, comparisonsOf(step.table, attack, timeZone), attack.knows);
+    for (const attack of attacks) {
+      const comparisons = comparisonsOf(step.table, attack, timeZone);
+      await assertUnmatched(db, shape, step.table, { knows: attack.knows, comparisons });
+    }
   }
 };
 
@@ -55,28 +57,19 @@ const assertUnmatched = async (
   db: Kysely<unknown>,
   shape: Shape,
   table: string,
-  comparisons: ReturnType<typeof comparisonsOf>,
-  knows: string,
+  { knows, comparisons }: { readonly knows: string; readonly comparisons: ReturnType<typeof comparisonsOf> },
 ): Promise<void> => {
   const matched = new Map<number, TooFew>();
-  for (const { precision, ofRow, known } of comparisons) {
-    const keys = ofRow("t").map((value, index) => sql`${value} as ${sql.id(`a${index}`)}`);
-    const names = keys.map((_, index) => sql.id(`a${index}`));
+  for (const { precision, names, ofRow, known } of comparisons) {
     const { rows } = await sql<{ request: number; rows: number }>`
       select own.request, count(*) as rows
-      from (select ${sql.join([sql`s.request`, ...keys])} from ${scopeTable(shape, table)} s
+      from (select s.request, ${ofRow} from ${scopeTable(shape, table)} s
         join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared) own
-      join (${known}) known using (${sql.join(names)}) where persons = 1 group by own.request order by own.request`.execute(
-      db,
-    );
+      join (${known}) known using (${names}) where persons = 1 group by own.request order by own.request`.execute(db);
     for (const { request, rows: count } of rows) {
       if (matched.has(request)) continue;
       const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${knows}: ${waits}`;
-      matched.set(request, {
-        request,
-        code: "ATTACK_MATCHED",
-        detail: { table, rows: count, hint },
-      });
+      matched.set(request, { request, code: "ATTACK_MATCHED", detail: { table, rows: count, hint } });
     }
   }
   if (matched.size > 0) throw new GateError(table, "ATTACK_MATCHED", [...matched.values()]);

@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { decimalsOf } from "#catalog/types.ts";
 import { meansAlias, transformSql, type Moment } from "#execute/transforms.ts";
 import type { ColumnChange, Shape } from "#records/plan.ts";
 import { and, column, keyNames, periodOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
@@ -40,7 +41,8 @@ export const joinedMeans = (
     const kind = sql`case when ${value} in ('NaN', 'Infinity', '-Infinity') then ${value}::text else (${value} is null)::text end`;
     const over = sql`(partition by ${group}, ${kind})`;
     const sum = sql`sum(${value}) over ${over}`;
-    const digits = digitsOf(type);
+    const digits = decimalsOf(type);
+    // As many as any of them has.
     const scale = digits === undefined ? sql`greatest(scale(${sum}), 6)` : sql.lit(digits);
     // Written with an exponent, as a power of ten in binary is not one: its fourth negative is 0.00009999999999999999.
     const units = sql`trunc(${sum} * ('1e' || ${scale})::numeric)`;
@@ -55,11 +57,4 @@ export const joinedMeans = (
     from ${scopeTable(shape, table)} z join ${tableName(table)} t on ${sameRow(scope, "t", "z")} where not z.spared`;
   const same = keyNames(scope).map((name) => sql`${column("s", name)} = ${column(meansAlias, `key_${name}`)}`);
   return sql`left join (select ${sql.join([...keys, ...means])} from (${rows}) r) ${sql.id(meansAlias)} on ${and(same)}`;
-};
-
-/** Of a number with a scale as many digits as it has; of a whole number none. Of others as many as any of them has: undefined. */
-const digitsOf = (type: string): number | undefined => {
-  const scale = /^numeric\(\d+,(-?\d+)\)/.exec(type)?.[1];
-  if (scale !== undefined) return Number(scale);
-  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : undefined;
 };

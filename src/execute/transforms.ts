@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { randomDigits } from "#lib/unique-text.ts";
 import type { ColumnChange } from "#records/plan.ts";
+import { coarserSql } from "#scope/coarser.ts";
 import { tableName } from "#scope/sql.ts";
 
 /** The row of means that belongs to the row, see means.ts. */
@@ -48,19 +49,11 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
     }
     case "redact":
       return redact(change, value, input.subject);
-    case "truncate": {
-      // With a zone named, so that the session's zone cannot move the day.
-      const zone = change.type.endsWith("with time zone") ? sql`, 'UTC'` : sql``;
-      return sql`cast(date_trunc(${sql.lit(transform.to)}, ${value}${zone}) as ${type})`;
-    }
+    case "truncate":
+    case "generalise":
     case "band":
-      return sql`cast(floor((${value}::numeric - ${transform.from}) / ${transform.width}) * ${transform.width} + ${transform.from} as ${type})`;
-    case "code": {
-      const above =
-        transform.bottom === undefined ? value : sql`greatest(${value}, cast(${transform.bottom} as ${type}))`;
-      const coded = transform.top === undefined ? above : sql`least(${above}, cast(${transform.top} as ${type}))`;
-      return sql`case when ${value} is not null then ${coded} end`;
-    }
+    case "code":
+      return coarserSql(value, change.type, transform);
     case "rare": {
       const frequent = sql`select r.v from (select ${sql.id(change.name)} as v from ${tableName(input.table)}) r
         group by r.v having count(*) >= ${transform.below}`;
@@ -68,10 +61,6 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
     }
     case "mean":
       return sql`cast(${sql.id(meansAlias, change.name)} as ${type})`;
-    case "generalise": {
-      const mapped = sql`coalesce(${JSON.stringify(transform.map)}::jsonb ->> ${value}::text, ${transform.otherwise}::text)`;
-      return sql`case when ${value} is not null then cast(${mapped} as ${type}) end`;
-    }
   }
 };
 

@@ -1,16 +1,11 @@
 import type { Catalog } from "#catalog/catalog.ts";
+import { kindOf } from "#catalog/types.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
 
-const kinds = [
-  ["a time", /^(date|timestamp)/],
-  ["a number", /^(smallint|integer|bigint|numeric|real|double precision)/],
-  ["text", /^(character|text|uuid|citext|"char"|name|inet|boolean)/],
-] as const;
-
-const kindOf = (type: string): string =>
-  (type.endsWith("[]") ? undefined : kinds.find(([, pattern]) => pattern.test(type))?.[0]) ?? type;
+/** Types that are no times, numbers or text are of a kind of their own. */
+const comparedKind = (type: string): string => kindOf(type) ?? type;
 
 /** Tables and columns that are not there, and columns that cannot be compared. */
 export const attackFindings = (
@@ -42,7 +37,7 @@ export const attackFindings = (
       const [own, others] = [columnOf(catalog.tables.get(table), column), columnOf(known, other)].map(
         (each) => each?.type,
       );
-      if (own === undefined || others === undefined || kindOf(own) === kindOf(others)) return [];
+      if (own === undefined || others === undefined || comparedKind(own) === comparedKind(others)) return [];
       return [
         {
           code: "POLICY_CONTRADICTION",

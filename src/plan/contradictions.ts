@@ -1,4 +1,5 @@
 import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { decimalsOf, kindOf } from "#catalog/types.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { isEmptiedInVain } from "#plan/emptying.ts";
@@ -90,13 +91,13 @@ export const transformProblem = (
     case "code":
     case "mean":
       if (alone) return [`{${transform.kind}} into a UNIQUE column`, "use {set: null}"];
-      if (decimalsOf(transform) > decimals(column.type)) {
+      if (decimalsNamed(transform) > Math.max(0, decimalsOf(column.type) ?? Infinity)) {
         return [
           `{${transform.kind}} has more decimals than ${column.type}`,
           "it would be rounded, and no edge of a band or end be where the policy says: name numbers that fit",
         ];
       }
-      return /^(smallint|integer|bigint|numeric|real|double precision)/.test(column.type) && !column.type.endsWith("[]")
+      return kindOf(column.type) === "number"
         ? undefined
         : [
             `{${transform.kind}} needs a column of numbers, this is ${column.type}`,
@@ -105,15 +106,8 @@ export const transformProblem = (
   }
 };
 
-/** How many decimals a column of numbers has room for. */
-const decimals = (type: string): number => {
-  const scale = /^numeric\(\d+,(-?\d+)\)/.exec(type)?.[1];
-  if (scale !== undefined) return Math.max(0, Number(scale));
-  return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : Number.MAX_SAFE_INTEGER;
-};
-
 /** The most decimals of the numbers that a transform names; `1e-7` is how JavaScript writes the seventh. */
-const decimalsOf = (transform: Extract<Transform, { kind: "band" | "code" | "mean" }>): number => {
+const decimalsNamed = (transform: Extract<Transform, { kind: "band" | "code" | "mean" }>): number => {
   const named =
     transform.kind === "band"
       ? [transform.width, transform.from]

@@ -1,4 +1,5 @@
-import { isComparable, type Catalog } from "#catalog/catalog.ts";
+import type { Catalog } from "#catalog/catalog.ts";
+import { isComparable } from "#catalog/types.ts";
 import type { Policy } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { attackFindings } from "#plan/attacks.ts";

@@ -1,6 +1,7 @@
-import { isOrdered, type Catalog, type CatalogTable } from "#catalog/catalog.ts";
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
 import { attacksOf } from "#anonymity/known.ts";
+import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Gate } from "#records/anonymity.ts";
 import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
@@ -139,7 +140,5 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
 
 const gateOf = ({ quasi, k, sensitive, l, t }: Analytics, table: CatalogTable | undefined): Gate | undefined => {
   if (quasi.length === 0) return undefined;
-  const ordered = (name: string): boolean =>
-    (table?.columns ?? []).some((each) => each.name === name && isOrdered(each));
-  return { quasi, k, sensitive: sensitive.map((column) => ({ column, ordered: ordered(column) })), l, t };
+  return { quasi, k, sensitive: sensitiveOf(table, sensitive), l, t };
 };

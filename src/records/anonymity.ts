@@ -31,6 +31,9 @@ export type Gate = {
   readonly t: number | undefined;
 };
 
+/** A column and what a rule makes of it; the type, where it is known. */
+export type Treated = { readonly name: string; readonly transform: Transform; readonly type?: string | undefined };
+
 /** A column by which rows could be joined to records of people, and what a rule makes of it. */
 export type AttackKey = {
   readonly column: string;
@@ -48,11 +51,7 @@ export type Attack = {
   /** Columns of the records, the first that is not empty telling people apart; none: each record is of somebody else. */
   readonly whose: readonly string[];
   /** What tells the records of people who are erased. */
-  readonly treated: readonly {
-    readonly name: string;
-    readonly transform: Transform;
-    readonly type?: string | undefined;
-  }[];
+  readonly treated: readonly Treated[];
 };
 
 /** Rows of a table that are said to be nobody's, by how many people fit them. */

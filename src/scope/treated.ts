@@ -1,10 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { likeUnique } from "#lib/unique-text.ts";
-import type { Transform } from "#policy/policy.ts";
+import type { Treated } from "#records/anonymity.ts";
 import { column } from "#scope/sql.ts";
-
-/** A column and what a rule makes of it; the type, where it is known. */
-export type Treated = { readonly name: string; readonly transform: Transform; readonly type?: string | undefined };
 
 /**
  * What the row `alias` says where a rule was carried out on it, told by the columns that come out the same for everybody; none where

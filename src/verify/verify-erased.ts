@@ -46,36 +46,12 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   return { erased, failed };
 };
 
-const moreOf = ({
-  unique,
-  sizes,
-  sensitive,
-  least,
-  most,
-  known,
-  attacks,
-  notCompared,
-  reasons,
-}: Anonymity): AnonymityMore => ({
-  unique,
-  sizes,
-  sensitive,
-  least,
-  most,
-  known,
-  attacks,
-  notCompared,
-  reasons,
-});
-
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {
   await ctx.state.db.transaction().execute(async (tx) => {
-    for (const row of anonymity) {
+    for (const { store, table, quasi, threshold, k, classes, rows, below, measuredAt, ...more } of anonymity) {
       await sql`insert into lethe.anonymity (run_id, store, table_name, quasi, threshold, k, classes, rows, below, measured_at, more)
-        values (${run.id}, ${row.store}, ${row.table}, ${JSON.stringify(row.quasi)}::jsonb, ${row.threshold}, ${row.k}, ${row.classes},
-          ${row.rows}, ${row.below}, ${row.measuredAt}, ${JSON.stringify(moreOf(row))}::jsonb) on conflict do nothing`.execute(
-        tx,
-      );
+        values (${run.id}, ${store}, ${table}, ${JSON.stringify(quasi)}::jsonb, ${threshold}, ${k}, ${classes}, ${rows}, ${below},
+          ${measuredAt}, ${JSON.stringify(more satisfies AnonymityMore)}::jsonb) on conflict do nothing`.execute(tx);
     }
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).

@@ -4,7 +4,8 @@ import { hierarchiesHint, readHierarchies, type Hierarchies } from "#anonymity/s
 import { mostNodes, nodesOf, search, type Answer, type Wanted } from "#anonymity/search/search.ts";
 import { createSearchTables, type Question } from "#anonymity/search/tables.ts";
 import { inPolicy, type InPolicy } from "#anonymity/search/to-policy.ts";
-import { isOrdered, type CatalogColumn, type CatalogTable } from "#catalog/catalog.ts";
+import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { isOrdered } from "#catalog/types.ts";
 import type { Context } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { LetheError } from "#lib/errors.ts";

@@ -1,0 +1,29 @@
+import { sql, type RawBuilder } from "kysely";
+import type { Transform } from "#policy/policy.ts";
+
+/** What becomes coarser by itself: each value by no other than its own. */
+export type Coarser = Extract<Transform, { kind: "truncate" | "generalise" | "band" | "code" }>;
+
+/** The coarser value, in the given type; what is empty stays so. */
+export const coarserSql = (value: RawBuilder<unknown>, typeName: string, transform: Coarser): RawBuilder<unknown> => {
+  const type = sql.raw(typeName);
+  switch (transform.kind) {
+    case "truncate": {
+      // With a zone named, so that the session's zone cannot move the day.
+      const zone = typeName.endsWith("with time zone") ? sql`, 'UTC'` : sql``;
+      return sql`cast(date_trunc(${sql.lit(transform.to)}, ${value}${zone}) as ${type})`;
+    }
+    case "generalise": {
+      const mapped = sql`coalesce(${JSON.stringify(transform.map)}::jsonb ->> ${value}::text, ${transform.otherwise}::text)`;
+      return sql`case when ${value} is not null then cast(${mapped} as ${type}) end`;
+    }
+    case "band":
+      return sql`cast(floor((${value}::numeric - ${transform.from}) / ${transform.width}) * ${transform.width} + ${transform.from} as ${type})`;
+    case "code": {
+      const above =
+        transform.bottom === undefined ? value : sql`greatest(${value}, cast(${transform.bottom} as ${type}))`;
+      const coded = transform.top === undefined ? above : sql`least(${above}, cast(${transform.top} as ${type}))`;
+      return sql`case when ${value} is not null then ${coded} end`;
+    }
+  }
+};
