@@ -3,6 +3,7 @@ import { sql } from "kysely";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { classesOf } from "#anonymity/classes.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
+import { distance } from "#test/anonymity/reference.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
 
 let database: TestDatabase;
@@ -36,25 +37,11 @@ const expected = (rows: readonly Row[]): readonly Found[] => {
     .map(([, some]) => ({
       size: some.length,
       l: new Set(valuesOf(some)).size,
-      t: distance(valuesOf(some), valuesOf(rows)),
+      t: distance(valuesOf(some), valuesOf(rows), { ordered: true }),
     }));
 };
 
 const valuesOf = (rows: readonly Row[]): readonly (number | null)[] => rows.map((each) => each.amount);
-
-/** The earth mover's distance, NULL being the last of the values. */
-const distance = (some: readonly (number | null)[], all: readonly (number | null)[]): number => {
-  const places = [...new Set(all)].toSorted((a, b) => (a ?? Infinity) - (b ?? Infinity));
-  const share = (values: typeof all, value: number | null): number =>
-    values.filter((each) => each === value).length / values.length;
-  let flow = 0;
-  let work = 0;
-  for (const value of places) {
-    flow += share(some, value) - share(all, value);
-    work += Math.abs(flow);
-  }
-  return work / Math.max(places.length - 1, 1);
-};
 
 const sorted = (found: readonly Found[]): readonly Found[] =>
   found

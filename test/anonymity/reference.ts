@@ -15,25 +15,33 @@ export const measuresOf = (rows: Rows, { quasi, sensitive, least }: Wanted): Omi
     unique: sizes.filter((size) => size === 1).length,
     below: sum(sizes.filter((size) => size < least)),
     sensitive: sensitive.map(({ column, ordered }) => {
-      const values = [...new Set(rows.map((row) => row[column] ?? null))].toSorted(nullsLast);
-      const shares = (some: Rows): number[] =>
-        values.map((value) => some.filter((row) => (row[column] ?? null) === value).length / some.length);
-      const table = shares(rows);
-      const each = classes.map(shares);
-      const distance = ordered ? earthMovers : totalVariation;
-      const entropies = each.map((of) => -sum(of.filter((share) => share > 0).map((share) => share * Math.log(share))));
+      const valuesIn = (some: Rows): Values => some.map((row) => row[column] ?? null);
+      const all = valuesIn(rows);
+      const each = classes.map(valuesIn);
+      const entropies = each.map((of) => -sum(sharesOf(of, [...new Set(of)]).map((share) => share * Math.log(share))));
       const none = classes.length === 0;
       return {
         column,
         ordered,
-        values: values.length,
-        l: none ? 0 : Math.min(...each.map((of) => of.filter((share) => share > 0).length)),
+        values: new Set(all).size,
+        l: none ? 0 : Math.min(...each.map((of) => new Set(of).size)),
         entropyL: none ? 0 : Math.exp(Math.min(...entropies)),
-        t: none ? 0 : Math.max(...each.map((of) => distance(of, table))),
+        t: none ? 0 : Math.max(...each.map((of) => distance(of, all, { ordered }))),
       };
     }),
   };
 };
+
+type Values = readonly (string | number | null)[];
+
+/** How far the values of a class are from those of the whole table: t-closeness takes the farthest class. */
+export const distance = (some: Values, all: Values, { ordered }: { readonly ordered: boolean }): number => {
+  const values = [...new Set(all)].toSorted(nullsLast);
+  return (ordered ? earthMovers : totalVariation)(sharesOf(some, values), sharesOf(all, values));
+};
+
+const sharesOf = (some: Values, values: Values): readonly number[] =>
+  values.map((value) => some.filter((each) => each === value).length / some.length);
 
 const nullsLast = (a: string | number | null, b: string | number | null): number => {
   if (a === null || b === null) return Number(a === null) - Number(b === null);
