@@ -1,15 +1,11 @@
-import { execFile } from "node:child_process";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
-import pg from "pg";
-import { startEmbedded } from "#db/embedded.ts";
-import { generateKeys } from "#lib/keys.ts";
+import type pg from "pg";
 import { buildEvents } from "#test/bench/analytics/build.ts";
-import { timeLethe, type Timed } from "#test/bench/command.ts";
+import type { Timed } from "#test/bench/command.ts";
+import { openCopies, say } from "#test/bench/copies.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { differences, fingerprints } from "#test/bench/same.ts";
-import { configureServer, serverSettings } from "#test/bench/workplace.ts";
 
 export type AnalyticsOptions = {
   readonly events: number;
@@ -18,14 +14,6 @@ export type AnalyticsOptions = {
   /** Where the database is built and stays, to be used again. */
   readonly directory: string;
 };
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
-
-const configuration = `controller: { name: Bench, country: DE, region: BE, dpo: dpo@shop.example, time_zone: UTC }
-state: { url: "\${LETHE_STATE}" }
-stores:
-  shop: { url: "\${LETHE_SHOP}", policy: policy.yaml }
-`;
 
 /** What an engineer writes by hand: it measures nothing, proves no total, keeps no record. */
 const bareUpdates = [
@@ -52,42 +40,18 @@ type Turn = {
  * BY: in turns, each on a fresh copy of the same database. Throws when the two copies do not end alike.
  */
 export const benchAnalytics = async ({ events, subjects, turns, directory }: AnalyticsOptions) => {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
-  await configureServer(directory);
-  await using stack = new AsyncDisposableStack();
-  const server = await startEmbedded(directory, { fsync: false });
-  stack.defer(() => server.stop());
-  const connect = async (database: string): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: server.url(database) });
-    await client.connect();
-    return client;
-  };
-  const admin = await connect("postgres");
-  stack.defer(() => admin.end());
-  const built = await admin.query("select from pg_database where datname = 'events'");
-  if (built.rowCount === 0) {
-    await server.ensureDatabase("events");
-    const client = await connect("events");
-    await buildEvents(client, events, say);
-    await client.end();
-    await generateKeys(join(directory, "keys"));
-  }
+  await using copies = await openCopies({
+    directory,
+    name: "events",
+    build: (client) => buildEvents(client, events, say),
+    controller: "time_zone: UTC",
+  });
   await copyFile(resolve(import.meta.dirname, "policy.yaml"), join(directory, "policy.yaml"));
-  await writeFile(join(directory, "lethe.yaml"), configuration);
   const chosen = Array.from({ length: subjects }, (_, index) => 1 + index * Math.floor(events / 20 / subjects));
   await writeFile(
     join(directory, "requests.csv"),
     `received,email\n${chosen.map((id) => `2026-11-02,customer${id}@mail.example\n`).join("")}`,
   );
-
-  const fresh = async (name: string): Promise<pg.Client> => {
-    await admin.query(`drop database if exists ${name} with (force)`);
-    await admin.query(`create database ${name} template events strategy file_copy`);
-    await admin.query("checkpoint");
-    // Writing the copy to the disk must not fall into a turn.
-    await promisify(execFile)("sync");
-    return connect(name);
-  };
 
   const timed = async (client: pg.Client, statements: readonly string[]): Promise<number> => {
     const began = performance.now();
@@ -96,7 +60,7 @@ export const benchAnalytics = async ({ events, subjects, turns, directory }: Ana
   };
 
   const byHand = async () => {
-    const client = await fresh("by_hand");
+    const client = await copies.fresh("by_hand");
     await client.query("create temporary table chosen (id bigint primary key)");
     await client.query("insert into chosen select unnest($1::bigint[])", [chosen]);
     const groupBy = await timed(client, [bareGroupBy]);
@@ -105,12 +69,8 @@ export const benchAnalytics = async ({ events, subjects, turns, directory }: Ana
   };
 
   const byLethe = async () => {
-    await admin.query("drop database if exists lethe with (force)");
-    await server.ensureDatabase("lethe");
-    const client = await fresh("by_lethe");
-    const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
-    const lethe = (...args: string[]): Promise<Timed> =>
-      timeLethe(["--now", "2026-11-02T02:00:00Z", ...args], { cwd: directory, env });
+    const { client, lethe: command } = await copies.forLethe();
+    const lethe = (...args: string[]): Promise<Timed> => command("--now", "2026-11-02T02:00:00Z", ...args);
     await lethe("request", "import", "requests.csv");
     await lethe("request", "approve", "--all");
     const measure = await lethe("anonymity", "measure", "events", "--sensitive", "amount");
@@ -140,9 +100,6 @@ export const benchAnalytics = async ({ events, subjects, turns, directory }: Ana
     return measured;
   };
 
-  say(
-    `the embedded PostgreSQL, without fsync, a fresh copy and a checkpoint before every turn, ${serverSettings.join(", ")}`,
-  );
   const measured: Turn[] = [];
   for (let number = 1; number <= turns; number += 1) measured.push(await turn(number));
   const summary = { events, subjects, ...summaryOf(measured) };

@@ -1,16 +1,12 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import pg from "pg";
 import { Temporal } from "temporal-polyfill";
-import { startEmbedded } from "#db/embedded.ts";
-import { generateKeys } from "#lib/keys.ts";
 import { buildBilling } from "#test/bench/billing/build.ts";
 import { comparison, outcomeOf, type Variant } from "#test/bench/billing/same.ts";
 import { deleteByScript } from "#test/bench/billing/script.ts";
-import { timeLethe, type Timed } from "#test/bench/command.ts";
+import { openCopies, say } from "#test/bench/copies.ts";
 import { aimLine, median, rounded } from "#test/bench/figures.ts";
 import { differences, fingerprints } from "#test/bench/same.ts";
-import { configureServer, serverSettings } from "#test/bench/workplace.ts";
 
 export type BillingOptions = {
   readonly customers: number;
@@ -19,8 +15,6 @@ export type BillingOptions = {
   /** Where the database is built and stays, to be used again. */
   readonly directory: string;
 };
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 /** The policy that ships, with the four options that decide about its blockers all on, or all off. */
 const policyText = async (variant: Variant): Promise<string> => {
@@ -31,12 +25,6 @@ const policyText = async (variant: Variant): Promise<string> => {
     return edited.replace(line, `  ${option}: ${variant === "remedy"}`);
   }, text);
 };
-
-const configuration = `controller: { name: Bench, country: DE, region: BE, dpo: dpo@shop.example, time_zone: Europe/Berlin }
-state: { url: "\${LETHE_STATE}" }
-stores:
-  shop: { url: "\${LETHE_SHOP}", policy: policy.yaml }
-`;
 
 type Turn = {
   readonly blocked: number;
@@ -51,41 +39,16 @@ type Turn = {
  * the same: in turns, each on a fresh copy of the same database for the same customers. Throws when the two copies do not end alike.
  */
 export const benchBilling = async ({ customers, subjects, turns, directory }: BillingOptions) => {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
-  await configureServer(directory);
-  await using stack = new AsyncDisposableStack();
-  const server = await startEmbedded(directory, { fsync: false });
-  stack.defer(() => server.stop());
-  const connect = async (database: string): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: server.url(database) });
-    await client.connect();
-    return client;
-  };
-  const admin = await connect("postgres");
-  stack.defer(() => admin.end());
-  const built = await admin.query("select from pg_database where datname = 'billing'");
-  if (built.rowCount === 0) {
-    await server.ensureDatabase("billing");
-    const client = await connect("billing");
-    await buildBilling(client, customers, say);
-    await client.end();
-    await generateKeys(join(directory, "keys"));
-  }
-  await writeFile(join(directory, "lethe.yaml"), configuration);
-
-  const fresh = async (name: string): Promise<pg.Client> => {
-    await admin.query(`drop database if exists ${name} with (force)`);
-    await admin.query(`create database ${name} template billing`);
-    await admin.query("checkpoint");
-    return connect(name);
-  };
+  await using copies = await openCopies({
+    directory,
+    name: "billing",
+    build: (client) => buildBilling(client, customers, say),
+    controller: "time_zone: Europe/Berlin",
+  });
 
   const turn = async (number: number, variant: Variant): Promise<Turn> => {
-    // Who was blocked would be looked at again, and the ledger would remember moments that lie in the future.
-    await admin.query("drop database if exists lethe with (force)");
-    await server.ensureDatabase("lethe");
     await writeFile(join(directory, "policy.yaml"), await policyText(variant));
-    const byHand = await fresh("by_hand");
+    const byHand = await copies.fresh("by_hand");
     const drawn = await byHand.query<{ id: string; email: string }>(
       "select id, email from customers order by hashint8extended(id, $2) limit $1",
       [subjects, number],
@@ -95,9 +58,7 @@ export const benchBilling = async ({ customers, subjects, turns, directory }: Bi
     const outcome = await deleteByScript(byHand, ids, variant);
     const script = (performance.now() - began) / 1000;
 
-    const byLethe = await fresh("by_lethe");
-    const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
-    const lethe = (...args: string[]): Promise<Timed> => timeLethe(args, { cwd: directory, env });
+    const { client: byLethe, lethe } = await copies.forLethe();
     const file = join(directory, `requests-${number}.csv`);
     await writeFile(file, `received,email\n${drawn.rows.map(({ email }) => `2026-11-02,${email}\n`).join("")}`);
     // The time of grace is five minutes: the first run checks and schedules, the second, which is timed, checks again and deletes.
@@ -107,7 +68,7 @@ export const benchBilling = async ({ customers, subjects, turns, directory }: Bi
     const schedule = await lethe("--now", start.toString(), "run", "erase");
     const erase = await lethe("--now", start.add({ minutes: 10 }).toString(), "run", "erase");
 
-    const state = await connect("lethe");
+    const state = await copies.connect("lethe");
     const different = [
       ...differences(await fingerprints(byHand, comparison), await fingerprints(byLethe, comparison)),
       ...differences(outcome, await outcomeOf(state)),
@@ -130,9 +91,6 @@ export const benchBilling = async ({ customers, subjects, turns, directory }: Bi
     };
   };
 
-  say(
-    `the embedded PostgreSQL, without fsync, a fresh copy and a checkpoint before every turn, ${serverSettings.join(", ")}`,
-  );
   const measured: Record<Variant, Turn[]> = { remedy: [], block: [] };
   for (let number = 1; number <= turns; number += 1) {
     for (const variant of ["remedy", "block"] as const) measured[variant].push(await turn(number, variant));

@@ -1,18 +1,13 @@
-import { execFile } from "node:child_process";
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { promisify } from "node:util";
-import pg from "pg";
-import { startEmbedded } from "#db/embedded.ts";
 import { closePool } from "#db/pool.ts";
 import { openState } from "#db/state.ts";
-import { generateKeys } from "#lib/keys.ts";
-import { timeLethe, type Timed } from "#test/bench/command.ts";
+import type { Timed } from "#test/bench/command.ts";
+import { openCopies, say } from "#test/bench/copies.ts";
 import { buildBooks, today } from "#test/bench/expiry/build.ts";
 import { expireByScript } from "#test/bench/expiry/script.ts";
 import { aimLine, median, rounded } from "#test/bench/figures.ts";
 import { differences, fingerprints } from "#test/bench/same.ts";
-import { configureServer, serverSettings } from "#test/bench/workplace.ts";
 
 export type ExpiryOptions = {
   /** Retained rows of all tables together; two of a hundred are due. */
@@ -21,15 +16,6 @@ export type ExpiryOptions = {
   /** Where the database is built and stays, to be used again. */
   readonly directory: string;
 };
-
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
-
-const configuration = `controller:
-  { name: Bench, country: DE, region: BE, dpo: dpo@shop.example, time_zone: Europe/Berlin, fiscal_year_begins: "04-01" }
-state: { url: "\${LETHE_STATE}" }
-stores:
-  shop: { url: "\${LETHE_SHOP}", policy: policy.yaml }
-`;
 
 type Turn = {
   readonly rows: number;
@@ -45,54 +31,26 @@ type Turn = {
  * database. Throws when the two copies do not end alike, or Lethe's record of what went is not what the script's statements say.
  */
 export const benchExpiry = async ({ retained, turns, directory }: ExpiryOptions) => {
-  await mkdir(directory, { recursive: true, mode: 0o711 });
-  await configureServer(directory);
-  await using stack = new AsyncDisposableStack();
-  const server = await startEmbedded(directory, { fsync: false });
-  stack.defer(() => server.stop());
-  const connect = async (database: string): Promise<pg.Client> => {
-    const client = new pg.Client({ connectionString: server.url(database) });
-    await client.connect();
-    return client;
-  };
-  const admin = await connect("postgres");
-  stack.defer(() => admin.end());
-  const built = await admin.query("select from pg_database where datname = 'books'");
-  if (built.rowCount === 0) {
-    await server.ensureDatabase("books");
-    const client = await connect("books");
-    await buildBooks(client, retained, say);
-    await client.end();
-    await generateKeys(join(directory, "keys"));
-  }
+  await using copies = await openCopies({
+    directory,
+    name: "books",
+    build: (client) => buildBooks(client, retained, say),
+    controller: 'time_zone: Europe/Berlin, fiscal_year_begins: "04-01"',
+  });
   await copyFile(resolve(import.meta.dirname, "policy.yaml"), join(directory, "policy.yaml"));
-  await writeFile(join(directory, "lethe.yaml"), configuration);
-
-  const fresh = async (name: string): Promise<pg.Client> => {
-    await admin.query(`drop database if exists ${name} with (force)`);
-    await admin.query(`create database ${name} template books strategy file_copy`);
-    await admin.query("checkpoint");
-    // Writing the copy to the disk must not fall into a turn.
-    await promisify(execFile)("sync");
-    return connect(name);
-  };
 
   const byScript = async () => {
-    const client = await fresh("by_hand");
+    const client = await copies.fresh("by_hand");
     const began = performance.now();
     const rows = await expireByScript(client);
     return { client, rows, seconds: (performance.now() - began) / 1000 };
   };
 
   const byLethe = async () => {
-    await admin.query("drop database if exists lethe with (force)");
-    await server.ensureDatabase("lethe");
-    const client = await fresh("by_lethe");
-    const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };
-    const lethe = (...args: string[]): Promise<Timed> =>
-      timeLethe(["--now", `${today}T02:00:00Z`, ...args], { cwd: directory, env });
+    const { client, lethe: command } = await copies.forLethe();
+    const lethe = (...args: string[]): Promise<Timed> => command("--now", `${today}T02:00:00Z`, ...args);
     // A night finds Lethe's own database made.
-    await closePool((await openState(server.url("lethe"))).pool);
+    await closePool((await openState(copies.url("lethe"))).pool);
     const expire = await lethe("run", "expire");
     const idle = await lethe("run", "expire");
     return { client, expire, idle };
@@ -104,7 +62,7 @@ export const benchExpiry = async ({ retained, turns, directory }: ExpiryOptions)
     const early = scriptFirst ? await byScript() : undefined;
     const lethe = await byLethe();
     const script = early ?? (await byScript());
-    const state = await connect("lethe");
+    const state = await copies.connect("lethe");
     const recorded = await state.query<{ table: string; rows: string }>(
       `select table_name as "table", sum(rows)::text as rows from lethe.expiry group by 1`,
     );
@@ -127,9 +85,6 @@ export const benchExpiry = async ({ retained, turns, directory }: ExpiryOptions)
     return measured;
   };
 
-  say(
-    `the embedded PostgreSQL, without fsync, a fresh copy and a checkpoint before every turn, ${serverSettings.join(", ")}`,
-  );
   const measured: Turn[] = [];
   for (let number = 1; number <= turns; number += 1) measured.push(await turn(number));
   const summary = { retained, ...summaryOf(measured) };
