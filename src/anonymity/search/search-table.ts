@@ -12,6 +12,7 @@ import { LetheError } from "#lib/errors.ts";
 import { figure } from "#lib/figure.ts";
 import { refuseMistakes, type Mistake } from "#lib/mistakes.ts";
 import type { Analytics } from "#policy/policy.ts";
+import { usualK } from "#records/anonymity.ts";
 
 export type SearchOptions = {
   /** As the policy names it: `events`, `web.events`. */
@@ -96,7 +97,7 @@ const foundColumn = (hierarchy: Hierarchy, { best }: Answer, index: number, tabl
 
 const wantedOf = (options: SearchOptions, analytics: Analytics | undefined): Found["wanted"] => {
   const sensitive = options.sensitive ?? analytics?.sensitive ?? [];
-  const { suppress, k = analytics?.k ?? 5, l = analytics?.l, t = analytics?.t } = options;
+  const { suppress, k = analytics?.k ?? usualK, l = analytics?.l, t = analytics?.t } = options;
   if (sensitive.length === 0 && (options.l !== undefined || options.t !== undefined)) {
     throw new LetheError("USAGE", "l and t are measured of sensitive columns, and none is named", {
       hint: "name them with --sensitive",
