@@ -146,6 +146,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.anonymity_before (
       run_id text not null references lethe.run, store text not null, table_name text not null, measures jsonb not null,
       primary key (run_id, store, table_name))`,
+    // Empty between nights.
+    sql`create table lethe.gathered (
+      request_id bigint not null references lethe.request, store text not null, round integer not null, class integer not null,
+      code text not null, detail jsonb not null, primary key (request_id, store))`,
     sql`create table lethe.residual (
       run_id text not null references lethe.run, request_id bigint not null references lethe.request,
       store text not null, table_name text not null, column_name text not null, rows bigint not null,

@@ -12,6 +12,9 @@ import { and, column, keyNames, sameRow, scopeTable, tableName } from "#scope/sq
 export type TooFew = {
   readonly request: number;
   readonly code: "ANONYMITY_BELOW" | "ATTACK_MATCHED";
+  readonly table: string;
+  /** The same for those who look alike: a hash that is good for nothing but to put them side by side. */
+  readonly class: number;
   readonly detail: RequestDetail;
 };
 
@@ -61,15 +64,21 @@ const assertUnmatched = async (
 ): Promise<void> => {
   const matched = new Map<number, TooFew>();
   for (const { precision, names, ofRow, known } of comparisons) {
-    const { rows } = await sql<{ request: number; rows: number }>`
-      select own.request, count(*) as rows
+    const { rows } = await sql<{ request: number; class: number; rows: number }>`
+      select own.request, min(hashtext(row(${names})::text)) as class, count(*) as rows
       from (select s.request, ${ofRow} from ${scopeTable(shape, table)} s
         join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared) own
       join (${known}) known using (${names}) where persons = 1 group by own.request order by own.request`.execute(db);
-    for (const { request, rows: count } of rows) {
+    for (const { request, class: of, rows: count } of rows) {
       if (matched.has(request)) continue;
       const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${knows}: ${waits}`;
-      matched.set(request, { request, code: "ATTACK_MATCHED", detail: { table, rows: count, hint } });
+      matched.set(request, {
+        request,
+        code: "ATTACK_MATCHED",
+        table,
+        class: of,
+        detail: { table, rows: count, hint },
+      });
     }
   }
   if (matched.size > 0) throw new GateError(table, "ATTACK_MATCHED", [...matched.values()]);
@@ -118,7 +127,7 @@ const anyThin = async (
   return found[0]?.thin ?? false;
 };
 
-type Below = { request: number; rows: number; k: number; l: number | null; t: number | null };
+type Below = { request: number; class: number; rows: number; k: number; l: number | null; t: number | null };
 
 const below = async (
   db: Kysely<unknown>,
@@ -144,12 +153,14 @@ const below = async (
       ${classesOf(tableName(table), gate, sql`select distinct ${sql.join(qs)} from own`)},
       measured as (select class.*, ${least} as l, ${most} as t from class ${sql.join(joined, sql` `)}),
       mine as (select request, ${sql.join(qs)}, count(*) as mine from own group by request, ${sql.join(qs)})
-    select own.request, sum(mine)::int8 as rows, min(size - mine + 1) as k, min(l) as l, max(t) as t
+    select own.request, min(hashtext(row(${sql.join(qs.map((name) => sql`own.${name}`))})::text)) as class, sum(mine)::int8 as rows, min(size - mine + 1) as k, min(l) as l, max(t) as t
     from measured f join mine own on ${and(same)} where ${sql.join(failing, sql` or `)}
     group by own.request order by own.request`.execute(db);
-  return found.map(({ request, rows: count, k, l, t }) => ({
+  return found.map(({ request, class: of, rows: count, k, l, t }) => ({
     request,
     code: "ANONYMITY_BELOW",
+    table,
+    class: of,
     detail: {
       table,
       rows: count,

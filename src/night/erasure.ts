@@ -15,11 +15,12 @@ import { holdBack, holdsNow, type ErasePart, type Held } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
+import { eraseTogether, forgetGathered, gather, stopGathered } from "#night/company.ts";
 import { measureBefore } from "#night/measure-before.ts";
 import { Records } from "#night/records.ts";
 import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { halving, type Unfinished } from "#execute/halving.ts";
-import { stopBlocked, stopFailed, stopRequests, type Stop } from "#execute/stops.ts";
+import { stopBlocked, stopFailed, type Stop } from "#execute/stops.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
@@ -41,6 +42,8 @@ export type Work = {
   readonly records: Records;
   /** What legal holds on rows keep back here. Said once every store was worked on: in the others everything goes. */
   readonly heldBack: Stop[];
+  /** What becomes of those who would be recognised, and are left out of their batch. */
+  readonly tooFew: (found: readonly TooFew[]) => Promise<void>;
 };
 
 /**
@@ -64,15 +67,23 @@ export const eraseInStore = async (
     catalog,
     records: new Records((batch) => collectBatch(ctx, run, store, batch)),
     heldBack: [],
+    tooFew: (found) => gather({ ctx, session }, found),
   };
+  const erase = async (on: Work, claims: readonly Claimed[]): Promise<number> =>
+    eraseBatch(on, await subjectsOf(ctx, shape, claims));
   try {
     if (shape.stage !== "soft" && total > 0) await measureBefore({ ctx, run, session, catalog });
+    await forgetGathered(ctx, store);
     let done = 0;
+    let attempts = 0;
     for await (const claims of claimPages(ctx, store, waits ? "scheduled" : undefined)) {
-      await eraseBatch(work, await subjectsOf(ctx, shape, claims));
+      attempts += await erase(work, claims);
       done += claims.length;
       ctx.progress.advance(done, total, "subjects");
     }
+    // Of a single batch nobody was apart from anybody.
+    if (attempts > 1) await eraseTogether(work, erase);
+    await stopGathered(work);
   } catch (error) {
     await work.records.complete().catch(() => undefined);
     throw error;
@@ -95,13 +106,20 @@ const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]
 
 /**
  * Plan, freeze, execute, record: for one batch. What is one subject's fault is narrowed down by halving until the culprit is alone, and
- * that request fails with a code while the others finish (I4). What is nobody's fault stops work on the store.
+ * that request fails with a code while the others finish (I4). What is nobody's fault stops work on the store. Returns in how many parts it was
+ * tried.
  */
-export const eraseBatch = (work: Work, subjects: readonly ScopeSubject[]): Promise<void> =>
-  halving(subjects, {
-    attempt: (some) => attemptFree(work, some),
+export const eraseBatch = async (work: Work, subjects: readonly ScopeSubject[]): Promise<number> => {
+  let attempts = 0;
+  await halving(subjects, {
+    attempt: (some) => {
+      attempts += 1;
+      return attemptFree(work, some);
+    },
     fail: (subject, failure) => stopAlone(work, subject, failure),
   });
+  return attempts;
+};
 
 /** Without those who may not run, who are stopped; nor those whom somebody else has done. */
 const attemptFree = async (
@@ -118,7 +136,7 @@ const attemptFree = async (
       const store = work.session.store.name;
       await stopBlocked(work.ctx, work.run, store, work.shape, outcome.blocked);
       await reopen(work.ctx, work.run, store, outcome.active);
-      await stopTooFew(work, outcome.tooFew);
+      if (outcome.tooFew.length > 0) await work.tooFew(outcome.tooFew);
       if (outcome.held.rows.length > 0) await holdBack(work, outcome.held, subjects, erasePart);
       return attemptFree(
         work,
@@ -138,8 +156,10 @@ const attemptFree = async (
 /** As `eraseBatch`, of subjects the rest of whom a legal hold needs: who fails at a part may pass as a whole, once the hold is over. */
 const erasePart: ErasePart = async (work, subjects) => {
   const failed = new Map<number, Failure>();
+  // They wait for the hold, and are not told what else they wait for.
+  const part: Work = { ...work, tooFew: () => Promise.resolve() };
   await halving(subjects, {
-    attempt: (some) => attemptFree(work, some),
+    attempt: (some) => attemptFree(part, some),
     fail: ({ request }, failure) => Promise.resolve(void failed.set(request, failure)),
   });
   return failed;
@@ -250,19 +270,6 @@ const attemptBatch = async (
     return { kind: "failed", failure };
   }
 };
-
-/** They wait for others to go with; those may be in this very night, and are tried without them. */
-const stopTooFew = ({ ctx, run, session }: Work, tooFew: readonly TooFew[]): Promise<void> =>
-  stopRequests(
-    ctx,
-    run,
-    "failed",
-    tooFew.map(({ request, code, detail }) => ({
-      request,
-      code,
-      detail: { store: session.store.name, ...detail },
-    })),
-  );
 
 /** What the database does by itself, by triggers or foreign keys, must not reach what a legal hold covers: the batch is undone. */
 const refuseChanged = (hold: ReadableHold | undefined): void => {

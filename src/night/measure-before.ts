@@ -9,7 +9,7 @@ export const measureBefore = async ({
   run,
   session,
   catalog,
-}: Omit<Work, "records" | "heldBack" | "shape">): Promise<void> => {
+}: Pick<Work, "ctx" | "run" | "session" | "catalog">): Promise<void> => {
   const { store, db } = session;
   for (const { table, analytics } of measuredTables(store.policy)) {
     const known =

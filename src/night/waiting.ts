@@ -37,10 +37,10 @@ export const scheduleInStore = async (
 ): Promise<readonly Stop[]> => {
   const { store } = session;
   const records = new Records((batch) => collectBatch(ctx, run, store, batch));
-  const work: Work = { ctx, run, session, shape: softStage(shape), catalog, records, heldBack: [] };
+  const work: Work = { ctx, run, session, shape: softStage(shape), catalog, records, heldBack: [], tooFew: never };
   for await (const claims of claimPages(ctx, store, "unscheduled")) {
     await stopAmong(ctx, run, session, shape, claims, async (free) => {
-      if (shape.deletion.mode === "soft-then-hard") return eraseBatch(work, unnamed(free));
+      if (shape.deletion.mode === "soft-then-hard") return void (await eraseBatch(work, unnamed(free)));
       await ctx.state.db.transaction().execute(async (tx) => {
         const refs = free.map(({ ref }) => ref);
         const events = await scheduleRequests(ctx, tx, run, store, { refs, mark: null });
@@ -51,6 +51,9 @@ export const scheduleInStore = async (
   await records.complete();
   return work.heldBack;
 };
+
+/** A mark changes nothing in which anybody is hidden. */
+const never = (): Promise<void> => Promise.reject(new TypeError("nobody is hidden by a mark"));
 
 /** Reads who of a page is blocked, or cannot be read at all, and stops those; `go` is for whom nothing is in the way. */
 const stopAmong = (
