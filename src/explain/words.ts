@@ -39,7 +39,7 @@ export const transformWords = (transform: Transform): Becoming => {
       };
     case "generalise":
       return {
-        becomes: `one of ${new Set(Object.values(transform.map)).size} coarser values, else ${transform.otherwise === null ? "empty" : `'${transform.otherwise}'`}`,
+        becomes: `one of ${new Set(Object.values(transform.map)).size} coarser values${transform.from === undefined ? "" : ` (${transform.from.file}, level ${transform.from.level})`}, else ${transform.otherwise === null ? "empty" : `'${transform.otherwise}'`}`,
         means: "coarser: one among many",
       };
     case "band":

@@ -54,7 +54,10 @@ export const transformText = (transform: Transform): string => {
     case "generalise": {
       const map = Object.entries(transform.map).map(([from, to]) => `${scalar(from)}: ${scalar(to)}`);
       const otherwise = transform.otherwise === null ? "null" : scalar(transform.otherwise);
-      return `{ generalise: { map: { ${map.join(", ")} }, otherwise: ${otherwise} } }`;
+      const { from } = transform;
+      return from === undefined
+        ? `{ generalise: { map: { ${map.join(", ")} }, otherwise: ${otherwise} } }`
+        : `{ generalise: { file: ${scalar(from.file)}, level: ${typeof from.level === "number" ? from.level : scalar(from.level)}, otherwise: ${otherwise} } }`;
     }
   }
 };

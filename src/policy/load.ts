@@ -3,7 +3,8 @@ import type { Controller } from "#config.ts";
 import { readText } from "#lib/read-text.ts";
 import { nowhere } from "#policy/classes.ts";
 import { readLaw } from "#policy/law.ts";
-import { parsePolicy } from "#policy/parse.ts";
+import { readHierarchyFiles } from "#policy/hierarchy-files.ts";
+import { documentOf, policyFrom } from "#policy/parse.ts";
 import type { Policy } from "#policy/policy.ts";
 
 /** Whose policy it is, and the day on which it is to hold: retention classes are those of the law in force then. */
@@ -12,7 +13,7 @@ export type Holder = {
   readonly on: Temporal.PlainDate;
 };
 
-/** Reads and parses a policy file. Throws `POLICY_MISSING` or `POLICY_INVALID`. Without a holder it knows of no law. */
+/** Reads and parses a policy file, and the mapping files that it names. Throws `POLICY_MISSING` or `POLICY_INVALID`. Without a holder it knows of no law. */
 export const loadPolicy = async (file: string, holder?: Holder): Promise<Policy> => {
   const text = await readText(file, {
     what: "policy",
@@ -20,7 +21,9 @@ export const loadPolicy = async (file: string, holder?: Holder): Promise<Policy>
     invalid: "POLICY_INVALID",
     hint: "check the store's `policy` in the configuration, or draft one with `lethe init <postgres-url>`",
   });
-  if (holder === undefined) return parsePolicy(file, text, nowhere);
+  const document = documentOf(file, text);
+  const hierarchies = await readHierarchyFiles(document.value, document, file);
+  if (holder === undefined) return policyFrom(file, document, nowhere, hierarchies);
   const { country, sector, fiscalYearBegins: yearBegins } = holder.controller;
-  return parsePolicy(file, text, { versions: readLaw(), country, sector, yearBegins, on: holder.on });
+  return policyFrom(file, document, { versions: readLaw(), country, sector, yearBegins, on: holder.on }, hierarchies);
 };

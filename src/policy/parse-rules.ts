@@ -1,10 +1,13 @@
 import { conserveOf } from "#policy/conserve.ts";
+import { mapAt, type HierarchyFiles } from "#policy/hierarchy-files.ts";
 import { usualK } from "#records/anonymity.ts";
 import { mapValues } from "#policy/map-values.ts";
 import type { Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
-export const ruleOf = (rule: WrittenRule): TableRule => {
+export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
+  const columnsOf = (columns: Readonly<Record<string, WrittenTransform>>) =>
+    mapValues(columns, (written) => transformOf(written, files));
   switch (rule.treatment) {
     case "erase":
       return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided, expiry: expiryOf(rule.expires) };
@@ -12,7 +15,7 @@ export const ruleOf = (rule: WrittenRule): TableRule => {
       return {
         treatment: "anonymise",
         owner: ownerOf(rule.owner),
-        columns: mapValues(rule.columns, transformOf),
+        columns: columnsOf(rule.columns),
         analytics: analyticsOf(rule),
         expiry: expiryOf(rule.expires),
       };
@@ -20,7 +23,7 @@ export const ruleOf = (rule: WrittenRule): TableRule => {
       return {
         treatment: "retain",
         owner: ownerOf(rule.owner),
-        columns: mapValues(rule.columns, transformOf),
+        columns: columnsOf(rule.columns),
         class: rule.class,
         clock: rule.clock,
         readableBy: rule.readable_by,
@@ -47,7 +50,7 @@ const expiryOf = (written: WrittenExpiry): Expiry | undefined =>
   };
 
 const fateOf = (written: NonNullable<WrittenExpiry>["then"]): Expiry["columns"] =>
-  written === "erase" ? undefined : mapValues(written, transformOf);
+  written === "erase" ? undefined : mapValues(written, (each) => transformOf(each, new Map()));
 
 const ownerOf = (owner: string | string[] | undefined): readonly string[] | undefined =>
   typeof owner === "string" ? [owner] : owner;
@@ -68,13 +71,13 @@ const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): An
   };
 };
 
-const transformOf = (written: WrittenTransform): Transform => {
+const transformOf = (written: WrittenTransform, files: HierarchyFiles): Transform => {
   if (written === "keep") return { kind: "keep" };
   const { set, unique, truncate, generalise, band, code, rare, mean, now, stays } = written;
   if (set !== undefined) return setTo(set);
   if (unique !== undefined) return { kind: "unique", template: unique };
   if (truncate !== undefined) return { kind: "truncate", to: truncate };
-  if (generalise !== undefined) return { kind: "generalise", ...generalise };
+  if (generalise !== undefined) return generalised(generalise, files);
   if (band !== undefined) return { kind: "band", ...band };
   if (code !== undefined) return { kind: "code", bottom: code.bottom, top: code.top };
   if (rare !== undefined) return { kind: "rare", ...rare };
@@ -83,6 +86,14 @@ const transformOf = (written: WrittenTransform): Transform => {
   if (stays !== undefined) return { kind: "stays", why: stays };
   return { kind: "redact" };
 };
+
+type WrittenMap = NonNullable<Exclude<WrittenTransform, "keep">["generalise"]>;
+
+/** The whole map goes into the plan: what was approved is what the file said then. */
+const generalised = ({ map, file, level, otherwise }: WrittenMap, files: HierarchyFiles): Transform =>
+  file === undefined || level === undefined
+    ? { kind: "generalise", map: map ?? {}, otherwise }
+    : { kind: "generalise", map: mapAt(files, file, level), otherwise, from: { file, level } };
 
 /** The same value in every row. */
 export const setTo = (value: WrittenValue): Transform =>

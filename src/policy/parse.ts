@@ -1,8 +1,9 @@
 import { digestOf, type Json } from "#lib/canonical.ts";
-import { refuseMistakes } from "#lib/mistakes.ts";
-import { readYaml } from "#lib/yaml-document.ts";
+import { refuseMistakes, type Mistake } from "#lib/mistakes.ts";
+import { readYaml, type YamlDocument } from "#lib/yaml-document.ts";
 import { nowhere, resolveClasses } from "#policy/classes.ts";
 import { conserveOf } from "#policy/conserve.ts";
+import type { HierarchyFiles } from "#policy/hierarchy-files.ts";
 import { lawOf, type Under } from "#policy/law.ts";
 import { mapValues } from "#policy/map-values.ts";
 import { blockerOf, conditionOf, type Counts } from "#policy/parse-blockers.ts";
@@ -12,6 +13,7 @@ import type { PolicyDocument, WrittenRule } from "#policy/schema/document.ts";
 import { policySchema } from "#policy/schema/document.ts";
 import { selfContradictions } from "#policy/self-check.ts";
 
+const code = "POLICY_INVALID";
 const hint = "mend the policy; nothing was changed";
 
 /**
@@ -20,22 +22,46 @@ const hint = "mend the policy; nothing was changed";
  * The digest is over the values: comments, order of keys and formatting do not change it. `under`: whose law the classes are of that the policy
  * takes from a law.
  */
-export const parsePolicy = (file: string, text: string, under: Under = nowhere): Policy => {
-  const code = "POLICY_INVALID";
-  const document = readYaml({ file, text, schema: policySchema, code, hint, explainKey, exactNumbers: true });
+export const parsePolicy = (file: string, text: string, under: Under = nowhere): Policy =>
+  policyFrom(file, documentOf(file, text), under, { files: new Map(), mistakes: [] });
+
+/** The first half: syntax, and keys and values by themselves. */
+export const documentOf = (file: string, text: string): YamlDocument<PolicyDocument> =>
+  readYaml({ file, text, schema: policySchema, code, hint, explainKey, exactNumbers: true });
+
+/** The second half, once the mapping files are read that the document names. */
+export const policyFrom = (
+  file: string,
+  document: YamlDocument<PolicyDocument>,
+  under: Under,
+  hierarchies: { readonly files: HierarchyFiles; readonly mistakes: readonly Mistake[] },
+): Policy => {
   const { classes, mistakes } = resolveClasses(document.value, document, under);
-  refuseMistakes(code, [...selfContradictions(document.value, document), ...mistakes], hint);
+  const contradicting = [...selfContradictions(document.value, document), ...mistakes, ...hierarchies.mistakes];
+  refuseMistakes(code, contradicting, hint);
   const statute = lawOf(under, "voucher");
-  const origin = { file, digest: digestOfPolicy(document.plain, classes), placeOf: document.placeOf };
-  return policyOf(document.value, {}, { ...origin, classes, statute });
+  const digest = digestOfPolicy(document.plain, classes, hierarchies.files);
+  const origin = { file, digest, placeOf: document.placeOf };
+  return policyOf(document.value, {}, { ...origin, classes, statute }, hierarchies.files);
 };
 
-/** What a law says is part of what the policy says: its new version is a new policy, in every report. */
-const digestOfPolicy = (document: Json, classes: Policy["classes"]): string => {
+/**
+ * What a law or a mapping file says is part of what the policy says: its new version is a new policy, in every report. Of a file the values
+ * count, not in which order or with which separator it lists them.
+ */
+const digestOfPolicy = (document: Json, classes: Policy["classes"], files: HierarchyFiles): string => {
   const ofLaw = Object.entries(classes).flatMap(([name, { basis, period, anchor, law }]) =>
     law === undefined ? [] : [[name, { basis, period, anchor }] as const],
   );
-  return digestOf(ofLaw.length === 0 ? document : { document, classes: Object.fromEntries(ofLaw) });
+  if (ofLaw.length === 0 && files.size === 0) return digestOf(document);
+  const levels = [...files].map(
+    ([name, { names, groups }]) => [name, { names, groups: Object.fromEntries(groups) }] as const,
+  );
+  return digestOf({
+    document,
+    ...(ofLaw.length > 0 && { classes: Object.fromEntries(ofLaw) }),
+    ...(levels.length > 0 && { files: Object.fromEntries(levels) }),
+  });
 };
 
 const analyticsKeys: readonly string[] = ["quasi", "k", "conserve", "per"] satisfies (keyof Extract<
@@ -52,6 +78,7 @@ const policyOf = (
   written: PolicyDocument,
   options: Readonly<Record<string, boolean>>,
   origin: Pick<Policy, "file" | "digest" | "placeOf" | "classes" | "statute">,
+  files: HierarchyFiles,
 ): Policy => {
   const counts: Counts = (option) => option === undefined || (options[option] ?? written.options?.[option]) === true;
   return {
@@ -70,7 +97,7 @@ const policyOf = (
       names: written.subject.names ?? [],
     },
     links: (written.links ?? []).map(linkOf),
-    tables: mapValues(written.tables, ruleOf),
+    tables: mapValues(written.tables, (rule) => ruleOf(rule, files)),
     blockers: (written.blockers ?? []).map((blocker) => blockerOf(blocker, counts)),
     recipients: (written.recipients ?? []).flatMap(({ if: option, ...recipient }, index) =>
       counts(option) ? [{ ...recipient, index }] : [],
@@ -83,7 +110,7 @@ const policyOf = (
       equal: equal ?? false,
     })),
     examples: (written.examples ?? []).map(({ options: set = {}, ...example }) => ({ ...example, options: set })),
-    withOptions: (set) => policyOf(written, set, origin),
+    withOptions: (set) => policyOf(written, set, origin, files),
     ...origin,
   };
 };

@@ -192,7 +192,13 @@ export type Transform =
   /** Replaces the subject's identifiers and names inside text or JSON by `[erased]`. */
   | { readonly kind: "redact" }
   | { readonly kind: "truncate"; readonly to: TimeUnit }
-  | { readonly kind: "generalise"; readonly map: Readonly<Record<string, string>>; readonly otherwise: string | null }
+  /** `from`: where the map was read, if the policy does not write it out. */
+  | {
+      readonly kind: "generalise";
+      readonly map: Readonly<Record<string, string>>;
+      readonly otherwise: string | null;
+      readonly from?: { readonly file: string; readonly level: string | number };
+    }
   /** A number becomes the lower end of its band. */
   | { readonly kind: "band"; readonly width: number; readonly from: number }
   /** Top and bottom coding. */

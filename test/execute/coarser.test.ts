@@ -122,3 +122,24 @@ readings: { treatment: anonymise, columns: { customer_id: { set: null }, value: 
     { values: ["NaN", "1.5", "Infinity", "1.5", "-Infinity", null] },
   ]);
 });
+
+test("a mapping file generalises to the level that the policy names, and what it does not list becomes what the policy says", async () => {
+  night = await openNight({
+    schema: `${schema} insert into visits (id, customer_id, city) values (1, 1, 'Kiel'), (2, 1, 'Wien'), (3, 1, 'Oz'), (4, 1, null), (5, 2, 'Kiel')`,
+    tables: anonymised(
+      "at: keep, age: keep, price: keep, pages: keep, city: { generalise: { file: geo/cities.csv, level: country, otherwise: elsewhere } }",
+    ),
+    beside: { "geo/cities.csv": "city;state;country\nKiel;Schleswig-Holstein;Germany\nWien;Wien;Austria\n" },
+  });
+  const [ref = ""] = await night.ask(...people(1));
+  await night.nightly();
+  expect(await night.requests(ref)).toMatchObject([{ state: "completed" }]);
+  expect(await night.store.query("select city from visits order by id")).toEqual(
+    ["Germany", "Austria", "elsewhere", null, "Kiel"].map((city) => ({ city })),
+  );
+  // What was approved can be read from the plan alone, whatever the file says by then.
+  const [plan] = await night.state.query<{ held: boolean }>(
+    `select body::text like '%"Kiel":"Germany"%' as held from lethe.plan`,
+  );
+  expect(plan).toEqual({ held: true });
+});

@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import type { BackupConfig, Config, StoreConfig } from "#config.ts";
 import type { Context, State } from "#context.ts";
@@ -20,6 +20,8 @@ export type TestContextOptions = {
   readonly template?: string;
   /** YAML of the policy for it. */
   readonly policy?: string;
+  /** Files beside it, by their path. */
+  readonly beside?: Readonly<Record<string, string>>;
   readonly config?: Partial<Pick<Config, "controller" | "schedule" | "warnDays">>;
   /** Public keys: then everybody is exported to `exports/` before being erased. */
   readonly recipients?: readonly string[];
@@ -68,6 +70,10 @@ export const testContext = async (options: TestContextOptions = {}): Promise<Tes
   ]);
   const policyFile = join(directory, "policy.yaml");
   if (options.policy !== undefined) await writeFile(policyFile, options.policy);
+  for (const [file, text] of Object.entries(options.beside ?? {})) {
+    await mkdir(dirname(join(directory, file)), { recursive: true });
+    await writeFile(join(directory, file), text);
+  }
   const config = configFor(directory, options, { state: state.url, store: store.url, policy: policyFile, keys: paths });
   const lines: string[] = [];
   const stop = new AbortController();

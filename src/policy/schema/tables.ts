@@ -27,11 +27,25 @@ const changes = z.strictObject({
     .describe("Personal data that stays on purpose, and why: counted and listed for every request."),
   generalise: z
     .strictObject({
-      map: z.record(z.string(), z.string()).describe("What becomes of which value: `{ Bonn: West, Berlin: East }`."),
+      map: z
+        .record(z.string(), z.string())
+        .optional()
+        .describe("What becomes of which value: `{ Bonn: West, Berlin: East }`."),
+      file: text
+        .optional()
+        .describe(
+          "Instead of `map`, a CSV file with a header, by its path from the policy: value, then its group at each level. What it says is part of the policy.",
+        ),
+      level: z
+        .union([z.int().min(1), text], { error: "expected the number of a level, from 1, or its name in the header" })
+        .optional()
+        .describe("Which level of the file: its number, from 1, or its name in the header."),
       otherwise: z
         .union([z.string(), z.null()], { error: "expected text or null" })
         .describe("What becomes of every other value; `null` empties it."),
     })
+    .refine(({ map, file }) => (map === undefined) !== (file === undefined), "expected exactly one of `map`, `file`")
+    .refine(({ file, level }) => (file === undefined) === (level === undefined), "expected `file` and `level` together")
     .optional()
     .describe("A coarser category in the place of each value."),
   band: z
