@@ -3,6 +3,7 @@ import type { AttackResult, Measures, Reason } from "#records/anonymity.ts";
 import type { AnonymityItem } from "#report/anonymity-document.ts";
 import type { ReportSource } from "#report/report-source.ts";
 import { block, table, type TableSheet } from "#report/workbook-definition.ts";
+import { classSizes } from "#reports/class-sizes.ts";
 
 const inRows = (count: number): string => `${figure(count)} ${count === 1 ? "row" : "rows"}`;
 
@@ -47,29 +48,6 @@ const each = <Part>(partsOf: (item: AnonymityItem) => readonly Part[]) =>
     }
   };
 
-type Bar = {
-  readonly size: string;
-  readonly before: number | null;
-  readonly classes: number;
-  readonly rows: number;
-  readonly bar: string;
-};
-
-/** Of the longest bar, in characters. */
-const longest = 40;
-
-const barsOf = ({ sizes, before }: AnonymityItem): readonly Bar[] => {
-  const most = Math.max(1, ...sizes.map(({ rows }) => rows));
-  const earlier = new Map(before?.sizes.map((band) => [band.from, band.rows]));
-  return sizes.map(({ from, to, classes, rows }) => ({
-    size: from === to ? figure(from) : `${figure(from)} to ${figure(to)}`,
-    before: before === null ? null : (earlier.get(from) ?? 0),
-    classes,
-    rows,
-    bar: "█".repeat(Math.ceil((rows / most) * longest)),
-  }));
-};
-
 const knowledge: Readonly<Record<AttackResult["precision"], string>> = {
   exact: "day and cent",
   banded: "month and two digits",
@@ -90,40 +68,36 @@ export const analyticsSheet: TableSheet = {
       columns: [
         store,
         tableColumn,
-        { header: "Called", width: 16, format: "text", of: (row) => row.label },
+        { header: "Called", width: 24, format: "text", of: (row) => row.label },
+        { header: "k", width: 18, format: "text", of: (row) => change(row.before?.k, row.k) },
+        { header: "k wanted", width: 14, format: "count", of: (row) => row.threshold },
+        { header: "Rows", width: 14, format: "count", of: (row) => row.rows },
+        { header: "Rows below k", width: 14, format: "count", of: (row) => row.below },
+        { header: "Met", width: 12, format: "check", of: (row) => row.met },
+        { header: "Rows touched", width: 14, format: "count", of: (row) => row.touched },
         {
           header: "Because",
-          width: 44,
+          width: 48,
           format: "wrapped",
           of: (row) => row.reasons.map((reason) => why[reason](row)).join("; "),
         },
-        { header: "Met", width: 10, format: "check", of: (row) => row.met },
-        { header: "Rows touched", width: 14, format: "count", of: (row) => row.touched },
         { header: "Quasi-identifiers", width: 30, format: "wrapped", of: (row) => row.quasi.join(", ") },
-        { header: "k", width: 16, format: "text", of: (row) => change(row.before?.k, row.k) },
-        { header: "k wanted", width: 11, format: "count", of: (row) => row.threshold },
-        { header: "l", width: 14, format: "text", of: values },
-        { header: "l wanted", width: 11, format: "count", of: (row) => row.least },
-        { header: "t", width: 18, format: "text", of: distance },
-        { header: "t wanted", width: 11, format: "text", of: (row) => row.most?.toString() ?? null },
-        { header: "Classes", width: 18, format: "text", of: (row) => change(row.before?.classes, row.classes) },
-        { header: "Alone", width: 16, format: "text", of: (row) => change(row.before?.unique, row.unique) },
-        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
-        { header: "Rows below k", width: 14, format: "count", of: (row) => row.below },
         { header: "Measured", width: 17, format: "instant", of: (row) => row.measuredAt },
       ],
     }),
-    block(each(barsOf), {
-      title: "How large classes are",
+    classSizes,
+    table("anonymity", {
+      title: "Measured besides k",
       empty: "This run measured no table.",
       columns: [
         store,
         tableColumn,
-        { header: "Rows in a class", width: 16, format: "text", of: (row) => row.size },
-        { header: "As a bar", width: 44, format: "text", of: (row) => row.bar },
-        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
-        { header: "Rows before", width: 14, format: "count", of: (row) => row.before },
-        { header: "Classes", width: 12, format: "count", of: (row) => row.classes },
+        { header: "Classes", width: 18, format: "text", of: (row) => change(row.before?.classes, row.classes) },
+        { header: "Alone", width: 16, format: "text", of: (row) => change(row.before?.unique, row.unique) },
+        { header: "l", width: 14, format: "text", of: values },
+        { header: "l wanted", width: 11, format: "count", of: (row) => row.least },
+        { header: "t", width: 18, format: "text", of: distance },
+        { header: "t wanted", width: 11, format: "text", of: (row) => row.most?.toString() ?? null },
       ],
     }),
     block(

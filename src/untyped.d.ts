@@ -15,3 +15,15 @@ declare module "exceljs/lib/stream/xlsx/workbook-writer.js" {
   const WorkbookWriter: typeof stream.xlsx.WorkbookWriter;
   export = WorkbookWriter;
 }
+
+declare module "exceljs/lib/utils/parse-sax.js" {
+  type Event =
+    | { readonly eventType: "text"; readonly value: string }
+    | {
+        readonly eventType: "opentag" | "closetag";
+        readonly value: { readonly name: string; readonly attributes: Readonly<Record<string, string>> };
+      };
+
+  const parseSax: (chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>) => AsyncIterable<readonly Event[]>;
+  export = parseSax;
+}

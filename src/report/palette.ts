@@ -4,7 +4,7 @@ import type { CellFormat, CellValue, Tone } from "#report/workbook-definition.ts
 export const ink = "FF1B2A41";
 export const paper = "FFFFFFFF";
 export const mist = "FFF3F6F9";
-const line = "FFDCE3EA";
+export const line = "FFDCE3EA";
 
 const inks: Readonly<Record<Tone, string>> = {
   plain: ink,

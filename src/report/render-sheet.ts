@@ -1,5 +1,7 @@
 import type { Worksheet } from "exceljs";
 import { cellOf, textOf } from "#report/cell.ts";
+import { chartsBeside } from "#report/chart/charts-beside.ts";
+import type { Chart } from "#report/chart/chart.ts";
 import { bodyStyle, headerStyle, inkOf, wordStyle } from "#report/palette.ts";
 import type { CellValue, ColumnShape, TableSheet, WorkbookSource } from "#report/workbook-definition.ts";
 import type { SheetOptions, Writer } from "#report/workbook-stream.ts";
@@ -30,28 +32,37 @@ export const renderSheet = async <Source extends WorkbookSource>(
   const { blocks } = definition;
   let part = 1;
   let sheet = openSheet(writer, definition, part, footer);
+  let charts: Chart[] = [];
   let row = headerRow;
   let written = 0;
   for (const [index, block] of blocks.entries()) {
     if (index > 0) row += 1;
     if (block.title !== undefined) row = writeTitle(sheet, row, block.title);
+    const beside = chartsBeside(block.columns, block.bars);
     let first = row;
     row = writeHeader(sheet, row, block.columns);
     let empty = true;
-    for await (const cells of block.cells(source)) {
+    for await (const { cells, caption } of block.lines(source)) {
       empty = false;
       if (row > limits.rowsPerSheet) {
+        writer.draw(sheet, [...charts, ...beside.drawn(first)]);
         closeSheet(sheet, block, first, row);
+        charts = [];
         sheet = openSheet(writer, definition, ++part, footer);
         first = headerRow;
         row = writeHeader(sheet, first, block.columns);
       }
-      row = writeCells(sheet, row, block.columns, cells, source.head.controller.timeZone);
+      const height = writeCells(sheet, row, block.columns, cells, source.head.controller.timeZone);
+      beside.take(row, cells, height, caption);
+      row += 1;
       written += 1;
       if (row % rowsBetweenWaits === 0) await writer.drained(sheet);
     }
     if (empty) row = writeEmpty(sheet, row, block.empty);
-    if (index === blocks.length - 1) closeSheet(sheet, block, first, row, !empty);
+    charts.push(...beside.drawn(first));
+    if (index < blocks.length - 1) continue;
+    writer.draw(sheet, charts);
+    closeSheet(sheet, block, first, row, !empty);
   }
   return written;
 };
@@ -126,6 +137,7 @@ const writeHeader = (sheet: Worksheet, number: number, columns: readonly ColumnS
   return number + 1;
 };
 
+/** Returns the height of the row. */
 const writeCells = (
   sheet: Worksheet,
   number: number,
@@ -134,7 +146,8 @@ const writeCells = (
   timeZone: string,
 ): number => {
   const row = sheet.getRow(number);
-  row.height = heightOf(columns, values);
+  const height = heightOf(columns, values);
+  row.height = height;
   for (const [index, { format }] of columns.entries()) {
     const value = values[index] ?? null;
     const cell = row.getCell(index + 1);
@@ -142,7 +155,7 @@ const writeCells = (
     cell.style = bodyStyle(format, value);
   }
   row.commit();
-  return number + 1;
+  return height;
 };
 
 /** Programs do not agree on whether they fit heights to wrapped text, so it is said. Points. */

@@ -78,19 +78,41 @@ export type WorkbookHead = {
 /** What a workbook is made of: facts that fit into memory, and whatever its tables read their rows from. */
 export type WorkbookSource = { readonly head: WorkbookHead };
 
+/** What a chart beside rows says: rows that follow one another and have the same `key` are in one. */
+export type Caption = {
+  readonly key: string;
+  /** The finding. */
+  readonly title: string;
+  /** What is drawn. */
+  readonly subtitle: string;
+  /** For those who do not see it. */
+  readonly description: string;
+};
+
+/** Bars over columns of a block, by their index. */
+export type BarsShape = {
+  readonly categories: number;
+  readonly series: readonly { readonly column: number; readonly tone: Tone }[];
+};
+
+export type Line = { readonly cells: readonly CellValue[]; readonly caption: Caption | undefined };
+
 /** A table of a sheet: its columns, and how a source becomes its rows. */
 export type Block<Source = ReportSource> = {
   readonly title: string | undefined;
   /** Stands in for the rows when there are none. */
   readonly empty: string;
   readonly columns: readonly ColumnShape[];
-  readonly cells: (source: Source) => AsyncIterable<readonly CellValue[]>;
+  readonly bars: BarsShape | undefined;
+  readonly lines: (source: Source) => AsyncIterable<Line>;
 };
 
 export type BlockOptions<Row> = {
   readonly title?: string;
   readonly empty: string;
   readonly columns: readonly Column<Row>[];
+  /** A chart beside the rows, or several. */
+  readonly chart?: BarsShape & { readonly caption: (row: Row) => Caption };
 };
 
 /** A table over rows that are read as they are written. */
@@ -101,8 +123,11 @@ export const block = <Source, Row>(
   title: options.title,
   empty: options.empty,
   columns: options.columns,
-  async *cells(source) {
-    for await (const row of rowsOf(source)) yield options.columns.map((column) => column.of(row));
+  bars: options.chart,
+  async *lines(source) {
+    for await (const row of rowsOf(source)) {
+      yield { cells: options.columns.map((column) => column.of(row)), caption: options.chart?.caption(row) };
+    }
   },
 });
 

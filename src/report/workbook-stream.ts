@@ -3,9 +3,12 @@ import type { Worksheet, stream as exceljsStream } from "exceljs";
 // The whole of exceljs, with its readers of archives and of CSV, takes twice as long to load. Its version is pinned.
 import WorkbookWriter from "exceljs/lib/stream/xlsx/workbook-writer.js";
 import type { ExcelMoment } from "#report/cell.ts";
+import { chartsInto, type AttachCharts } from "#report/chart/attach-charts.ts";
 
 export type Writer = {
   readonly addSheet: (name: string, options: SheetOptions) => Worksheet;
+  /** Puts charts on a sheet that is not committed yet. */
+  readonly draw: AttachCharts;
   /** Waits until the rows that were committed so far have left the process's memory. Throws when the output failed. */
   readonly drained: (sheet: Worksheet) => Promise<void>;
   /** Writes the rest; resolves when the output has taken everything. */
@@ -44,6 +47,7 @@ export const workbookWriter = (output: Writable, created: ExcelMoment): Writer =
   failure.catch(() => undefined);
   return {
     addSheet: (name, options) => writer.addWorksheet(name, options),
+    draw: chartsInto(writer),
     drained: async (sheet) => {
       const pipes = (sheet as unknown as HiddenSheet).stream?.pipes ?? [];
       // The pipe is of a stream library too old to say whether it is full; a write is called back after those before it.

@@ -93,7 +93,7 @@ test("dates are dates, times are the controller's wall clock, numbers are number
   expect(dispositions.getRow(13).getCell(4).numFmt).toBe("#,##0");
   const analytics = sheetOf(workbook, "Analytics");
   const totals = analytics
-    .getRows(1, 40)
+    .getRows(1, 60)
     ?.find((found) => found.getCell(3).value === "sum(amount)" && found.getCell(5).type === exceljs.ValueType.Number);
   expect(totals?.getCell(5).value).toBe(1262.5);
   expect(totals?.getCell(7).value).toBe("✓");

@@ -1,0 +1,58 @@
+import type { Chart, Place } from "#report/chart/chart.ts";
+import { element, file, type Xml } from "#report/chart/xml.ts";
+
+const namespaces = {
+  "xmlns:xdr": "http://schemas.openxmlformats.org/drawingml/2006/spreadsheetDrawing",
+  "xmlns:a": "http://schemas.openxmlformats.org/drawingml/2006/main",
+  "xmlns:r": "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+  "xmlns:c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
+};
+
+/** English Metric Units in a point. */
+const emu = (points: number): number => Math.round(points * 12_700);
+
+/** The drawing part of a sheet: which chart lies where. ECMA-376 part 1, 20.5. `id` is that of the relationship to a chart. */
+export const drawingXml = (charts: readonly { readonly id: string; readonly chart: Chart }[]): string =>
+  file(element("xdr:wsDr", namespaces, ...charts.map(({ id, chart }, index) => anchor(id, chart, index))));
+
+/** From a cell, with a size of its own: what is beside it may be as wide as it wants to. */
+const anchor = (id: string, { description, words, place }: Chart, index: number): Xml =>
+  element(
+    "xdr:oneCellAnchor",
+    {},
+    from(place),
+    element("xdr:ext", { cx: emu(place.width), cy: emu(place.height) }),
+    element(
+      "xdr:graphicFrame",
+      { macro: "" },
+      element(
+        "xdr:nvGraphicFramePr",
+        {},
+        // Ids of shapes are unique in a drawing; 0 is none, 1 the drawing itself in some programs.
+        element("xdr:cNvPr", {
+          id: index + 2,
+          name: `Chart ${index + 1}`,
+          ...(words === undefined ? {} : { title: words.title }),
+          descr: description,
+        }),
+        element("xdr:cNvGraphicFramePr", {}),
+      ),
+      element("xdr:xfrm", {}, element("a:off", { x: 0, y: 0 }), element("a:ext", { cx: 0, cy: 0 })),
+      element(
+        "a:graphic",
+        {},
+        element("a:graphicData", { uri: namespaces["xmlns:c"] }, element("c:chart", { "r:id": id })),
+      ),
+    ),
+    element("xdr:clientData", {}),
+  );
+
+const from = ({ row, column, inset }: Place): Xml =>
+  element(
+    "xdr:from",
+    {},
+    element("xdr:col", {}, column - 1),
+    element("xdr:colOff", {}, 0),
+    element("xdr:row", {}, row - 1),
+    element("xdr:rowOff", {}, emu(inset)),
+  );
