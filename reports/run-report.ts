@@ -4,6 +4,7 @@ import type { RetentionRule } from "#records/entry.ts";
 import type { RequestItem } from "#report/report-document.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
+import { backupCalendarSheet, backupsSheet } from "#reports/backups-sheets.ts";
 import { expirySheet } from "#reports/expiry-sheet.ts";
 import { holdsSheet } from "#reports/holds-sheet.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
@@ -129,44 +130,8 @@ export const runReport: ReportDefinition = {
     figuresSheet,
     analyticsSheet,
     recipientsSheet,
-    {
-      name: "Backups",
-      about:
-        "Every backup that is still there, and those that this run purged: absent when the repository was listed again.",
-      tab: "good",
-      blocks: [
-        table("backupSets", {
-          empty: "No backup repository is configured, or it is empty.",
-          columns: [
-            { header: "Repository", width: 20, format: "text", of: (row) => row.repository },
-            { header: "Name", width: 44, format: "text", of: (row) => row.name },
-            { header: "Taken", width: 17, format: "instant", of: (row) => row.taken },
-            { header: "Bytes", width: 16, format: "bytes", of: (row) => row.bytes },
-            { header: "SHA-256", width: 20, format: "code", of: (row) => `${row.sha256.slice(0, 16)}…` },
-            { header: "State", width: 13, format: "state", of: (row) => row.state },
-            { header: "Gone since", width: 17, format: "instant", of: (row) => row.purgedAt },
-          ],
-        }),
-        table("restores", {
-          title: "Stores that were restored",
-          empty: "No store was restored that is not released since.",
-          columns: [
-            { header: "Store", width: 20, format: "text", of: (row) => row.store },
-            {
-              header: "May serve",
-              width: 44,
-              format: "text",
-              of: (row) => (row.released === null ? "no" : "released"),
-            },
-            { header: "Restored to", width: 17, format: "instant", of: (row) => row.asOf },
-            { header: "Erased again", width: 16, format: "count", of: (row) => row.repeated },
-            { header: "Refused", width: 20, format: "count", of: (row) => row.refused },
-            { header: "Open", width: 13, format: "count", of: (row) => row.open },
-            { header: "Released", width: 17, format: "instant", of: (row) => row.released },
-          ],
-        }),
-      ],
-    },
+    backupCalendarSheet,
+    backupsSheet,
     {
       name: "Exceptions",
       about: "What a person has to do, the urgent first.",

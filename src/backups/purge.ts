@@ -52,7 +52,7 @@ export const purgeRepository = async (
   const { gone, undeleted } = await readBack(repository, removals, after);
   return recordNight(ctx, run, config, {
     exceptions: [...exceptions, ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention))],
-    seen: { before, after, gone },
+    seen: { before, after, gone, good: search.good },
   });
 };
 

@@ -30,6 +30,8 @@ export type Night = {
     readonly after: Inventory;
     /** Deleted by us and not found again. */
     readonly gone: ReadonlySet<BackupSet>;
+    /** Read to its end before anything was deleted, and never deleted itself. */
+    readonly good: BackupSet | undefined;
   };
 };
 
@@ -70,7 +72,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
         ...exception,
       })),
     );
-    if (seen !== undefined) events.push(inventoryEvent(config.name, after));
+    if (seen !== undefined) events.push(inventoryEvent(config.name, after, seen.good));
     await appendEntries(tx, events, meta);
     return {
       repository: config.name,
@@ -83,13 +85,14 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
   });
 
 /** `digest`: SHA-256 over the canonical JSON of `[{name, sha256, bytes}]` sorted by name, as listed after the purge. */
-const inventoryEvent = (repository: string, sets: readonly BackupSet[]): LedgerEvent => ({
+const inventoryEvent = (repository: string, sets: readonly BackupSet[], good: BackupSet | undefined): LedgerEvent => ({
   kind: "backup.inventory",
   repository,
   digest: digestOf(sets.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
   sets: sets.length,
   bytes: sets.reduce((sum, set) => sum + set.bytes, 0),
   oldest: oldestOf(sets),
+  verified: good === undefined ? null : { name: good.name, sha256: good.sha256 },
 });
 
 const oldestOf = (sets: readonly BackupSet[]): string | null =>

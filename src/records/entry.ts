@@ -95,7 +95,16 @@ export type LedgerEvent =
   | { kind: "analytics.measured"; anonymity: Anonymity }
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
-  | { kind: "backup.inventory"; repository: string; digest: string; sets: number; bytes: number; oldest: string | null }
+  /** `verified`: the newest set that was read to its end this night and can be restored from. */
+  | {
+      kind: "backup.inventory";
+      repository: string;
+      digest: string;
+      sets: number;
+      bytes: number;
+      oldest: string | null;
+      verified: { readonly name: string; readonly sha256: string } | null;
+    }
   | { kind: "suppression.destroyed"; store: string; entries: number }
   | { kind: "expiry.planned"; plan: string; store: string; tables: number }
   | {

@@ -1,17 +1,35 @@
 import { sql } from "kysely";
 import type { BackupConfig } from "#config.ts";
+import type { LedgerEvent } from "#records/entry.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { BackupSetItem, RepositoryItem } from "#report/report-document.ts";
+import { calendarDays } from "#report/backup-calendar.ts";
 import type { Scope } from "#report/scope.ts";
 
+type InventoryEntry = Extract<LedgerEvent, { readonly kind: "backup.inventory" }>;
 type KeptRow = { repository: string; kept: number; bytes: number; oldest: string | null; newest: string | null };
 
-/** Every set that is still there, and those that these runs found or made gone. */
-export async function* readBackupSets(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<BackupSetItem> {
+/**
+ * Every set that is still there, and those that these runs found or made gone. Each night reads one set of a repository to its end, so that by and by
+ * all of them were: the ledger tells of which, the entries of as many nights back as the calendar shows days.
+ */
+export async function* readBackupSets(
+  snapshot: Snapshot,
+  { ids, runs, through }: Scope,
+): AsyncGenerator<BackupSetItem> {
+  const ended = runs.at(-1)?.ended ?? null;
   yield* stream(
     snapshot,
     sql<BackupSetItem>`
-      select repository, name, sha256, bytes, taken_at as taken, state, purged_at as "purgedAt" from lethe.backup_set
+      with verified as (
+        select body ->> 'repository' as repository, body #>> '{verified,name}' as name, body #>> '{verified,sha256}' as sha256,
+          max(body ->> 'at')::timestamptz as at
+        from (select body::jsonb as body from lethe.ledger_entry where kind = 'backup.inventory' and index < ${through}
+          and index >= (select min(ledger_from) from lethe.run
+            where ended_at >= ${ended}::timestamptz - ${calendarDays} * interval '1 day')) as entry
+        group by 1, 2, 3)
+      select repository, name, sha256, bytes, taken_at as taken, state, purged_at as "purgedAt", verified.at as "verifiedAt"
+      from lethe.backup_set left join verified using (repository, name, sha256)
       where state in ('listed', 'condemned') or run_id = any(${ids}::text[])
       order by repository, taken_at desc, name, sha256`,
   );
@@ -49,11 +67,20 @@ export const readRepositories = async (
       bytes: row?.bytes ?? 0,
       oldest: row?.oldest ?? null,
       newest: row?.newest ?? null,
+      verified: verifiedOf(scope, repository),
       purged: went("purged"),
       vanished: went("vanished"),
       exceptions: exceptionsOf(scope, repository),
     };
   });
+};
+
+const verifiedOf = ({ entries }: Scope, repository: string): RepositoryItem["verified"] => {
+  const last = entries.findLast(({ kind, body }) => kind === "backup.inventory" && body["repository"] === repository);
+  if (last === undefined) return null;
+  // Entries of nights before it was recorded say nothing of it.
+  const { verified = null, at } = last.body as Partial<Pick<InventoryEntry, "verified">> & { readonly at: string };
+  return verified === null ? null : { ...verified, at };
 };
 
 const exceptionsOf = (scope: Scope, repository: string): RepositoryItem["exceptions"] =>

@@ -83,16 +83,21 @@ const openSheet = (writer: Writer, definition: SheetShape, part: number, footer:
   });
   if (single) sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
   sheet.columns = widthsOf(definition.blocks).map((width) => ({ width }));
+  writeHeading(sheet, definition);
+  return sheet;
+};
+
+/** The two rows with which every sheet but the first begins. */
+export const writeHeading = (sheet: Worksheet, { name, about }: Pick<TableSheet, "name" | "about">): void => {
   const title = sheet.getRow(1);
   title.height = 26;
-  title.getCell(1).value = textOf(definition.name);
+  title.getCell(1).value = textOf(name);
   title.getCell(1).style = wordStyle(16, "plain", { bold: true });
   title.commit();
-  const about = sheet.getRow(2);
-  about.getCell(1).value = textOf(definition.about);
-  about.getCell(1).style = wordStyle(10, "muted");
-  about.commit();
-  return sheet;
+  const sentence = sheet.getRow(2);
+  sentence.getCell(1).value = textOf(about);
+  sentence.getCell(1).style = wordStyle(10, "muted");
+  sentence.commit();
 };
 
 /** Landscape A4, as wide as the paper, as many pages as it takes. */

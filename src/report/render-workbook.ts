@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { Temporal } from "temporal-polyfill";
 import { toDate } from "#lib/clock.ts";
+import { renderCalendar } from "#report/render-calendar.ts";
 import { renderSheet, type SheetLimits } from "#report/render-sheet.ts";
 import { renderSummary } from "#report/render-summary.ts";
 import type { WorkbookDefinition, WorkbookSource } from "#report/workbook-definition.ts";
@@ -26,7 +27,9 @@ export const renderWorkbook = async <Source extends WorkbookSource>(
   renderSummary(writer, definition, source.head, footer);
   const written: Record<string, number> = {};
   for (const sheet of definition.sheets) {
-    written[sheet.name] = await renderSheet(writer, sheet, source, footer, limits);
+    written[sheet.name] = await ("calendar" in sheet
+      ? renderCalendar(writer, sheet, source, footer)
+      : renderSheet(writer, sheet, source, footer, limits));
   }
   await writer.finish();
   return written;

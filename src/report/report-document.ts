@@ -144,7 +144,11 @@ const backupSet = z.strictObject({
   taken: instant,
   state: z.enum(["listed", "condemned", "purged", "vanished"]),
   purgedAt: instant.nullable(),
+  /** When one of our nights last read it to its end and found that it can be restored from; null: none did. */
+  verifiedAt: instant.nullable(),
 });
+
+const goneSet = backupSet.omit({ repository: true, state: true, verifiedAt: true });
 
 const backupException = z.strictObject({
   repository: z.string(),
@@ -162,8 +166,10 @@ const repository = z.strictObject({
   bytes: count,
   oldest: instant.nullable(),
   newest: instant.nullable(),
-  purged: z.array(backupSet.omit({ repository: true, state: true })),
-  vanished: z.array(backupSet.omit({ repository: true, state: true })),
+  /** The newest set from which it was seen that one can restore, by the last of the runs. */
+  verified: z.strictObject({ name: z.string(), sha256: digest, at: instant }).nullable(),
+  purged: z.array(goneSet),
+  vanished: z.array(goneSet),
   exceptions: z.array(backupException.omit({ repository: true })),
 });
 

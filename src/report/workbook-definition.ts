@@ -1,3 +1,4 @@
+import type { Calendar } from "#report/calendar.ts";
 import { exceptionRows, type ExceptionRow } from "#report/exception-rows.ts";
 import type { DecidedItem, ExceptionListItem } from "#report/decision-document.ts";
 import type { FigureItem, RemedyTotal, StayPlace, TaskItem } from "#report/outcome-document.ts";
@@ -212,11 +213,16 @@ export type TableSheet<Source = ReportSource> = {
   readonly blocks: readonly Block<Source>[];
 };
 
+/** A sheet with a row of days for each of a few things. */
+export type CalendarSheet<Source = ReportSource> = Pick<TableSheet<Source>, "name" | "about" | "tab"> & {
+  readonly calendar: (source: Source) => Promise<Calendar>;
+};
+
 /** A workbook as data: its title and its sheets in order. */
 export type WorkbookDefinition<Source extends WorkbookSource> = {
   readonly title: string;
   readonly summary: SummarySheet<Source["head"]>;
-  readonly sheets: readonly TableSheet<Source>[];
+  readonly sheets: readonly (TableSheet<Source> | CalendarSheet<Source>)[];
 };
 
 export type ReportDefinition = WorkbookDefinition<ReportSource>;

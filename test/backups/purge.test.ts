@@ -43,6 +43,7 @@ test("of 45 nights the 15 that are more than thirty days old are purged, each wi
   expect(purged.every((entry) => /^[0-9a-f]{64}$/.test(String(entry["sha256"])))).toBe(true);
   const [inventory] = await at.entries("backup.inventory");
   expect(inventory).toMatchObject({ repository: "nightly", sets: 30, oldest: "2026-10-24T02:00:00Z" });
+  expect(inventory?.["verified"]).toMatchObject({ name: names.at(-1) });
 });
 
 test("a set is due when thirty days of 24 hours are over, not a minute earlier", async () => {

@@ -1,8 +1,10 @@
 import { chmod, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import exceljs from "exceljs";
+import { Temporal } from "temporal-polyfill";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
+import { appendEntries } from "#ledger/append.ts";
 import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
 import { exportPeriod } from "#report/export-period.ts";
 import { listReports } from "#report/list-reports.ts";
@@ -105,6 +107,28 @@ test("the report says what the tables say: register, dispositions, backups, what
   expect(document.policies).toEqual([{ store: "shop", name: null, version: null, digest: "d1".repeat(32) }]);
   expect(document.analytics.anonymity).toMatchObject([{ k: 4, threshold: 5, met: false, label: "de-identified" }]);
   expect(document.limits.map(({ code }) => code)).toContain("BACKUP_ABSENCE");
+});
+
+test("the report says from which backup one can restore, as the ledger tells of each night", async () => {
+  await fillState(lethe.context.state, 12);
+  const verified = { name: "shop-1.dump", sha256: "ab".repeat(32) };
+  const inventory = { kind: "backup.inventory", repository: "dumps", digest: "cd".repeat(32), sets: 30 } as const;
+  const at = Temporal.Instant.from("2026-11-02T01:01:00Z");
+  await lethe.context.state.db
+    .transaction()
+    .execute((tx) => appendEntries(tx, [{ ...inventory, bytes: 1, oldest: null, verified }], { at, run: nightRun }));
+  await writeCheckpoint(lethe.context, nightRun);
+  const { directory } = await publishReport(lethe.context, nightRun);
+  const seen = { ...verified, at: "2026-11-02T01:01:00.000Z" };
+  expect((await documentOf(directory)).backups).toMatchObject([{ verified: seen }]);
+  const workbook = new exceljs.Workbook();
+  await workbook.xlsx.readFile(join(directory, "report.xlsx"));
+  const found: unknown[] = [];
+  workbook.getWorksheet("Backups")?.eachRow((row) => {
+    if (row.getCell(7).value instanceof Date) found.push([row.getCell(2).value, row.getCell(7).value]);
+  });
+  // An hour ahead of UTC: a workbook knows no time zones.
+  expect(found).toEqual([["shop-1.dump", new Date("2026-11-02T02:01:00Z")]]);
 });
 
 test("totals of few events are withheld, with the next smallest that would give them away, and are still compared", async () => {

@@ -52,6 +52,7 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
     "Figures",
     "Analytics",
     "Recipients",
+    "Backup calendar",
     "Backups",
     "Exceptions",
     "Policy & ledger",
@@ -158,6 +159,7 @@ test("names that look like formulas stay text in text cells, and characters that
     taken: "2026-10-02T00:00:00.000Z",
     state: "listed" as const,
     purgedAt: null,
+    verifiedAt: null,
   };
   const source = sampleSource(1, { backupSets: () => each(hostile.map((name) => ({ ...backup, name }))) });
   const sheet = sheetOf(await opened(source), "Backups");

@@ -1,3 +1,4 @@
+import { Temporal } from "temporal-polyfill";
 import { outcomeOf, requestStates } from "#records/request.ts";
 import { limitsOf } from "#report/limits.ts";
 import type { RequestItem, StoppedItem } from "#report/report-document.ts";
@@ -154,18 +155,19 @@ function dispositionOf(
   };
 }
 
+/** One a night, the latest of last night: 30 of them are there, the last nine were verified the night after. */
 const backupSets = Array.from({ length: 36 }, (_, index) => {
-  const purged = index > 30;
-  const month = index === 0 ? 11 : 10;
-  const day = index === 0 ? 1 : Math.max(1, 32 - index);
+  const purged = index > 29;
+  const day = Temporal.PlainDate.from("2026-11-01").subtract({ days: index });
   return {
     repository: "nightly-dumps",
-    name: `shop-2026${pad(month)}${pad(day)}-${pad(index)}.dump`,
+    name: `shop-${day.toString().replaceAll("-", "")}-${pad(index)}.dump`,
     sha256: digest,
     bytes: 482_113_902 + index * 1_234_567,
-    taken: `2026-${pad(month)}-${pad(day)}T00:30:00.000Z`,
+    taken: `${day.toString()}T00:30:00.000Z`,
     state: purged ? ("purged" as const) : ("listed" as const),
     purgedAt: purged ? "2026-11-02T01:00:50.000Z" : null,
+    verifiedAt: index < 9 ? `${day.add({ days: 1 }).toString()}T01:00:48.000Z` : null,
   };
 });
 
@@ -198,12 +200,15 @@ const headFor = (requests: number): ReportHead => {
       repository: "nightly-dumps",
       store: "shop",
       keepDays: 30,
-      kept: 31,
+      kept: 30,
       bytes: 15_519_000_000,
-      oldest: "2026-10-02T00:30:00.000Z",
+      oldest: "2026-10-03T00:30:00.000Z",
       newest: "2026-11-01T00:30:00.000Z",
-      purged: backupSets.filter((set) => set.state === "purged").map(({ repository: _, state: __, ...set }) => set),
+      purged: backupSets
+        .filter((set) => set.state === "purged")
+        .map(({ repository: _, state: __, verifiedAt: ___, ...set }) => set),
       vanished: [],
+      verified: { name: "shop-20261101-00.dump", sha256: digest, at: "2026-11-02T01:00:48.000Z" },
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];

@@ -1,0 +1,76 @@
+import { Temporal } from "temporal-polyfill";
+import { dayIn } from "#lib/clock.ts";
+import type { BackupSetItem, RepositoryItem } from "#report/report-document.ts";
+import type { ReportSource } from "#report/report-source.ts";
+
+/** Thirty days, the day on which the thirtieth ends, and two weeks before them, in which nothing may be left. */
+export const calendarDays = 45;
+
+/** The latter hides the former where a day has several: what is wrong first, then what is still there. */
+export const marks = ["purged", "present", "verified", "vanished", "exception"] as const;
+export type Mark = (typeof marks)[number];
+
+/** The backups of one repository by the day on which they were taken; null: none was. */
+export type Lane = {
+  readonly repository: string;
+  readonly store: string | null;
+  readonly keepDays: number | null;
+  /** Index of the first day from which a backup may still be there. */
+  readonly kept: number;
+  readonly days: readonly (Mark | null)[];
+  /** Sets before the first of the days. */
+  readonly earlier: Counts;
+  readonly all: Counts;
+  readonly verified: RepositoryItem["verified"];
+  readonly exceptions: RepositoryItem["exceptions"];
+};
+
+export type Counts = Readonly<Record<Mark, number>>;
+
+export type BackupCalendar = { readonly days: readonly string[]; readonly lanes: readonly Lane[] };
+
+/** Folds the sets of all repositories, however many, into days. */
+export const backupCalendar = async ({ head, rows }: ReportSource): Promise<BackupCalendar> => {
+  const { timeZone } = head.controller;
+  const first = Temporal.PlainDate.from(head.today).subtract({ days: calendarDays - 1 });
+  const lanes = new Map(head.backups.map((item) => [item.repository, openLane(item)]));
+  for await (const set of rows.backupSets()) {
+    const lane = lanes.get(set.repository);
+    if (lane === undefined) continue;
+    const mark = markOf(set, lane.item);
+    const day = first.until(dayIn(Temporal.Instant.from(set.taken), timeZone)).days;
+    lane.all[mark] += 1;
+    if (day < 0) lane.earlier[mark] += 1;
+    // A clock that is ahead dates a backup tomorrow: it stands under today.
+    else lane.days[Math.min(day, calendarDays - 1)] = graver(lane.days[Math.min(day, calendarDays - 1)] ?? null, mark);
+  }
+  const days = Array.from({ length: calendarDays }, (_, index) => first.add({ days: index }).toString());
+  return { days, lanes: [...lanes.values()].map(({ item, ...lane }) => ({ ...lane, ...factsOf(item) })) };
+};
+
+const none = (): Record<Mark, number> => ({ purged: 0, present: 0, verified: 0, vanished: 0, exception: 0 });
+
+const openLane = (item: RepositoryItem) => ({
+  item,
+  days: Array.from({ length: calendarDays }, (): Mark | null => null),
+  earlier: none(),
+  all: none(),
+});
+
+const factsOf = ({ repository, store, keepDays, verified, exceptions }: RepositoryItem) => ({
+  repository,
+  store,
+  keepDays,
+  kept: keepDays === null ? 0 : Math.max(0, calendarDays - 1 - keepDays),
+  verified,
+  exceptions,
+});
+
+const markOf = ({ name, state, verifiedAt }: BackupSetItem, { exceptions }: RepositoryItem): Mark => {
+  if (exceptions.some((exception) => exception.name === name)) return "exception";
+  if (state === "purged" || state === "vanished") return state;
+  return verifiedAt === null ? "present" : "verified";
+};
+
+const graver = (one: Mark | null, other: Mark): Mark =>
+  one === null || marks.indexOf(other) > marks.indexOf(one) ? other : one;
