@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { z } from "zod";
 import { configSchema } from "#config-schema.ts";
-import type { Config, Location } from "#config.ts";
+import type { ColumnLocation, Config, Location } from "#config.ts";
 import type { Place } from "#lib/errors.ts";
 import type { Mistake, Places } from "#lib/mistakes.ts";
 import { refuseMistakes } from "#lib/mistakes.ts";
@@ -111,8 +111,15 @@ const exportMistakes = (written: Written, places: Places): Mistake[] => {
 };
 
 type WrittenPlace = { readonly url?: string | undefined; readonly embedded?: string | undefined };
+type WrittenStore = Written["stores"][string];
 
-const identity = ({ url, embedded }: WrittenPlace): string => {
+const identity = ({ url, embedded, clickhouse }: WrittenPlace & Pick<WrittenStore, "clickhouse">): string => {
+  if (clickhouse !== undefined) {
+    // One process works on one such directory at a time.
+    if (typeof clickhouse !== "string") return "clickhouse in this process";
+    const { host, pathname } = new URL(clickhouse);
+    return `clickhouse ${host} ${pathname}`;
+  }
   if (url === undefined) return `embedded ${embedded ?? ""}`;
   const { hostname, port, pathname, search } = new URL(url);
   return `${hostname} ${port === "" ? "5432" : port} ${pathname} ${hostname === "" ? search : ""}`;
@@ -120,6 +127,17 @@ const identity = ({ url, embedded }: WrittenPlace): string => {
 
 const locationOf = ({ url, embedded }: WrittenPlace): Location =>
   url === undefined ? { embedded: embedded ?? "lethe" } : { url };
+
+const columnLocationOf = (
+  written: NonNullable<WrittenStore["clickhouse"]>,
+  absolute: (relative: string) => string,
+): ColumnLocation => {
+  if (typeof written !== "string") return { directory: absolute(written.directory), database: written.database };
+  const url = new URL(written);
+  const database = url.pathname.slice(1);
+  url.pathname = "";
+  return { url: url.href, database };
+};
 
 const configOf = (file: string, written: Written): Config => {
   const directory = path.dirname(file);
@@ -139,16 +157,32 @@ const configOf = (file: string, written: Written): Config => {
       timeZone: controller.time_zone,
     },
     state: locationOf(written.state),
-    stores: Object.entries(written.stores).map(([name, store]) => ({
-      name,
-      location: locationOf(store),
-      policy: absolute(store.policy),
-      schemas: store.schemas,
-      batch: store.batch,
-      expireRows: store.expire_rows,
-      lockTimeoutMs: store.lock_timeout,
-      statementTimeoutMs: store.statement_timeout,
-    })),
+    stores: Object.entries(written.stores).flatMap(([name, store]) =>
+      store.clickhouse === undefined
+        ? {
+            name,
+            location: locationOf(store),
+            policy: absolute(store.policy),
+            schemas: store.schemas ?? ["public"],
+            batch: store.batch,
+            expireRows: store.expire_rows ?? 1_000_000,
+            lockTimeoutMs: store.lock_timeout ?? 5_000,
+            statementTimeoutMs: store.statement_timeout,
+          }
+        : [],
+    ),
+    columnStores: Object.entries(written.stores).flatMap(([name, store]) =>
+      store.clickhouse === undefined
+        ? []
+        : {
+            name,
+            location: columnLocationOf(store.clickhouse, absolute),
+            policy: absolute(store.policy),
+            batch: store.batch,
+            statementTimeoutMs: store.statement_timeout,
+            partsTimeoutMs: store.parts_timeout ?? 1_800_000,
+          },
+    ),
     backups: Object.entries(written.backups).map(([name, backup]) => ({
       name,
       kind: backup.kind,

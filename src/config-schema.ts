@@ -26,24 +26,30 @@ const postgresUrl = text.refine(
   "not a PostgreSQL address: postgres://user:password@host:5432/database",
 );
 
+const clickhouseUrl = text.refine((url) => {
+  if (!URL.canParse(url)) return false;
+  const { protocol, pathname } = new URL(url);
+  return /^https?:$/.test(protocol) && /^\/[A-Za-z_][A-Za-z0-9_]*$/.test(pathname);
+}, "not an address of ClickHouse with its database: https://user:password@host:8443/database");
+
 const databaseName = z
   .string()
   .regex(/^[a-z][a-z0-9_]{0,62}$/, "a database name begins with a small letter and holds small letters, digits and _");
 
+const inMilliseconds = (duration: string): number => Math.round(Temporal.Duration.from(duration).total("milliseconds"));
+
 /** At most what PostgreSQL accepts as a timeout: 2^31 - 1 milliseconds. */
-const timeout = (standard: string) =>
-  z
-    .string()
-    .refine(
-      (duration) =>
-        holds(() => {
-          const milliseconds = Temporal.Duration.from(duration).total("milliseconds");
-          return milliseconds >= 1 && milliseconds < 2 ** 31;
-        }),
-      "expected an ISO 8601 duration of days, hours, minutes or seconds, such as PT5S or PT10M",
-    )
-    .default(standard)
-    .transform((duration) => Math.round(Temporal.Duration.from(duration).total("milliseconds")));
+const timeout = z
+  .string()
+  .refine(
+    (duration) =>
+      holds(() => {
+        const milliseconds = Temporal.Duration.from(duration).total("milliseconds");
+        return milliseconds >= 1 && milliseconds < 2 ** 31;
+      }),
+    "expected an ISO 8601 duration of days, hours, minutes or seconds, such as PT5S or PT10M",
+  )
+  .transform(inMilliseconds);
 
 // Only the names are looked up here. What computes the holidays of a year takes longer to load than all else of this file,
 // and few commands need it.
@@ -98,21 +104,47 @@ const controller = z
 const placeShape = { url: postgresUrl.optional(), embedded: databaseName.optional() };
 const onePlace = ({ url, embedded }: { url?: string | undefined; embedded?: string | undefined }): boolean =>
   (url === undefined) !== (embedded === undefined);
-const onePlaceMessage = "say where the database is: either `url` or `embedded`";
 
-const state = z.strictObject(placeShape).refine(onePlace, onePlaceMessage).default({ embedded: "lethe" });
+const state = z
+  .strictObject(placeShape)
+  .refine(onePlace, "say where the database is: either `url` or `embedded`")
+  .default({ embedded: "lethe" });
 
+const postgresOnly = ["schemas", "expire_rows", "lock_timeout"] as const;
+
+/** A database of PostgreSQL; or of ClickHouse, on a server or, with its data in a directory, in this process. */
 const store = z
   .strictObject({
     ...placeShape,
+    clickhouse: z
+      .union([clickhouseUrl, z.strictObject({ directory: text, database: databaseName.default("default") })], {
+        error: "expected an address such as https://user:password@host:8443/database, or `directory` and `database`",
+      })
+      .optional(),
     policy: text,
-    schemas: z.array(text).min(1).default(["public"]),
+    schemas: z.array(text).min(1).optional(),
     batch: z.int().min(1).max(100_000).default(1000),
-    expire_rows: z.int().min(1).default(1_000_000),
-    lock_timeout: timeout("PT5S"),
-    statement_timeout: timeout("PT10M"),
+    expire_rows: z.int().min(1).optional(),
+    lock_timeout: timeout.optional(),
+    statement_timeout: timeout.default(inMilliseconds("PT10M")),
+    parts_timeout: timeout.optional(),
   })
-  .refine(onePlace, onePlaceMessage);
+  .superRefine((written, found) => {
+    const { url, embedded, clickhouse } = written;
+    if ([url, embedded, clickhouse].filter((place) => place !== undefined).length !== 1) {
+      found.addIssue({
+        code: "custom",
+        message: "say where the database is: either `url`, `embedded` or `clickhouse`",
+      });
+      return;
+    }
+    const foreign = clickhouse === undefined ? (["parts_timeout"] as const) : postgresOnly;
+    for (const key of foreign) {
+      if (written[key] === undefined) continue;
+      const of = clickhouse === undefined ? "ClickHouse" : "PostgreSQL";
+      found.addIssue({ code: "custom", path: [key], message: `\`${key}\` is for stores of ${of}` });
+    }
+  });
 
 const backup = z.strictObject({
   kind: z.literal("directory"),

@@ -8,7 +8,10 @@ export type Config = {
   readonly controller: Controller;
   /** Where Lethe keeps its own records. */
   readonly state: Location;
+  /** Databases of PostgreSQL. */
   readonly stores: readonly StoreConfig[];
+  /** Databases of ClickHouse. */
+  readonly columnStores: readonly ColumnStoreConfig[];
   readonly backups: readonly BackupConfig[];
   readonly reports: { readonly directory: string };
   /** Undefined: nothing is exported before it is erased. */
@@ -53,6 +56,17 @@ export type StoreConfig = {
   readonly expireRows: number;
   readonly lockTimeoutMs: number;
   readonly statementTimeoutMs: number;
+};
+
+/** A server, or data in a directory that this process works on by itself. */
+export type ColumnLocation =
+  | { readonly url: string; readonly database: string }
+  | { readonly directory: string; readonly database: string };
+
+export type ColumnStoreConfig = Pick<StoreConfig, "name" | "policy" | "batch" | "statementTimeoutMs"> & {
+  readonly location: ColumnLocation;
+  /** How long to wait until parts with rows as they were are gone from disk. */
+  readonly partsTimeoutMs: number;
 };
 
 export type BackupConfig = {

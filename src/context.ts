@@ -1,7 +1,8 @@
 import type { Kysely } from "kysely";
 import type { KeyObject } from "node:crypto";
 import type { Logger } from "pino";
-import type { Config, StoreConfig } from "#config.ts";
+import type { ColumnClient } from "#clickhouse/client.ts";
+import type { ColumnStoreConfig, Config, StoreConfig } from "#config.ts";
 import type { Pool } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import type { Clock } from "#lib/clock.ts";
@@ -26,6 +27,14 @@ export type Store = {
   readonly config: StoreConfig;
 };
 
+/** A database of ClickHouse, with the policy for it. */
+export type ColumnStore = {
+  readonly name: string;
+  readonly client: ColumnClient;
+  readonly policy: Policy;
+  readonly config: ColumnStoreConfig;
+};
+
 /** Lethe's own database. */
 export type State = { readonly pool: Pool; readonly db: Kysely<StateDb> };
 
@@ -39,8 +48,15 @@ export type Context = {
   readonly progress: Progress;
   readonly state: State;
   readonly stores: readonly Store[];
+  readonly columnStores: readonly ColumnStore[];
   /** The restore of the only store above whose erasures are repeated; else what people ask for is worked on. */
   readonly restore?: number;
   /** Aborted by SIGTERM and SIGINT: finish or roll back the transaction at hand, then stop. */
   readonly signal: AbortSignal;
 };
+
+/** Of whatever kind: for what only names stores, or asks for their rules. */
+export const everyStore = ({
+  stores,
+  columnStores,
+}: Pick<Context, "stores" | "columnStores">): readonly Pick<Store, "name" | "policy">[] => [...stores, ...columnStores];

@@ -1,4 +1,5 @@
 import { sql } from "kysely";
+import { forecastColumns } from "#clickhouse/forecast.ts";
 import type { Context } from "#context.ts";
 import { canonicalJson, digestOf } from "#lib/canonical.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
@@ -91,10 +92,16 @@ const foresee = async (
   for (const store of ctx.stores) {
     forecasts.push(await withStoreSession(store, (session) => forecastStore(ctx, session, requests, known)));
   }
+  for (const store of ctx.columnStores) {
+    const wanted = await wantedFrom(ctx, store.name, requests, known);
+    const foreseen = await forecastColumns(ctx, store, requests, { wanted, before: found });
+    forecasts.push(foreseen.forecast);
+    found.push(...foreseen.found);
+  }
   return { forecasts, found };
 };
 
-type FoundIn = Located & { readonly store: string };
+export type FoundIn = Located & { readonly store: string };
 
 /** What other stores tell of the requests: who was found there, and which identifiers are somebody else's by now, or as well. */
 type Known = { readonly found: FoundIn[]; readonly othersToo: Set<string> };
@@ -151,30 +158,41 @@ const locateNamed = (
   ctx: Context,
   session: StoreSession,
   requests: readonly RequestName[],
-  { found, othersToo }: Known,
+  known: Known,
 ): Promise<Located[]> =>
   inTransaction(session, "read-write", async () => {
-    const ids = requests.map(({ id }) => id);
-    const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
-      where not settled and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
-    // Who was found once is the same person ever after.
-    const known = await sql<Wanted>`select request_id as request, 'identity' as kind, key as value from lethe.identity
-      where store = ${session.store.name} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
-    const settled = new Set(known.rows.map(({ request }) => request));
-    // A bare number as key is one of the first store.
-    const first = ctx.stores[0]?.name === session.store.name;
-    const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
-    async function* wanted(): AsyncGenerator<Wanted> {
-      yield* known.rows;
-      for (const each of [...asked, ...identifiersOf(ctx, found)]) {
-        if (!settled.has(each.request) && !othersToo.has(nameOf(each))) yield each;
-      }
-    }
+    const wanted = await wantedFrom(ctx, session.store.name, requests, known);
     const here: Located[] = [];
-    for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted()))
+    for await (const rows of locate(session.client, session.db, session.store.policy.subject, wanted))
       here.push(...rows);
     return here;
   });
+
+/** By what requests are looked up in a store, as long as nothing of them is on record but what was asked. */
+const wantedFrom = async (
+  ctx: Context,
+  store: string,
+  requests: readonly RequestName[],
+  { found, othersToo }: Known,
+): Promise<AsyncIterable<Wanted>> => {
+  const ids = requests.map(({ id }) => id);
+  const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
+      where not settled and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
+  // Who was found once is the same person ever after.
+  const known = await sql<Wanted>`select request_id as request, 'identity' as kind, key as value from lethe.identity
+      where store = ${store} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
+  const settled = new Set(known.rows.map(({ request }) => request));
+  // A bare number as key is one of the first store.
+  const first = ctx.stores[0]?.name === store;
+  const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
+  async function* wanted(): AsyncGenerator<Wanted> {
+    yield* known.rows;
+    for (const each of [...asked, ...identifiersOf(ctx, found)]) {
+      if (!settled.has(each.request) && !othersToo.has(nameOf(each))) yield each;
+    }
+  }
+  return wanted();
+};
 
 /** By what those who were found in a store are looked up in the others. */
 const identifiersOf = (ctx: Context, found: readonly Located[]): readonly Wanted[] =>

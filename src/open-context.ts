@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { loadConfig } from "#config-file.ts";
 import type { Config, Location } from "#config.ts";
-import type { Context, Store } from "#context.ts";
+import { openColumnClient } from "#clickhouse/client.ts";
+import type { ColumnStore, Context, Store } from "#context.ts";
 import { type EmbeddedServer, startEmbedded } from "#db/embedded.ts";
 import { closePool, openPool } from "#db/pool.ts";
 import { openState } from "#db/state.ts";
@@ -42,9 +43,12 @@ export const contextFor = async (config: Config, surroundings: Surroundings): Pr
   const keys = await loadKeys(config.keys);
   const { controller } = config;
   const holder = { controller, on: dayIn(surroundings.clock.now(), controller.timeZone) };
-  const policies = await Promise.all(
-    config.stores.map(async (store) => ({ store, policy: await loadPolicy(store.policy, holder) })),
-  );
+  const policed = async <S extends { readonly policy: string }>(store: S) => ({
+    store,
+    policy: await loadPolicy(store.policy, holder),
+  });
+  const policies = await Promise.all(config.stores.map(policed));
+  const columnPolicies = await Promise.all(config.columnStores.map(policed));
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).toReversed()) await closer();
@@ -61,7 +65,13 @@ export const contextFor = async (config: Config, surroundings: Surroundings): Pr
       closers.push(() => closePool(pool));
       stores.push({ name: store.name, pool, policy, config: store });
     }
-    return { ...surroundings, config, keys, state, stores, [Symbol.asyncDispose]: close };
+    const columnStores = columnPolicies.map(({ store, policy }): ColumnStore => {
+      const { name, location, statementTimeoutMs } = store;
+      const client = openColumnClient({ location, label: name, statementTimeoutMs });
+      closers.push(() => client.close());
+      return { name, client, policy, config: store };
+    });
+    return { ...surroundings, config, keys, state, stores, columnStores, [Symbol.asyncDispose]: close };
   } catch (error) {
     await close();
     throw error;

@@ -1,4 +1,6 @@
-import type { Context, Store } from "#context.ts";
+import { eraseInColumns } from "#clickhouse/erase.ts";
+import { findInColumns } from "#clickhouse/find.ts";
+import type { ColumnStore, Context, Store } from "#context.ts";
 import type { Temporal } from "temporal-polyfill";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
@@ -60,7 +62,7 @@ export const replayErasures = async (ctx: Context, run: Run, store: Store, asOf:
   const restore = await noticeRestore(ctx, run, store, asOf);
   await assureJournal(store);
   await enterRepeats(ctx, run, store, restore);
-  await repeatErasures({ ...ctx, stores: [store] }, run);
+  await repeatErasures({ ...ctx, stores: [store], columnStores: [] }, run);
 };
 
 /** Works on what restores have undone, each in its store alone, until it is done; a store of which nothing is left to repeat is released. */
@@ -70,7 +72,7 @@ const repeatErasures = async (ctx: Context, run: Run): Promise<void> => {
     const store = ctx.stores.find(({ name }) => name === restore.store);
     if (store === undefined) continue;
     await failures.collect(async () => {
-      const there = { ...ctx, stores: [store], restore: restore.id };
+      const there = { ...ctx, stores: [store], columnStores: [], restore: restore.id };
       await closeDone(ctx, run, restore);
       await erase(there, run);
       await verifyErased(there, run);
@@ -94,6 +96,7 @@ const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
   const failures = new Failures();
   const ambiguous: number[] = [];
   const unasked: Store[] = [];
+  const unaskedColumns: ColumnStore[] = [];
   const passedOn = await readPassedOn(
     ctx,
     (store) => unsettledElsewhere(ctx, store),
@@ -106,6 +109,10 @@ const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
     if (!(await failures.collect(() => workOn(ctx, store, work)))) unasked.push(store);
   };
   if (ctx.stores.length > 1) await failures.collect(() => findAcross(ctx, run, { ambiguous, passedOn }, ask));
+  for (const store of ctx.columnStores) {
+    if (!(await failures.collect(() => findInColumns(ctx, run, store, { ambiguous, passedOn }))))
+      unaskedColumns.push(store);
+  }
   // Before what keeps them is asked: who is not there is kept by nothing.
   await stopNotFound(ctx, run, ambiguous);
   if (ctx.stores.length > 1) await failures.collect(() => blockAcross(ctx, run, ask));
@@ -126,6 +133,9 @@ const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of asked)
     await failures.collect(async () => void heldBack.push(...(await execute(ctx, run, store))));
   await stopHeldBack(ctx, run, heldBack);
+  // Last: what is done there is not undone, and whom another store keeps is not claimed any more.
+  for (const store of ctx.columnStores.filter((each) => !unaskedColumns.includes(each)))
+    await failures.collect(() => eraseInColumns(ctx, run, store));
   failures.rethrow();
 };
 

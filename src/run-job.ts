@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { databaseError } from "#db/database-error.ts";
 import { requestCounts } from "#intake/counts.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -52,7 +52,7 @@ export const runJob = async (context: Context, job: Omit<Job, "schedule">): Prom
 const beginRun = async (ctx: Context, job: string): Promise<Run> => {
   const startedAt = ctx.clock.now();
   const run: Run = { id: runIdentifier(startedAt, ctx.random), job, startedAt };
-  const policies = Object.fromEntries(ctx.stores.map((store) => [store.name, store.policy.digest]));
+  const policies = Object.fromEntries(everyStore(ctx).map((store) => [store.name, store.policy.digest]));
   await ctx.state.db.transaction().execute(async (tx) => {
     // We hold the lock, so a run without an end is one that died.
     await sql`update lethe.run set ended_at = ${startedAt.toString()}, outcome = 'failed' where ended_at is null`.execute(

@@ -7,6 +7,8 @@ export type Catalog = {
   /** E.g. 180004. */
   readonly serverVersion: number;
   readonly tables: ReadonlyMap<string, CatalogTable>;
+  /** A person has any number of rows in the table of the subject, all with the same key: a store of ClickHouse. */
+  readonly manyRows?: true;
   /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
   readonly outsiders: readonly Outsider[];
   /** SHA-256 over everything below except what `schemaOf` leaves out: changes when, and only when, the schema does. */

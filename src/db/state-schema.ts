@@ -43,6 +43,7 @@ export type StateDb = {
   "lethe.subject_identifier": SubjectIdentifierTable;
   "lethe.plan": PlanTable;
   "lethe.batch": BatchTable;
+  "lethe.column_batch": ColumnBatchTable;
   "lethe.export": ExportTable;
   "lethe.disposition": DispositionTable;
   /** A view: the same over all nights. */
@@ -249,6 +250,9 @@ export type BatchTable = {
   /** As the store's journal has it. */
   committed_at: string | null;
 };
+
+/** What a batch of a store of ClickHouse will have done, from before it changes anything until it is recorded. */
+export type ColumnBatchTable = { id: string; prepared: JSONColumnType<object> };
 
 /** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
 export type SuppressionTable = { mac: Buffer; key_id: string; store: string; erased_at: string; expires_on: string };

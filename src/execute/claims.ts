@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context, Store } from "#context.ts";
+import type { Context } from "#context.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { passing } from "#execute/stops.ts";
 import type { IdentifierKind, RequestState } from "#records/request.ts";
@@ -50,7 +50,7 @@ export const anyUnscheduled = async (ctx: Context, store: string): Promise<boole
 /** The requests to execute in a store, by id, in pages of a batch; none more once the run is asked to stop. */
 export async function* claimPages(
   ctx: Context,
-  { name, config }: Store,
+  { name, config }: { readonly name: string; readonly config: { readonly batch: number } },
   which: Which,
 ): AsyncGenerator<readonly Claimed[]> {
   for (let after = 0; !ctx.signal.aborted;) {

@@ -20,8 +20,22 @@ import type { Run } from "#records/run.ts";
 export const collectBatch = async (ctx: Context, run: Run, store: Store, id: string): Promise<boolean> => {
   const journal = await withClient(store.pool, (client) => readJournal(kyselyOn(client), id));
   if (journal === undefined) return false;
-  const at = ctx.clock.now();
+  await recordBatch(ctx, run, store, id, journal);
+  if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
+  return true;
+};
 
+type Named = Pick<Store, "name" | "policy">;
+
+/** Records what a store says of a batch; a second time it changes nothing. */
+export const recordBatch = async (
+  ctx: Context,
+  run: Run,
+  store: Named,
+  id: string,
+  journal: Journal,
+): Promise<void> => {
+  const at = ctx.clock.now();
   const forgotten = await ctx.state.db.transaction().execute(async (tx): Promise<boolean> => {
     const known = await sql<{ state: string }>`select state from lethe.batch where id = ${id} for update`.execute(tx);
     const state = known.rows[0]?.state;
@@ -55,8 +69,6 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
   });
   faultPoint("after-journal-collected");
   if (forgotten) await removeDeadRows(ctx);
-  if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
-  return true;
 };
 
 /** How the frozen plan deletes, whatever the policy says by now. */
@@ -80,7 +92,7 @@ const saveMark = (tx: Kysely<StateDb>, id: string, mark: SavedMark): Promise<unk
 const record = async (
   tx: Kysely<StateDb>,
   run: Run,
-  store: Store,
+  store: Named,
   id: string,
   journal: Journal,
   at: string,
@@ -138,7 +150,7 @@ const record = async (
 const recordTasks = async (
   tx: Kysely<StateDb>,
   run: Run,
-  store: Store,
+  store: Named,
   tasks: readonly TaskRow[],
   at: string,
 ): Promise<readonly LedgerEvent[]> => {

@@ -28,7 +28,8 @@ export class GateError extends BatchError {
   }
 }
 
-const waits =
+/** What somebody who stays below the gate has to know. */
+export const waits =
   "it waits until enough others go with it, every night; make what is measured coarser if that takes too long";
 
 /**
@@ -175,4 +176,4 @@ const below = async (
 };
 
 /** To four digits, and not to less than what failed. */
-const rounded = (t: number): number => Math.ceil(t * 1e4) / 1e4;
+export const rounded = (t: number): number => Math.ceil(t * 1e4) / 1e4;

@@ -13,7 +13,7 @@ export type StepRow = {
   undated: number;
 };
 export type SparedRow = { request: number; table_name: string; rows: number };
-type TotalRow = { table_name: string; measure: string; period: string; before: string; after: string };
+export type TotalRow = { table_name: string; measure: string; period: string; before: string; after: string };
 type RemedyRow = { request: number; code: string; table_name: string; action: string; rows: number };
 export type StayRow = {
   request: number;

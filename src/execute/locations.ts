@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { due } from "#execute/claims.ts";
 import { stopRequests, subjectHeld } from "#execute/stops.ts";
@@ -83,7 +83,7 @@ const saveChunk = async (
       select request, ${store}, key from jsonb_to_recordset(${JSON.stringify(subjects)}::jsonb) as x (request bigint, key text)
       on conflict do nothing`.execute(tx);
     // Until it is known who else bears it, it leads into no other store.
-    const shared = ctx.stores.length > 1;
+    const shared = everyStore(ctx).length > 1;
     await sql`insert into lethe.subject_identifier (request_id, store, kind, value, shared)
       select request, ${store}, kind, value, ${shared}::boolean from jsonb_to_recordset(${JSON.stringify(identifiers)}::jsonb)
         as x (request bigint, kind text, value text)

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { stopRequests } from "#execute/stops.ts";
 import type { Run } from "#records/run.ts";
@@ -32,7 +32,7 @@ type NotFound = { readonly request: number; readonly store: string | null };
  * the person's row may have another key by now, and would be taken for somebody else's. Not those that are `ambiguous` somewhere.
  */
 const requestsNotFound = async (ctx: Context, ambiguous: readonly number[]): Promise<readonly NotFound[]> => {
-  const stores = ctx.stores.map(({ name }) => name);
+  const stores = everyStore(ctx).map(({ name }) => name);
   const result = await sql<NotFound>`
     select r.id as request, min(k.store) as store from lethe.request r join lethe.subject s on s.request_id = r.id
     left join lethe.identity k on k.request_id = s.request_id and k.store = s.store and s.state = 'absent'

@@ -15,7 +15,7 @@ export const scheduleRequests = async (
   ctx: Context,
   tx: Kysely<StateDb>,
   run: Run,
-  store: Store,
+  store: Pick<Store, "name" | "policy">,
   { refs, mark }: { readonly refs: readonly string[]; readonly mark: SavedMark | null },
 ): Promise<readonly LedgerEvent[]> => {
   const at = ctx.clock.now();
@@ -42,7 +42,7 @@ export const scheduleRequests = async (
 
 const waiting: readonly RequestState[] = ["approved", "blocked", "erasing", "failed", "scheduled"];
 
-const dueAfter = (ctx: Context, { policy }: Store): Temporal.Instant =>
+const dueAfter = (ctx: Context, { policy }: Pick<Store, "policy">): Temporal.Instant =>
   ctx.clock
     .now()
     .toZonedDateTimeISO(ctx.config.controller.timeZone)

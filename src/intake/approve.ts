@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { endRequests } from "#intake/decide.ts";
@@ -160,7 +160,7 @@ const record = async (
   const refusedLate = ended.flatMap(({ ref, late }) => (late === undefined ? [] : [ref]));
   if (allowed.length === 0) return { approved: 0, refused, refusedLate, withoutGround: 0 };
   const now = ctx.clock.now();
-  const listed = await listExceptions(db, exceptionsOf(ctx.stores), now);
+  const listed = await listExceptions(db, exceptionsOf(everyStore(ctx)), now);
   await sql`update lethe.request r set state = 'approved', approved_by = ${by}, approved_at = ${now.toString()},
       approved_plan = ${hash}, approved_shape = ${shape}, changed_at = ${now.toString()},
       code = null, code_since = null, detail = null, ground = decided.ground, exceptions = ${listed.digest}
@@ -205,11 +205,11 @@ const settleWhom = async (db: Kysely<StateDb>, approved: readonly number[], whom
 
 /** A store whose policy names purposes acts for those only; a request is for all stores, so all of them have to allow it. */
 const byPurpose = <R extends { readonly purpose: string; readonly repeats?: boolean }>(
-  { stores }: Context,
+  ctx: Context,
   requests: readonly R[],
 ): { readonly allowed: readonly R[]; readonly others: readonly R[] } => {
   const isAllowed = ({ purpose }: R): boolean =>
-    stores.every(({ policy }) => policy.purposes === undefined || policy.purposes.includes(purpose));
+    everyStore(ctx).every(({ policy }) => policy.purposes === undefined || policy.purposes.includes(purpose));
   // What a restore undid was allowed when it was done.
   const passes = (request: R): boolean => request.repeats === true || isAllowed(request);
   return { allowed: requests.filter(passes), others: requests.filter((request) => !passes(request)) };

@@ -10,7 +10,7 @@ import type { DecidedException } from "#records/exception.ts";
  * What an approval leaves in place under the policies in force, by category of data, with the exception of Art. 17(3) GDPR and its citation
  * (A6): every table that a store retains, whether or not the person has rows there. The same policies give the same list.
  */
-export const exceptionsOf = (stores: readonly Store[]): readonly DecidedException[] =>
+export const exceptionsOf = (stores: readonly Pick<Store, "name" | "policy">[]): readonly DecidedException[] =>
   stores
     .flatMap(({ name: store, policy }) =>
       Object.entries(policy.tables).flatMap(([table, rule]): readonly DecidedException[] => {

@@ -47,12 +47,23 @@ export const retentionPoints = [
 /** The same, while the register is exported. */
 export const registerPoints = ["before-register-rename"] as const;
 
+/** The same, in a night with a store of ClickHouse. */
+export const columnPoints = [
+  "after-batch-prepared",
+  "after-mutation-begun",
+  "after-columns-removed",
+  "after-partition-moved",
+  "after-columns-moved",
+  "after-columns-recorded",
+] as const;
+
 export type FaultPoint =
   | (typeof faultPoints)[number]
   | (typeof waitingPoints)[number]
   | (typeof restorePoints)[number]
   | (typeof retentionPoints)[number]
-  | (typeof registerPoints)[number];
+  | (typeof registerPoints)[number]
+  | (typeof columnPoints)[number];
 
 /** Dies here, at once and without cleaning up, when the fault tests ask for it. */
 export const faultPoint = (point: FaultPoint): void => {

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { StateDb } from "#db/state-schema.ts";
@@ -125,7 +125,7 @@ export const reopen = async (ctx: Context, run: Run, store: string, active: read
     // What was recorded of the first time is in the ledger; the next time is recorded anew.
     await forgetRecord(tx, ids);
     await sql`delete from lethe.grace where request_id = any (${ids}::bigint[])`.execute(tx);
-    const stores = ctx.stores.map(({ name }) => name);
+    const stores = everyStore(ctx).map(({ name }) => name);
     await sql`insert into lethe.reopened (request_id, store) select request, store from unnest(${ids}::bigint[]) request
       cross join unnest(${stores}::text[]) store on conflict do nothing`.execute(tx);
     // Who is there again must not be deleted elsewhere.

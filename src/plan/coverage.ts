@@ -39,16 +39,34 @@ const subjectFindings = (policy: Policy, catalog: Catalog): Finding[] => {
     .filter(([, column]) => columnOf(table, column) === undefined)
     .map(([path, column]) => missingColumn(policy, ["subject", ...path], table, column));
   const identifies =
+    catalog.manyRows === true ||
     (table.primaryKey.length === 1 && table.primaryKey[0] === key) ||
     (table.unique.some((unique) => unique.columns.length === 1 && unique.columns[0] === key) &&
       columnOf(table, key)?.nullable === false);
-  if (missing.length > 0 || identifies) return missing;
+  if (missing.length > 0) return missing;
+  if (identifies) return keyFindings(policy, catalog);
   return [
     {
       code: "POLICY_CONTRADICTION",
       message: `${name}.${key} does not identify one row: it is neither the primary key nor unique and NOT NULL`,
       place: policy.placeOf(["subject", "key"]),
       hint: "name the column that identifies a subject's root row",
+    },
+  ];
+};
+
+/** In a store of ClickHouse it goes with the person: there each row says whose it is. */
+const keyFindings = (policy: Policy, catalog: Catalog): Finding[] => {
+  const { table, key } = policy.subject;
+  const rule = policy.tables[table];
+  const kind = rule !== undefined && "columns" in rule ? rule.columns[key]?.kind : undefined;
+  if (catalog.manyRows === true || kind === undefined || kind === "keep") return [];
+  return [
+    {
+      code: "POLICY_CONTRADICTION",
+      message: `${table}.${key}: the key of the subject must be \`keep\``,
+      place: policy.placeOf(["tables", table, "columns", key]),
+      hint: "other rows refer to it: keep it, and change what else names the person",
     },
   ];
 };

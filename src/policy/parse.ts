@@ -91,6 +91,7 @@ const policyOf = (
     subject: {
       table: written.subject.table,
       key: written.subject.key,
+      keyOf: written.subject.key_of,
       identifiers: Object.fromEntries(
         Object.entries(written.subject.identifiers).filter((entry) => entry[1] !== undefined),
       ),

@@ -61,6 +61,8 @@ export type SubjectRoot = {
   readonly table: string;
   /** The primary key: one column. */
   readonly key: string;
+  /** Of a store of ClickHouse: the store whose rows have the same key. */
+  readonly keyOf?: string | undefined;
   /** Columns of the root row that name the person across stores; searched for after erasure. */
   readonly identifiers: Readonly<Partial<Record<Exclude<IdentifierKind, "key">, string>>>;
   /**

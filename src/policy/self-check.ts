@@ -40,13 +40,6 @@ const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note)
     note(["tables", subject.table, "treatment"], "the row of an archived subject is marked, so it cannot go", advice);
     return;
   }
-  const key = rule.columns[subject.key];
-  if (key !== undefined && key !== "keep") {
-    note(
-      ["tables", subject.table, "columns", subject.key],
-      "the key of the subject must be `keep`: other rows refer to it",
-    );
-  }
   const naming: [Path, string][] = Object.entries(subject.identifiers).flatMap(([kind, column]) =>
     column === undefined ? [] : [[["subject", "identifiers", kind], column]],
   );

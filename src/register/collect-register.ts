@@ -1,4 +1,4 @@
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Snapshot } from "#report/cursor.ts";
 import { periodText } from "#register/period.ts";
@@ -10,7 +10,10 @@ import { emptyTally, reconciliationOf, type Tally } from "#register/reconcile.ts
 import type { Fact, Period, RegisterHead, RegisterSource, RequestRow } from "#register/register-source.ts";
 import { rulesOf } from "#register/rules.ts";
 
-export type RegisterParts = Pick<Context, "config" | "clock" | "keys" | "stores" | "progress" | "signal">;
+export type RegisterParts = Pick<
+  Context,
+  "config" | "clock" | "keys" | "stores" | "columnStores" | "progress" | "signal"
+>;
 
 const rowsBetweenLooks = 256;
 
@@ -48,7 +51,7 @@ export const collectRegister = async (
       stays: told("columns that stay", () => readStays(reading)),
       tasks: told("tasks of recipients", () => readTasks(reading)),
       copies: told("copies", () => readCopies(reading)),
-      rules: () => rulesOf(ctx.stores),
+      rules: () => rulesOf(everyStore(ctx)),
       policies: () => head.policies,
       reconciliation: () => reconciliationOf(head, tally),
       facts: () => factsOf(head),

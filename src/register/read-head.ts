@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { statesOf } from "#intake/counts.ts";
 import { todayOf } from "#intake/requests.ts";
 import { toolVersion } from "#lib/version.ts";
@@ -15,7 +15,9 @@ import type { Deadlines, Period, RegisterHead } from "#register/register-source.
 const shown = 8;
 
 /** What the summary says, and what the rows are checked against: counted by other queries than those that read the rows. */
-export const readHead = async (reading: Reading & { readonly ctx: Pick<Context, "stores"> }): Promise<RegisterHead> => {
+export const readHead = async (
+  reading: Reading & { readonly ctx: Pick<Context, "stores" | "columnStores"> },
+): Promise<RegisterHead> => {
   const { ctx, snapshot, period } = reading;
   const { name, country, dpo, timeZone } = ctx.config.controller;
   const today = todayOf(ctx).toString();
@@ -39,7 +41,7 @@ export const readHead = async (reading: Reading & { readonly ctx: Pick<Context, 
     decisions: await readDecisionCounts(snapshot, period),
     refusals: await readRefusals(snapshot, period),
     tasks: await readTaskCounts(snapshot, period),
-    policies: await readPolicies(ctx.stores, snapshot),
+    policies: await readPolicies(everyStore(ctx), snapshot),
     ledger: await readLedger(snapshot),
   };
 };

@@ -19,7 +19,7 @@ import { onFiles, writeReportFiles } from "#report/report-files.ts";
 import type { Scope } from "#report/scope.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 
-export type BundleParts = Pick<Context, "config" | "clock" | "keys" | "state" | "stores">;
+export type BundleParts = Pick<Context, "config" | "clock" | "keys" | "state" | "stores" | "columnStores">;
 
 export type BundleWish = {
   /** Where the bundle appears, whole or not at all; must not exist. */

@@ -1,6 +1,6 @@
 import type pg from "pg";
 import { Temporal } from "temporal-polyfill";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { kyselyOn } from "#db/pool.ts";
 import { dayIn } from "#lib/clock.ts";
@@ -21,7 +21,7 @@ import type { RevisionItem } from "#report/retention-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 
-type Parts = Pick<Context, "config" | "clock" | "keys" | "stores">;
+type Parts = Pick<Context, "config" | "clock" | "keys" | "stores" | "columnStores">;
 
 /**
  * Begins a report: one read-only snapshot of Lethe's own database on the caller's connection, so that all files of a
@@ -95,7 +95,7 @@ const policiesOf = (ctx: Parts, scope: Scope): PolicyFacts[] => {
     if (kind !== "run.started" || typeof body["policies"] !== "object" || body["policies"] === null) continue;
     for (const [store, digest] of Object.entries(body["policies"])) {
       if (typeof digest !== "string") continue;
-      const now = ctx.stores.find((candidate) => candidate.name === store)?.policy;
+      const now = everyStore(ctx).find((candidate) => candidate.name === store)?.policy;
       const known = now?.digest === digest ? now : undefined;
       facts.set(`${store} ${digest}`, { store, name: known?.name ?? null, version: known?.version ?? null, digest });
     }

@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import { reasonsOf } from "#anonymity/label.ts";
 import { measuredTables, measureRule, recordsOf } from "#anonymity/measure-rule.ts";
 import type { Catalog } from "#catalog/catalog.ts";
-import type { Context, Store } from "#context.ts";
+import { everyStore, type Context, type Store } from "#context.ts";
 import type { Anonymity } from "#records/anonymity.ts";
 
 /**
@@ -19,7 +19,7 @@ export const measureAnonymity = async (
   const measured: Anonymity[] = [];
   const { timeZone } = ctx.config.controller;
   // No query joins two databases, and nothing keeps an attacker from it.
-  const elsewhere = ctx.stores.flatMap(({ name, policy }) =>
+  const elsewhere = everyStore(ctx).flatMap(({ name, policy }) =>
     name === store.name ? [] : recordsOf(policy).map((table) => `${name}: ${table}`),
   );
   for (const analysed of measuredTables(store.policy)) {

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { streamRows } from "#db/chunks.ts";
 import { ofThisWork } from "#db/of-this-work.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -22,7 +22,7 @@ const executed = (ctx: Pick<Context, "restore">) => sql`
 /** Executed in every store that holds the subject. A store that could not be looked into (down, or not covered) may hold it. */
 export const ready = (ctx: Context) => sql`
   (${executed(ctx)} and (select count(*) from lethe.subject s
-    where s.request_id = r.id and s.store = any (${ctx.stores.map(({ name }) => name)}::text[])) = ${ctx.stores.length})`;
+    where s.request_id = r.id and s.store = any (${everyStore(ctx).map(({ name }) => name)}::text[])) = ${everyStore(ctx).length})`;
 
 /** How many requests may be verified, once every store has been looked into. */
 export const countReady = async (ctx: Context): Promise<number> => {

@@ -32,18 +32,33 @@ export type SoughtProfile = {
 /** Shorter values are in too much text by chance; the report names this limit. */
 export const shortestToken = 4;
 
+/** A form of what is sought: all forms of one identifier have its number. */
+export type SoughtForm = readonly [request: number, identifier: number, kind: "token" | "phone", form: string];
+
 /**
  * Loads the forms of what is sought into `lethe_sought (request, identifier, kind, form)`, made by the caller. Values pass through once,
  * in a COPY stream, and are not kept here.
  */
-export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<Sought>): Promise<SoughtProfile> => {
+export const loadSought = (client: pg.PoolClient, sought: AsyncIterable<Sought>): Promise<SoughtProfile> =>
+  profileWhile(sought, (forms) =>
+    copyInto(client, "pg_temp.lethe_sought (request, identifier, kind, form)", copied(forms)),
+  );
+
+async function* copied(forms: AsyncIterable<SoughtForm>): AsyncGenerator<CopyValue[]> {
+  for await (const form of forms) yield [...form];
+}
+
+/** What the forms look like that stream past into wherever `load` puts them. */
+export const profileWhile = async (
+  sought: AsyncIterable<Sought>,
+  load: (forms: AsyncIterable<SoughtForm>) => Promise<unknown>,
+): Promise<SoughtProfile> => {
   const silhouettes = new Map<IdentifierKind, Silhouette>();
   const inner = new Map<IdentifierKind, Set<string>>();
   const phones = new PhoneSilhouette();
   let shortest = Number.MAX_SAFE_INTEGER;
 
-  async function* rows(): AsyncGenerator<CopyValue[]> {
-    // All forms of one identifier have its number.
+  async function* rows(): AsyncGenerator<SoughtForm> {
     let identifier = 0;
     for await (const { request, kind, value } of sought) {
       identifier += 1;
@@ -68,7 +83,7 @@ export const loadSought = async (client: pg.PoolClient, sought: AsyncIterable<So
     }
   }
 
-  await copyInto(client, "pg_temp.lethe_sought (request, identifier, kind, form)", rows());
+  await load(rows());
   const others = [...silhouettes].filter(([kind]) => kind !== "email").map(([, silhouette]) => silhouette);
   const prefixes = others.flatMap((silhouette) => silhouette.prefix ?? []);
   return {

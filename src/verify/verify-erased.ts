@@ -1,5 +1,6 @@
 import { sql } from "kysely";
-import type { Context } from "#context.ts";
+import { verifyColumns } from "#clickhouse/verify.ts";
+import type { Context, Store } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
 import type { AnonymityMore } from "#db/outcome-tables.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -11,7 +12,8 @@ import { beyondStays, isLeft } from "#verify/left.ts";
 import type { Hit } from "#verify/search.ts";
 import { declareDone } from "#verify/declare.ts";
 import { anonymisedTables, countReady, failResiduals, soughtIdentifiers, soughtKeys } from "#verify/settle.ts";
-import { verifyStore } from "#verify/verify-store.ts";
+import type { Sought, SoughtKey } from "#verify/sought.ts";
+import { verifyStore, type StoreFindings } from "#verify/verify-store.ts";
 
 export type Verified = { readonly erased: number; readonly failed: number };
 
@@ -26,10 +28,19 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   }
   const hits: (Hit & { store: string })[] = [];
   const anonymity: Anonymity[] = [];
-  for (const store of ctx.stores) {
+  const searches = [
+    ...ctx.stores.map((store): Search => ({
+      store,
+      search: (sought, changed) => verifyStore(ctx, store, sought, changed),
+    })),
+    ...ctx.columnStores.map((store): Search => ({
+      store,
+      search: (sought, changed) => verifyColumns(ctx, store, sought, changed),
+    })),
+  ];
+  for (const { store, search } of searches) {
     const changed = await anonymisedTables(ctx, store.name);
-    const sought = { identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) };
-    const findings = await verifyStore(ctx, store, sought, changed);
+    const findings = await search({ identifiers: soughtIdentifiers(ctx), keys: soughtKeys(ctx, store.name) }, changed);
     const { left = [], found: residuals = [] } = Object.groupBy(findings.hits, (hit) =>
       isLeft(store.policy, findings.catalog, hit) ? "left" : "found",
     );
@@ -44,6 +55,14 @@ export const verifyErased = async (ctx: Context, run: Run): Promise<Verified> =>
   const erased = await declareDone(ctx, run);
   await removeDeadRows(ctx);
   return { erased, failed };
+};
+
+type Search = {
+  readonly store: Pick<Store, "name" | "policy">;
+  readonly search: (
+    sought: { readonly identifiers: AsyncIterable<Sought>; readonly keys: AsyncIterable<SoughtKey> },
+    changed: ReadonlySet<string>,
+  ) => Promise<Omit<StoreFindings, "tables">>;
 };
 
 const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {

@@ -22,6 +22,8 @@ export type TestContextOptions = {
   readonly policy?: string;
   /** Files beside it, by their path. */
   readonly beside?: Readonly<Record<string, string>>;
+  /** YAML of the policy for a store of ClickHouse, `events`, in this process. */
+  readonly columns?: string;
   readonly config?: Partial<Pick<Config, "controller" | "schedule" | "warnDays">>;
   /** Public keys: then everybody is exported to `exports/` before being erased. */
   readonly recipients?: readonly string[];
@@ -74,6 +76,7 @@ export const testContext = async (options: TestContextOptions = {}): Promise<Tes
     await mkdir(dirname(join(directory, file)), { recursive: true });
     await writeFile(join(directory, file), text);
   }
+  if (options.columns !== undefined) await writeFile(join(directory, "events.yaml"), options.columns);
   const config = configFor(directory, options, { state: state.url, store: store.url, policy: policyFile, keys: paths });
   const lines: string[] = [];
   const stop = new AbortController();
@@ -154,6 +157,19 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
             name: "shop",
             location: { url: places.store },
             policy: places.policy,
+          },
+        ],
+  columnStores:
+    options.columns === undefined
+      ? []
+      : [
+          {
+            name: "events",
+            location: { directory: join(directory, "clickhouse"), database: "web" },
+            policy: join(directory, "events.yaml"),
+            batch: 1000,
+            statementTimeoutMs: 60_000,
+            partsTimeoutMs: 30_000,
           },
         ],
   backups: (options.backups ?? []).map((backup) => ({ ...backup, path: join(directory, backup.path) })),

@@ -30,7 +30,14 @@ const link = z.union(
 
 const subject = z.strictObject({
   table: table.describe("The table with one row for each person: customers, users."),
-  key: column.describe("The primary key of that table: one column."),
+  key: column.describe(
+    "The primary key of that table: one column; in ClickHouse what all rows of a person have in common.",
+  ),
+  key_of: text
+    .optional()
+    .describe(
+      "For stores of ClickHouse: the PostgreSQL store whose rows have the same key, as `user_id` has in events of the shop.",
+    ),
   identifiers: z
     .strictObject({
       email: column.optional().describe("The column with the e-mail address."),

@@ -1,0 +1,88 @@
+import { sql } from "kysely";
+import { measuredTables, recordsOf } from "#anonymity/measure-rule.ts";
+import { reasonsOf } from "#anonymity/label.ts";
+import { sensitiveOf } from "#anonymity/sensitive.ts";
+import { measureColumns } from "#clickhouse/measures.ts";
+import type { ColumnCatalog } from "#clickhouse/read-catalog.ts";
+import { tableIn, id } from "#clickhouse/sql.ts";
+import { everyStore, type ColumnStore, type Context } from "#context.ts";
+import type { Analytics } from "#policy/policy.ts";
+import type { Anonymity, Measures } from "#records/anonymity.ts";
+import type { Run } from "#records/run.ts";
+
+const measureOf = (
+  store: ColumnStore,
+  catalog: ColumnCatalog,
+  table: string,
+  { quasi, sensitive, k }: Analytics,
+): Promise<Measures> =>
+  measureColumns(store.client, tableIn(store.client.database, table), {
+    quasi,
+    sensitive: sensitiveOf(catalog.tables.get(table), sensitive),
+    least: k,
+  });
+
+/** Measures, once a run and before its first batch, the tables in which people are to be hidden. */
+export const measureColumnsBefore = async (
+  ctx: Context,
+  run: Run,
+  store: ColumnStore,
+  catalog: ColumnCatalog,
+): Promise<void> => {
+  for (const { table, analytics } of measuredTables(store.policy)) {
+    const measures = await measureOf(store, catalog, table, analytics);
+    await sql`insert into lethe.anonymity_before (run_id, store, table_name, measures)
+      values (${run.id}, ${store.name}, ${table}, ${JSON.stringify(measures)}::jsonb) on conflict do nothing`.execute(
+      ctx.state.db,
+    );
+  }
+};
+
+/** Whole tables as they stand after the change (requirement D3). No attack is tried: the records of people are in other databases. */
+export const measureColumnsNow = async (
+  ctx: Context,
+  store: ColumnStore,
+  catalog: ColumnCatalog,
+  changed: ReadonlySet<string>,
+): Promise<readonly Anonymity[]> => {
+  const notCompared = everyStore(ctx).flatMap(({ name, policy }) =>
+    recordsOf(policy).map((table) => `${name}: ${table}`),
+  );
+  const measured: Anonymity[] = [];
+  for (const { table, analytics } of measuredTables(store.policy)) {
+    if (!changed.has(table)) continue;
+    const { quasi, k, l = null, t = null } = analytics;
+    const found = {
+      ...(await measureOf(store, catalog, table, analytics)),
+      table,
+      quasi,
+      threshold: k,
+      least: l,
+      most: t,
+      known: await countKnown(store, table),
+      attacks: [],
+      notCompared,
+    };
+    const reasons = reasonsOf({ ...found, inBackups: ctx.config.backups.some((each) => each.store === store.name) });
+    measured.push({ store: store.name, ...found, reasons, measuredAt: ctx.clock.now().toString() });
+  }
+  return measured;
+};
+
+/** Rows that still say whose they are. */
+const countKnown = async ({ client, policy }: ColumnStore, table: string): Promise<number> => {
+  const link = policy.links.find(({ from }) => from.table === table);
+  const column = table === policy.subject.table ? policy.subject.key : link?.from.column;
+  const rule = policy.tables[table];
+  if (column === undefined || rule?.treatment !== "anonymise") return 0;
+  const transform = rule.columns[column];
+  const nobody =
+    transform?.kind === "constant" ? `toString(${id(column)}) <> {nobody:String}` : `${id(column)} is not null`;
+  const [row] = await client.rows<{ rows: number }>(
+    `select count() as rows from ${tableIn(client.database, table)} where ${nobody}`,
+    {
+      nobody: transform?.kind === "constant" ? String(transform.value) : "",
+    },
+  );
+  return row?.rows ?? 0;
+};

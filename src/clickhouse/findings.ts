@@ -1,0 +1,165 @@
+import type { ColumnCatalog } from "#clickhouse/read-catalog.ts";
+import { isSupported } from "#clickhouse/transforms.ts";
+import type { Finding } from "#plan/finding.ts";
+import { findingsOf } from "#plan/findings.ts";
+import { shapeOf } from "#plan/shape.ts";
+import { refuse } from "#plan/finding.ts";
+import type { Policy, TableRule } from "#policy/policy.ts";
+import type { Shape } from "#records/plan.ts";
+
+/** Everything that is wrong between a policy and a store of ClickHouse: what is wrong anywhere, and what such a store cannot do. */
+export const columnFindings = (policy: Policy, catalog: ColumnCatalog): readonly Finding[] => {
+  const uncovered = uncoveredFindings(policy, catalog);
+  const asked = [
+    ...wholeFindings(policy),
+    ...Object.entries(policy.tables).flatMap(([name, rule]) => ruleFindings(policy, catalog, name, rule)),
+  ];
+  const found = [...uncovered, ...asked];
+  if (found.length > 0) return found;
+  const findings = findingsOf(policy, catalog);
+  return findings.length > 0 ? findings : sharedFindings(policy, shapeOf(policy, catalog));
+};
+
+/** The rules of every plan for the store; refuses with all findings (I1). */
+export const columnShape = (policy: Policy, catalog: ColumnCatalog): Shape => {
+  const findings = columnFindings(policy, catalog);
+  if (findings.length > 0) refuse(catalog.store, findings);
+  return shapeOf(policy, catalog);
+};
+
+/** No reference is declared that would tell which tables hold rows of people, so every table wants a rule. */
+const uncoveredFindings = (policy: Policy, catalog: ColumnCatalog): readonly Finding[] =>
+  [...catalog.tables.values()]
+    .filter(({ kind, name }) => kind === "table" && policy.tables[name] === undefined)
+    .map(({ name }) => ({
+      code: "POLICY_TABLE_UNCOVERED",
+      message: `table ${name} has no rule`,
+      place: policy.placeOf(["tables"]),
+      hint: `add one for ${name}: erase, anonymise, or keep with a reason; ClickHouse declares no references that would tell whether people are in it`,
+    }));
+
+const unsupported = (policy: Policy, path: readonly (string | number)[], message: string, hint: string): Finding => ({
+  code: "STORE_UNSUPPORTED",
+  message,
+  place: policy.placeOf(path),
+  hint,
+});
+
+const wholeFindings = (policy: Policy): readonly Finding[] => {
+  const { table } = policy.subject;
+  const parts = [
+    ["deletion", policy.deletion.mode !== "hard", "deletes at once"],
+    ["blockers", policy.blockers.length > 0, "blocks nobody"],
+    ["recipients", policy.recipients.length > 0, "has no tasks for recipients"],
+    ["figures", policy.figures.length > 0, "takes no figures"],
+    ["examples", policy.examples.length > 0, "runs no examples"],
+  ] as const;
+  return [
+    ...parts
+      .filter(([, written]) => written)
+      .map(([key, , does]) =>
+        unsupported(
+          policy,
+          [key],
+          `\`${key}\`: a store of ClickHouse ${does}`,
+          "say it in the policy of the PostgreSQL store that knows the person",
+        ),
+      ),
+    ...(policy.tables[table]?.treatment === "keep"
+      ? [
+          unsupported(
+            policy,
+            ["tables", table],
+            `${table} tells who people are, and would keep them`,
+            "erase or anonymise its rows",
+          ),
+        ]
+      : []),
+  ];
+};
+
+const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule: TableRule): readonly Finding[] => {
+  const path = ["tables", name];
+  const findings: Finding[] = [];
+  if (rule.treatment === "retain") {
+    return [
+      unsupported(
+        policy,
+        path,
+        `${name}: a store of ClickHouse retains no records for a statute`,
+        "erase, anonymise or keep them",
+      ),
+    ];
+  }
+  if (rule.expiry !== undefined) {
+    findings.push(
+      unsupported(
+        policy,
+        path,
+        `${name}: rows of ClickHouse expire by its own TTL`,
+        "remove `expires`, and give the table a TTL",
+      ),
+    );
+  }
+  const engine = catalog.columnTables.get(name)?.engine;
+  if (engine === undefined || rule.treatment === "keep") return findings;
+  const whole =
+    rule.treatment === "erase"
+      ? /^(Versioned|Collapsing|VersionedCollapsing|Replacing|Summing|Aggregating|Graphite)?MergeTree$/
+      : /^MergeTree$/;
+  if (!whole.test(engine) && catalog.tables.get(name)?.kind === "table") {
+    const why = /^(Replicated|Shared)/.test(engine)
+      ? "its copies on other servers could not be waited for"
+      : engine.endsWith("MergeTree")
+        ? "it would take rows for one that are equal once nobody is in them"
+        : "its rows cannot be rewritten";
+    findings.push(
+      unsupported(
+        policy,
+        path,
+        `${name} is of engine ${engine}: ${why}`,
+        "see the README on what is possible with ClickHouse",
+      ),
+    );
+  }
+  if (rule.treatment === "erase") return findings;
+  if ((rule.analytics?.attacks ?? []).length > 0) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "attack"],
+        `${name}: no attack is tried in ClickHouse`,
+        "remove `attack`; the label says that nothing was compared",
+      ),
+    );
+  }
+  for (const [column, transform] of Object.entries(rule.columns)) {
+    if (isSupported(transform)) continue;
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "columns", column],
+        `${name}.${column}: {${transform.kind}} is not done in ClickHouse`,
+        "use {set: …}, {truncate: …}, {generalise: …}, {band: …}, {code: …}, {rare: …} or {unique: …}",
+      ),
+    );
+  }
+  return findings;
+};
+
+/** Whose a row is has to be plain: nothing sees to it that a row of two people is spared. */
+const sharedFindings = (policy: Policy, shape: Shape): readonly Finding[] =>
+  shape.scopes
+    .filter(({ table, via, self, uses, contested }) => {
+      const owned =
+        table === policy.subject.table ? via.length === 0 : via.length === 1 && via[0]?.direction === "refers";
+      return !owned || self !== undefined || uses.length > 0 || contested;
+    })
+    .map(({ table }) =>
+      unsupported(
+        policy,
+        ["tables", table],
+        `rows of ${table} may belong to several people`,
+        "let one link lead from it to the person, or name that one's column as `owner`",
+      ),
+    );

@@ -1,0 +1,118 @@
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import type { ColumnStore } from "#context.ts";
+import { columnKind } from "#clickhouse/column-types.ts";
+import { ownPrefix } from "#clickhouse/sql.ts";
+import { digestOf } from "#lib/canonical.ts";
+import { LetheError } from "#lib/errors.ts";
+
+/** What of a table of ClickHouse no other store has. */
+export type ColumnTable = {
+  readonly name: string;
+  readonly engine: string;
+  /** Columns of the sorting and the partition key: ClickHouse does not change them in place. */
+  readonly keys: readonly string[];
+  /** Types as ClickHouse writes them, by column; of those that are stored. */
+  readonly types: ReadonlyMap<string, string>;
+};
+
+export type ColumnCatalog = Catalog & { readonly columnTables: ReadonlyMap<string, ColumnTable> };
+
+type TableRow = { readonly name: string; readonly engine: string };
+type ColumnRow = {
+  readonly table: string;
+  readonly name: string;
+  readonly type: string;
+  readonly default_kind: string;
+  readonly key: number;
+};
+
+/** The first release in which everything that is asked of it here works. */
+const oldestServer = 240_300;
+
+/**
+ * The tables of the store's database, in the words in which the plan speaks of PostgreSQL's: as there, a view is not treated, but the tables
+ * that it reads. No table declares a key or a reference; the key that the policy names tells people apart, in however many rows.
+ */
+export const readColumnCatalog = async ({
+  name: store,
+  client,
+}: Pick<ColumnStore, "name" | "client">): Promise<ColumnCatalog> => {
+  const { database } = client;
+  const serverVersion = await readVersion(store, client);
+  const tables = await client.rows<TableRow>(
+    `select name, engine from system.tables where database = {database:String} and not is_temporary and not startsWith(name, {own:String}) order by name`,
+    { database, own: ownPrefix },
+  );
+  const columns = await client.rows<ColumnRow>(
+    `select table, name, type, default_kind, toUInt8(is_in_sorting_key or is_in_partition_key or is_in_primary_key or is_in_sampling_key) as key
+    from system.columns where database = {database:String} and not startsWith(table, {own:String}) order by table, position`,
+    { database, own: ownPrefix },
+  );
+  const byTable = Map.groupBy(columns, ({ table }) => table);
+  const read = tables.map(({ name, engine }) => {
+    const own = byTable.get(name) ?? [];
+    return {
+      catalogued: catalogued(database, name, engine, own),
+      native: {
+        name,
+        engine,
+        keys: own.filter((column) => column.key === 1).map((column) => column.name),
+        types: new Map(own.filter(isStored).map((column) => [column.name, column.type])),
+      } satisfies ColumnTable,
+    };
+  });
+  const natives = read.map(({ native }) => ({ ...native, types: Object.fromEntries(native.types) }));
+  return {
+    store,
+    serverVersion,
+    tables: new Map(read.map(({ catalogued: table }) => [table.name, table])),
+    manyRows: true,
+    outsiders: [],
+    fingerprint: digestOf(natives),
+    columnTables: new Map(read.map(({ native }) => [native.name, native])),
+  };
+};
+
+const readVersion = async (store: string, client: ColumnStore["client"]): Promise<number> => {
+  const [row] = await client.rows<{ version: string }>("select version() as version");
+  const [year = 0, release = 0] = (row?.version ?? "").split(".").map(Number);
+  const version = year * 10_000 + release * 100;
+  if (version >= oldestServer) return version;
+  throw new LetheError("STORE_UNSUPPORTED", `store ${store} runs a ClickHouse older than 24.3`, {
+    hint: "upgrade the server: what Lethe relies on came with that release",
+  });
+};
+
+const isStored = ({ default_kind: kind }: ColumnRow): boolean => kind === "" || kind === "DEFAULT";
+
+const catalogued = (database: string, name: string, engine: string, columns: readonly ColumnRow[]): CatalogTable => ({
+  name,
+  schema: database,
+  relation: name,
+  kind: isTable(engine) ? "table" : "view",
+  partitions: [],
+  columns: columns.map((column) => ({
+    name: column.name,
+    ...columnKind(column.type),
+    generated: !isStored(column),
+    identity: undefined,
+    hasDefault: column.default_kind !== "",
+  })),
+  primaryKey: [],
+  unique: [],
+  foreignKeys: [],
+  checks: [],
+  triggers: [],
+  rules: [],
+  rowSecurity: false,
+  reads: [],
+  refreshable: true,
+  analysable: true,
+  triggerable: false,
+  indexed: [],
+  estimatedRows: -1,
+});
+
+/** Engines that hold rows of their own; the others show those of tables, or pass rows on. */
+const isTable = (engine: string): boolean =>
+  /MergeTree$|^(Log|TinyLog|StripeLog|Memory|Set|Join|EmbeddedRocksDB|KeeperMap)$/.test(engine);

@@ -1,0 +1,49 @@
+import type { ColumnBatch } from "#clickhouse/scope.ts";
+import { ofBatch, own } from "#clickhouse/scope.ts";
+import { periodIn, type Anonymise } from "#clickhouse/steps.ts";
+import { id, list, tableIn } from "#clickhouse/sql.ts";
+import type { TotalRow } from "#execute/journal.ts";
+import { LetheError } from "#lib/errors.ts";
+
+/**
+ * The declared totals of a table over the batch's rows, as they are and as they will be, side by side (requirement D5). Rows of others do not
+ * change. Throws `TOTALS_CHANGED` where they differ: nothing has been changed yet.
+ */
+export const readTotals = async (
+  batch: ColumnBatch,
+  step: Anonymise,
+  place: number,
+  timeZone: string,
+): Promise<readonly TotalRow[]> => {
+  const { client, name } = batch.store;
+  const { analysis, table } = step;
+  if (analysis === undefined || analysis.conserve.length === 0) return [];
+  const period = periodIn(batch, table, analysis, timeZone);
+  const sums = analysis.conserve.map((total, index) =>
+    total.measure === "count"
+      ? `toString(count()) as t${index}`
+      : `toString(ifNull(sum(accurateCastOrNull(${id(total.column)}, 'Decimal(76, 12)')), 0)) as t${index}`,
+  );
+  const of = async (source: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> => {
+    const rows = await client.rows<{ period: string } & Record<string, string>>(
+      `select ${period} as period, ${list(sums)} from ${source} group by period order by period`,
+    );
+    return new Map(rows.map((row) => [row.period, row]));
+  };
+  const before = await of(`${tableIn(client.database, table)} where ${ofBatch(batch, table)}`);
+  const after = await of(own(batch, "staged", place));
+  const totals = [...new Set([...before.keys(), ...after.keys()])].flatMap((each) =>
+    analysis.conserve.map((total, index) => ({
+      table_name: table,
+      measure: total.measure === "count" ? "count" : `sum(${total.column})`,
+      period: each,
+      before: before.get(each)?.[`t${index}`] ?? "0",
+      after: after.get(each)?.[`t${index}`] ?? "0",
+    })),
+  );
+  const changed = totals.find((total) => total.before !== total.after);
+  if (changed === undefined) return totals;
+  throw new LetheError("TOTALS_CHANGED", `store ${name}: ${changed.measure} of ${table} would change`, {
+    hint: "let the policy keep the columns that the total is made of, and its clock within the period",
+  });
+};
