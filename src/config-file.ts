@@ -164,7 +164,7 @@ const configOf = (file: string, written: Written): Config => {
             location: locationOf(store),
             policy: absolute(store.policy),
             schemas: store.schemas ?? ["public"],
-            batch: store.batch,
+            batch: store.batch ?? 1_000,
             expireRows: store.expire_rows ?? 1_000_000,
             lockTimeoutMs: store.lock_timeout ?? 5_000,
             statementTimeoutMs: store.statement_timeout,
@@ -178,7 +178,8 @@ const configOf = (file: string, written: Written): Config => {
             name,
             location: columnLocationOf(store.clickhouse, absolute),
             policy: absolute(store.policy),
-            batch: store.batch,
+            // Every batch rewrites all parts that hold rows of it.
+            batch: store.batch ?? 10_000,
             statementTimeoutMs: store.statement_timeout,
             partsTimeoutMs: store.parts_timeout ?? 1_800_000,
           },

@@ -123,7 +123,7 @@ const store = z
       .optional(),
     policy: text,
     schemas: z.array(text).min(1).optional(),
-    batch: z.int().min(1).max(100_000).default(1000),
+    batch: z.int().min(1).max(100_000).optional(),
     expire_rows: z.int().min(1).optional(),
     lock_timeout: timeout.optional(),
     statement_timeout: timeout.default(inMilliseconds("PT10M")),

@@ -51,6 +51,9 @@ export const belowGate = async (batch: ColumnBatch, step: Anonymise, when: When)
   return found.map((row) => ({
     request: row.request,
     code: "ANONYMITY_BELOW",
+    table: step.table,
+    // All who are due are asked in one batch, or few: nobody is put beside anybody later.
+    class: 0,
     detail: {
       table: step.table,
       rows: row.rows,
