@@ -33,7 +33,6 @@ const subtitle = ({ readAt, period, controller }: RegisterHead): string => {
 /** The first sheet of the register: how many, how late, what became of them; and what ties the workbook to the evidence. */
 export const registerSummary: SummarySheet<RegisterHead> = {
   name: "Summary",
-  orientation: "portrait",
   subtitle,
   cards: [
     [

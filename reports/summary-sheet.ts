@@ -1,4 +1,5 @@
 import { Temporal } from "temporal-polyfill";
+import { dayIn } from "#lib/clock.ts";
 import type { ReportHead } from "#report/report-source.ts";
 import type { Bar, SummarySheet, Tone } from "#report/workbook-definition.ts";
 
@@ -136,10 +137,13 @@ export const summarySheet: SummarySheet = {
             value: kept,
             tone: exceptions.length > 0 ? "bad" : "accent",
           })),
-        note: ({ backups }) => {
+        note: ({ backups, controller }) => {
           const oldest = backups.flatMap((repository) => repository.oldest ?? []).toSorted()[0];
           const exceptions = backups.reduce((sum, repository) => sum + repository.exceptions.length, 0);
-          const age = oldest === undefined ? "No backup is kept." : `The oldest was taken on ${oldest.slice(0, 10)}.`;
+          const age =
+            oldest === undefined
+              ? "No backup is kept."
+              : `The oldest was taken on ${dayIn(Temporal.Instant.from(oldest), controller.timeZone).toString()}.`;
           return exceptions === 0
             ? age
             : `${age} ${exceptions === 1 ? "1 exception" : `${exceptions} exceptions`}, see Exceptions.`;

@@ -196,8 +196,6 @@ export type SummarySheet<Head = ReportHead> = {
   readonly panels: readonly (readonly [Panel<Head>, Panel<Head>])[];
   /** The sentences at the foot of the sheet. */
   readonly closing: (head: Head) => readonly Sentence[];
-  /** Of the printed page; landscape unless given. */
-  readonly orientation?: "portrait";
 };
 
 /** Muted unless it says something that nobody may miss. */

@@ -124,8 +124,8 @@ test("says what was not in time, on the same days as the summary counts", async 
   for (const ref of late) expect(rowWith(rows, { Reference: ref })["In time"]).toBe("✗");
   const count = (mark: string) => rows.filter((row) => row["In time"] === mark).length;
   const summary = textOf(sheetOf(workbook, "Summary"));
-  expect(summary).toMatch(new RegExp(`In time ${count("✓")} `));
-  expect(summary).toMatch(new RegExp(`Late ${count("✗")} `));
+  expect(summary).toMatch(new RegExp(`In time ${count("✓")}$`, "m"));
+  expect(summary).toMatch(new RegExp(`Late ${count("✗")}$`, "m"));
   expect(count("✓") + count("✗")).toBe(written.requests.done + written.requests.refused);
 });
 

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import exceljs, { type Workbook } from "exceljs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { AnonymityItem } from "#report/anonymity-document.ts";
+import { inkOf } from "#report/palette.ts";
 import { renderWorkbook } from "#report/render-workbook.ts";
 import { runReport } from "#reports/run-report.ts";
 import { anonymity } from "#test/report/sample-analytics.ts";
@@ -126,6 +127,24 @@ test("a chart refers to the cells that hold its numbers, and remembers what they
       for (const { cached, cells } of references) expect(cached).toEqual(cells);
     }
   }
+});
+
+test("the bars of the summary lie over the rows that they are of, each in the colour of its meaning, and are told in words", async () => {
+  const [first] = await chartsOn(await written([]), "Summary");
+  const { frame, chart } = first as { frame: Node; chart: Node };
+  expect(one(frame, "xdr:cNvPr").attributes["descr"]).toBe(
+    "Where the requests stand. Done: 1; Pending, not blocked: 1; Blocked: 1; Failed: 0; Refused: 1; Withdrawn: 0.",
+  );
+  expect(one(chart, "c:barDir").attributes["val"]).toBe("bar");
+  expect(all(chart, "c:dPt").map((point) => one(point, "a:srgbClr").attributes["val"])).toEqual([
+    inkOf("good").slice(2),
+    inkOf("accent").slice(2),
+    inkOf("warn").slice(2),
+    inkOf("bad").slice(2),
+    inkOf("muted").slice(2),
+    inkOf("muted").slice(2),
+  ]);
+  expect(all(chart, "c:delete").map(({ attributes }) => attributes["val"])).toEqual(["1", "1"]);
 });
 
 test("where nothing was measured before, only what is there now is drawn", async () => {

@@ -34,11 +34,8 @@ export type Cell = { readonly row: number; readonly column: number; readonly val
 /** Cells of one column, from a row downwards, one for each value. */
 export type CellRange = { readonly row: number; readonly column: number; readonly values: readonly CellValue[] };
 
-/** Its upper left corner lies in this cell, `inset` below its top. Sizes are points. */
-export type Place = {
-  readonly row: number;
-  readonly column: number;
-  readonly inset: number;
-  readonly width: number;
-  readonly height: number;
-};
+/** Its upper left corner lies in this cell: over cells, or beside them, with a size of its own in points, `inset` below the top of the cell. */
+export type Place = { readonly row: number; readonly column: number } & (
+  | { readonly rows: number; readonly columns: number }
+  | { readonly inset: number; readonly width: number; readonly height: number }
+);

@@ -1,4 +1,4 @@
-import type { Chart, Place } from "#report/chart/chart.ts";
+import type { Chart } from "#report/chart/chart.ts";
 import { element, file, type Xml } from "#report/chart/xml.ts";
 
 const namespaces = {
@@ -15,44 +15,52 @@ const emu = (points: number): number => Math.round(points * 12_700);
 export const drawingXml = (charts: readonly { readonly id: string; readonly chart: Chart }[]): string =>
   file(element("xdr:wsDr", namespaces, ...charts.map(({ id, chart }, index) => anchor(id, chart, index))));
 
-/** From a cell, with a size of its own: what is beside it may be as wide as it wants to. */
-const anchor = (id: string, { description, words, place }: Chart, index: number): Xml =>
-  element(
-    "xdr:oneCellAnchor",
-    {},
-    from(place),
-    element("xdr:ext", { cx: emu(place.width), cy: emu(place.height) }),
-    element(
-      "xdr:graphicFrame",
-      { macro: "" },
-      element(
-        "xdr:nvGraphicFramePr",
-        {},
-        // Ids of shapes are unique in a drawing; 0 is none, 1 the drawing itself in some programs.
-        element("xdr:cNvPr", {
-          id: index + 2,
-          name: `Chart ${index + 1}`,
-          ...(words === undefined ? {} : { title: words.title }),
-          descr: description,
-        }),
-        element("xdr:cNvGraphicFramePr", {}),
-      ),
-      element("xdr:xfrm", {}, element("a:off", { x: 0, y: 0 }), element("a:ext", { cx: 0, cy: 0 })),
-      element(
-        "a:graphic",
-        {},
-        element("a:graphicData", { uri: namespaces["xmlns:c"] }, element("c:chart", { "r:id": id })),
-      ),
-    ),
-    element("xdr:clientData", {}),
-  );
+const anchor = (id: string, chart: Chart, index: number): Xml => {
+  const { place } = chart;
+  const { row, column } = place;
+  if ("rows" in place) {
+    // As high as the rows are, to whatever pixels a program rounds them.
+    const to = marker("xdr:to", row + place.rows, column + place.columns, 0);
+    return placed("xdr:twoCellAnchor", marker("xdr:from", row, column, 0), to, frame(id, chart, index));
+  }
+  const size = element("xdr:ext", { cx: emu(place.width), cy: emu(place.height) });
+  return placed("xdr:oneCellAnchor", marker("xdr:from", row, column, place.inset), size, frame(id, chart, index));
+};
 
-const from = ({ row, column, inset }: Place): Xml =>
+const placed = (name: string, ...parts: readonly Xml[]): Xml =>
+  element(name, {}, ...parts, element("xdr:clientData", {}));
+
+/** The upper left corner of a cell, so many points below its top. */
+const marker = (name: string, row: number, column: number, below: number): Xml =>
   element(
-    "xdr:from",
+    name,
     {},
     element("xdr:col", {}, column - 1),
     element("xdr:colOff", {}, 0),
     element("xdr:row", {}, row - 1),
-    element("xdr:rowOff", {}, emu(inset)),
+    element("xdr:rowOff", {}, emu(below)),
+  );
+
+const frame = (id: string, { description, words }: Chart, index: number): Xml =>
+  element(
+    "xdr:graphicFrame",
+    { macro: "" },
+    element(
+      "xdr:nvGraphicFramePr",
+      {},
+      // Ids of shapes are unique in a drawing; 0 is none, 1 the drawing itself in some programs.
+      element("xdr:cNvPr", {
+        id: index + 2,
+        name: `Chart ${index + 1}`,
+        ...(words === undefined ? {} : { title: words.title }),
+        descr: description,
+      }),
+      element("xdr:cNvGraphicFramePr", {}),
+    ),
+    element("xdr:xfrm", {}, element("a:off", { x: 0, y: 0 }), element("a:ext", { cx: 0, cy: 0 })),
+    element(
+      "a:graphic",
+      {},
+      element("a:graphicData", { uri: namespaces["xmlns:c"] }, element("c:chart", { "r:id": id })),
+    ),
   );
