@@ -53,6 +53,10 @@ const knowledge: Readonly<Record<AttackResult["precision"], string>> = {
   banded: "month and two digits",
 };
 
+const lateWords = { suppress: "emptied", erase: "erased" } as const;
+
+const unkept = { deadline: "a deadline came too early" } as const;
+
 const store = { header: "Store", width: 16, format: "text", of: (row: Named) => row.store } as const;
 const tableColumn = { header: "Table", width: 28, format: "text", of: (row: Named) => row.table } as const;
 
@@ -136,6 +140,18 @@ export const analyticsSheet: TableSheet = {
         ],
       },
     ),
+    table("late", {
+      title: "Whose deadline came before enough others did",
+      empty: "Nobody's rows were emptied, or went, for a deadline.",
+      columns: [
+        store,
+        tableColumn,
+        { header: "Request", width: 24, format: "code", of: (row) => row.ref },
+        { header: "Due", width: 14, format: "date", of: (row) => row.due },
+        { header: "Instead of its rule", width: 24, format: "text", of: (row) => lateWords[row.late] },
+        { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
+      ],
+    }),
     table("conserved", {
       title: "Totals before and after",
       empty: "This run changed no analytics.",
@@ -147,6 +163,12 @@ export const analyticsSheet: TableSheet = {
         { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
         { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
         { header: "Equal", width: 10, format: "check", of: (row) => row.equal },
+        {
+          header: "Not kept because",
+          width: 30,
+          format: "text",
+          of: (row) => (row.why === null ? null : unkept[row.why]),
+        },
       ],
     }),
   ],

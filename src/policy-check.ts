@@ -3,6 +3,7 @@ import type { Context } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
 import { isLetheError } from "#lib/errors.ts";
+import { analyticsWarnings } from "#plan/analytics-warnings.ts";
 import type { Finding } from "#plan/finding.ts";
 import { findingsOf } from "#plan/findings.ts";
 import { checkExamples, type ExampleCheck } from "#policy-examples.ts";
@@ -18,15 +19,18 @@ export type PolicyCheck = {
   readonly examples: { readonly run: number; readonly held: number };
   /** Large tables whose old rows no index finds: each night reads them whole. Nothing is wrong, and nothing is refused for it. */
   readonly indexes: readonly ClockIndex[];
+  /** What the policy leaves open, or takes for granted, that somebody should know. */
+  readonly warnings: readonly string[];
 };
 
 /** Checks every store's policy against its live schema and runs its examples, changing nothing; findings are returned, not thrown. */
 export const checkPolicies = async (ctx: Context): Promise<readonly PolicyCheck[]> => {
   const checks: PolicyCheck[] = [];
   for (const store of ctx.stores) {
-    const { findings, run, held, indexes } = await withStoreSession(store, async (session) => ({
+    const { findings, run, held, indexes, warnings } = await withStoreSession(store, async (session) => ({
       ...(await checkStore(ctx, session)),
       indexes: await missingIndexes(session),
+      warnings: await warningsIn(session),
     }));
     const { name, version, digest } = store.policy;
     const tables = { erase: 0, anonymise: 0, retain: 0, keep: 0 };
@@ -40,6 +44,7 @@ export const checkPolicies = async (ctx: Context): Promise<readonly PolicyCheck[
       findings,
       examples: { run, held },
       indexes,
+      warnings,
     });
   }
   return checks;
@@ -60,6 +65,9 @@ const checkStore = async (ctx: Context, session: StoreSession): Promise<ExampleC
     return { run: 0, held: 0, findings: [finding] };
   }
 };
+
+const warningsIn = (session: StoreSession): Promise<readonly string[]> =>
+  inTransaction(session, "read-only", async () => analyticsWarnings(session.store.policy, await catalogOf(session)));
 
 const missingIndexes = async (session: StoreSession): Promise<readonly ClockIndex[]> => {
   const clocked = clockedBy(session.store.policy);

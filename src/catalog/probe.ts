@@ -3,7 +3,7 @@ import type { Catalog, CatalogTable, CheckConstraint } from "#catalog/catalog.ts
 import { sqlFailureOf } from "#db/database-error.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Policy } from "#policy/policy.ts";
-import { remediesOf, type ColumnChange, type Shape } from "#records/plan.ts";
+import { lateChanges, remediesOf, type ColumnChange, type Shape } from "#records/plan.ts";
 
 /** Rows of a table that a check constraint with untouched columns is tried on. */
 const sampleSize = 1_000;
@@ -58,13 +58,18 @@ const settingsOf = (shape: Shape, policy: Policy): readonly Setting[] => {
   const { root, deletion } = shape;
   const marked = new Set(deletion.mark.map(({ name }) => name));
   const steps = shape.steps.flatMap((step): readonly Setting[] => {
-    if (step.kind === "cut" || step.kind === "erase" || step.changes.length === 0) return [];
+    if (step.kind === "cut" || step.kind === "erase") return [];
     const { table, changes } = step;
     const path = (column: string) =>
       table === root.table && marked.has(column) && policy.deletion.mode !== "soft-then-hard"
         ? ["deletion", "set", column]
         : ["tables", table, "columns", column];
-    return [{ table, changes, sampled: true, path }];
+    const analysis = step.kind === "anonymise" ? step.analysis : undefined;
+    const late: readonly Setting[] =
+      analysis === undefined || analysis.suppressed.length === 0
+        ? []
+        : [{ table, changes: lateChanges(changes, analysis), sampled: true, path: () => ["tables", table, "late"] }];
+    return [{ table, changes, sampled: true, path }, ...late];
   });
   const first: readonly Setting[] =
     policy.deletion.mode === "soft-then-hard"

@@ -114,7 +114,17 @@ const whatOf = (step: Exclude<Step, { kind: "cut" }>): string => {
   const changed = step.changes.map(changeText).join(", ");
   const stays = step.stays.length === 0 ? "" : `${step.stays.map(({ column }) => column).join(", ")} stay`;
   const basis = step.kind === "retain" ? `${step.basis}, from ${step.clock}` : "";
-  return [basis, changed, stays].filter((part) => part !== "").join("; ");
+  const late = step.kind === "anonymise" ? lateText(step.analysis) : "";
+  return [basis, changed, stays, late].filter((part) => part !== "").join("; ");
+};
+
+/** What the approval is for as well, should nobody else look like the person by then. */
+const lateText = (analysis: Extract<Step, { kind: "anonymise" }>["analysis"]): string => {
+  if (analysis === undefined || analysis.late === "wait") return "";
+  const deleted = "who is recognised in them at the deadline: rows deleted";
+  return analysis.late === "erase"
+    ? deleted
+    : `who is recognised in them at the deadline: ${analysis.suppressed.map(changeText).join(", ")}, or rows deleted`;
 };
 
 const changeText = ({ name, transform }: ColumnChange): string => {

@@ -4,7 +4,17 @@ import type { PolicyCheck } from "#policy-check.ts";
 /** Findings as editors link them, each with what to write instead. */
 export const checkText = (checks: readonly PolicyCheck[]): string => checks.map(oneText).join("\n\n");
 
-const oneText = ({ store, policy, version, digest, tables, findings, examples, indexes }: PolicyCheck): string => {
+const oneText = ({
+  store,
+  policy,
+  version,
+  digest,
+  tables,
+  findings,
+  examples,
+  indexes,
+  warnings,
+}: PolicyCheck): string => {
   const title = `Store ${store}: policy ${policy} version ${version} (${digest.slice(0, 12)})`;
   if (findings.length === 0) {
     const counted = Object.entries(tables)
@@ -15,6 +25,7 @@ const oneText = ({ store, policy, version, digest, tables, findings, examples, i
       `  ✓ covers the store and contradicts nothing: ${counted} tables`,
       `  ${examplesText(examples)}`,
       ...indexes.map(indexText),
+      ...warnings.map((warning) => `  ! ${warning}`),
     ].join("\n");
   }
   const lines = findings.map(

@@ -59,6 +59,7 @@ const factsOf = (view: RequestView): readonly Fact[] => {
     ["code", view.code && `${view.code} since ${view.codeSince ?? "unknown"}`],
     ...(detail?.also ?? []).map((code): Fact => ["", `${code} as well`]),
     ["where", detail && placeOf(detail)],
+    ["waits", view.waits && waitText(view.waits)],
     ["what to do", detail?.hint ?? null],
     // Not in a table, which a narrow terminal would cut: a digest is for comparing.
     ...view.exports.flatMap(({ file, rows, at, sha256 }): [string, string][] => [
@@ -76,6 +77,18 @@ const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["appro
   const late = daysLate === null ? "" : `, ${daysLate} ${daysLate === 1 ? "day" : "days"} after it was due`;
   return `${at} by ${by}${late}, plan ${plan ?? "unknown"}`;
 };
+
+const waitText = ({ missing, until, then }: NonNullable<RequestView["waits"]>): string => {
+  const what = missing === null ? "until its class is mixed enough" : `for ${missing} more`;
+  return then === "wait"
+    ? `${what}, beyond the night of ${until} as well: the policy does not say what else (late)`
+    : `${what}; in the night of ${until} ${thenWords[then]}`;
+};
+
+const thenWords = {
+  suppress: "what tells its rows apart is emptied, or they go where even so they are too few (late: suppress)",
+  erase: "its rows there go (late: erase)",
+} as const;
 
 const exceptionText = ({ exception, citation }: NonNullable<RequestView["refusal"]>): string =>
   `Art. 17(3)(${exception}) GDPR, ${citation}`;

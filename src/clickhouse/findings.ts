@@ -133,6 +133,16 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
       ),
     );
   }
+  if ((rule.analytics?.late ?? "wait") !== "wait") {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "late"],
+        `${name}: in ClickHouse who would be recognised waits, whatever their deadline`,
+        "remove `late`, and make the columns coarser if that takes too long",
+      ),
+    );
+  }
   for (const [column, transform] of Object.entries(rule.columns)) {
     if (isSupported(transform)) continue;
     findings.push(

@@ -62,6 +62,7 @@ export const belowGate = async (batch: ColumnBatch, step: Anonymise, when: When)
         ...(l !== undefined && row.l !== undefined && { l: row.l }),
         ...(t !== undefined && row.t !== undefined && { t: rounded(row.t) }),
       },
+      wait: { ...(row.k < k && { missing: k - row.k }), then: "wait" },
       hint: waits,
     },
   }));

@@ -76,6 +76,7 @@ const countRows = async (batch: ColumnBatch, table: string, treatment: string): 
     clock_first: null,
     clock_last: null,
     undated: 0,
+    late: null,
   }));
 };
 

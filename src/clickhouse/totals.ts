@@ -39,6 +39,7 @@ export const readTotals = async (
       period: each,
       before: before.get(each)?.[`t${index}`] ?? "0",
       after: after.get(each)?.[`t${index}`] ?? "0",
+      late: false,
     })),
   );
   const changed = totals.find((total) => total.before !== total.after);

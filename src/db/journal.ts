@@ -28,13 +28,13 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
       ref text not null, stage text not null, batch uuid not null references ${at}.journal_batch, primary key (ref, stage))`,
     sql`create table ${at}.journal_step (
       batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null,
-      treatment text not null, rows bigint not null, clock_first date, clock_last date, undated bigint not null default 0)`,
+      treatment text not null, rows bigint not null, clock_first date, clock_last date, undated bigint not null default 0, late text)`,
     sql`create index journal_step_batch on ${at}.journal_step (batch)`,
     sql`create table ${at}.journal_spared (
       batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,
     sql`create table ${at}.journal_total (
       batch uuid not null references ${at}.journal_batch, table_name text not null, measure text not null,
-      period date not null, before numeric not null, after numeric not null)`,
+      period date not null, before numeric not null, after numeric not null, late boolean not null)`,
     sql`create table ${at}.journal_remedy (
       batch uuid not null references ${at}.journal_batch, request bigint not null, code text not null, table_name text not null,
       action text not null, rows bigint not null)`,

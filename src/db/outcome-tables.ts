@@ -1,7 +1,8 @@
-import type { Anonymity, Measures } from "#records/anonymity.ts";
+import type { Anonymity, LateTreatment, Measures } from "#records/anonymity.ts";
 import type { Generated, JSONColumnType } from "kysely";
 import type { ExceptionLetter } from "#records/exception.ts";
 import type { SavedMark } from "#records/plan.ts";
+import type { RequestDetail } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Treatment } from "#records/treatment.ts";
 
@@ -126,6 +127,28 @@ export type ConservedTable = {
   period: string;
   before: string;
   after: string;
+  /** Rows went, or were emptied, because a deadline had come: they need not be equal. */
+  late: Generated<boolean>;
+};
+
+/** Who would be recognised tonight so far: tried together once the rest of the night is done. Empty between nights. */
+export type GatheredTable = {
+  request_id: number;
+  store: string;
+  round: number;
+  class: number;
+  code: string;
+  detail: JSONColumnType<RequestDetail>;
+};
+
+/** Whose deadline came before enough others did, and what was done with their rows instead of what the rule says. */
+export type LateTable = {
+  request_id: number;
+  store: string;
+  table_name: string;
+  late: LateTreatment;
+  rows: number;
+  run_id: string;
 };
 
 export type AnonymityTable = {

@@ -35,7 +35,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       purpose text not null default 'delete-user',
       created_at timestamptz not null, changed_at timestamptz not null,
       approved_by text, approved_at timestamptz, approved_plan text, approved_shape text,
-      reason text, code text, code_since timestamptz, detail jsonb, repeats integer not null default 0,
+      reason text, code text, code_since timestamptz, waiting_since timestamptz, detail jsonb, repeats integer not null default 0,
       scheduled_for timestamptz, erased_at timestamptz, completed_at timestamptz, backups_clear_on date,
       run_id text references lethe.run, restore_id bigint references lethe.restore,
       exceptions text references lethe.exception_list, refusal_exception text, refusal_citation text, refusal_late jsonb)`,
@@ -139,7 +139,13 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.conserved (
       run_id text not null references lethe.run, batch_id uuid not null, store text not null, table_name text not null,
       measure text not null, period date not null, before numeric not null, after numeric not null,
-      primary key (batch_id, store, table_name, measure, period))`,
+      late boolean not null default false, primary key (batch_id, store, table_name, measure, period))`,
+    // Whose deadline came before enough others did.
+    sql`create table lethe.late (
+      request_id bigint not null references lethe.request, store text not null, table_name text not null,
+      late text not null check (late in ('suppress', 'erase')), rows bigint not null, run_id text not null references lethe.run,
+      primary key (request_id, store, table_name))`,
+    sql`create index late_run on lethe.late (run_id)`,
     sql`create table lethe.anonymity (
       run_id text not null references lethe.run, store text not null, table_name text not null, quasi jsonb not null,
       threshold bigint not null, k bigint not null, classes bigint not null, rows bigint not null,

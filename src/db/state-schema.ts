@@ -8,7 +8,9 @@ import type {
   ExpiryTable,
   ExportTable,
   FigureTable,
+  GatheredTable,
   GraceTable,
+  LateTable,
   OutcomeTable,
   RemedyTable,
   ReopenedTable,
@@ -57,6 +59,8 @@ export type StateDb = {
   "lethe.figure": FigureTable;
   "lethe.task": TaskTable;
   "lethe.conserved": ConservedTable;
+  "lethe.gathered": GatheredTable;
+  "lethe.late": LateTable;
   "lethe.anonymity": AnonymityTable;
   "lethe.anonymity_before": AnonymityBeforeTable;
   "lethe.residual": ResidualTable;
@@ -175,6 +179,8 @@ export type RequestTable = {
   reason: string | null;
   code: string | null;
   code_since: string | null;
+  /** Since when it waits for company: every night tries again, which ends every other reason. */
+  waiting_since: string | null;
   detail: JSONColumnType<RequestDetail> | null;
   /** How often the person asked again. */
   repeats: Generated<number>;

@@ -9,6 +9,7 @@ import { settleSamePerson } from "#execute/same-person.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
+import type { LateTreatment } from "#records/anonymity.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import { isPart, type PlannedDeletion, type SavedMark, type Shape } from "#records/plan.ts";
 import type { Run } from "#records/run.ts";
@@ -117,11 +118,10 @@ const record = async (
       until_first = least(d.until_first, excluded.until_first), until_last = greatest(d.until_last, excluded.until_last)`.execute(
     tx,
   );
-  await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after)
-    select ${run.id}, ${id}, ${store.name}, table_name, measure, period, before, after
-    from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb) as x (table_name text, measure text, period date, before numeric, after numeric)`.execute(
-    tx,
-  );
+  await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after, late)
+    select ${run.id}, ${id}, ${store.name}, table_name, measure, period, before, after, late
+    from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb)
+      as x (table_name text, measure text, period date, before numeric, after numeric, late boolean)`.execute(tx);
   await sql`insert into lethe.remedy (request_id, store, code, table_name, action, rows, run_id, batch_id)
     select request, ${store.name}, code, table_name, action, rows, ${run.id}, ${id}
     from jsonb_to_recordset(${JSON.stringify(journal.remedies)}::jsonb) as x (request bigint, code text, table_name text, action text, rows bigint)`.execute(
@@ -141,10 +141,32 @@ const record = async (
     from jsonb_to_recordset(${JSON.stringify(figures)}::jsonb) as x (figure text, before numeric, after numeric, position int)`.execute(
     tx,
   );
-  if (isPart(journal.stage)) return [];
+  const late = await recordLate(tx, run, store, journal);
+  if (isPart(journal.stage)) return late;
   await sql`update lethe.subject set state = 'executed' where batch_id = ${id}`.execute(tx);
   await recogniseSame(tx, store.name, id);
-  return recordTasks(tx, run, store, journal.tasks, at);
+  return [...late, ...(await recordTasks(tx, run, store, journal.tasks, at))];
+};
+
+/** For whom a deadline has come, and what was done instead of what their table's rule says. */
+const recordLate = async (
+  tx: Kysely<StateDb>,
+  run: Run,
+  store: Pick<Store, "name">,
+  { steps }: Journal,
+): Promise<readonly LedgerEvent[]> => {
+  const late = steps.filter((step) => step.late !== null);
+  if (late.length === 0) return [];
+  const { rows } = await sql<{ ref: string; table: string; late: LateTreatment; rows: number }>`with recorded as (
+      insert into lethe.late (request_id, store, table_name, late, rows, run_id)
+      select request, ${store.name}, table_name, late, rows, ${run.id}
+      from jsonb_to_recordset(${JSON.stringify(late)}::jsonb) as x (request bigint, table_name text, late text, rows bigint)
+      on conflict (request_id, store, table_name) do update set late = excluded.late, rows = lethe.late.rows + excluded.rows, run_id = excluded.run_id
+      returning request_id, table_name, late, rows)
+    select r.ref, table_name as "table", late, rows from recorded join lethe.request r on r.id = request_id order by 1, 2`.execute(
+    tx,
+  );
+  return rows.map(({ ref, ...each }) => ({ kind: "request.late", request: ref, store: store.name, ...each }));
 };
 
 const recordTasks = async (

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { StoreSession } from "#execute/store-session.ts";
+import type { LateTreatment } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
 
 export type StepRow = {
@@ -11,9 +12,18 @@ export type StepRow = {
   clock_last: string | null;
   /** Retained rows without a clock. */
   undated: number;
+  /** What was done in the place of the rule, because the deadline has come. */
+  late: LateTreatment | null;
 };
 export type SparedRow = { request: number; table_name: string; rows: number };
-export type TotalRow = { table_name: string; measure: string; period: string; before: string; after: string };
+export type TotalRow = {
+  table_name: string;
+  measure: string;
+  period: string;
+  before: string;
+  after: string;
+  late: boolean;
+};
 type RemedyRow = { request: number; code: string; table_name: string; action: string; rows: number };
 export type StayRow = {
   request: number;
@@ -53,9 +63,9 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
   return {
     ...batch,
     refs: refs.map(({ ref }) => ref),
-    steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated", "journal_step"),
+    steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated, late", "journal_step"),
     spared: await rows("request, table_name, rows", "journal_spared"),
-    totals: await rows("table_name, measure, period, before::text, after::text", "journal_total"),
+    totals: await rows("table_name, measure, period, before::text, after::text, late", "journal_total"),
     remedies: await rows("request, code, table_name, action, rows", "journal_remedy"),
     stays: await rows("request, table_name, column_name, rows, clock_last", "journal_stay"),
     figures: await rows("figure, before::text, after::text", "journal_figure"),

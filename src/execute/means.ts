@@ -2,7 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import { decimalsOf } from "#catalog/types.ts";
 import { meansAlias, transformSql, type Moment } from "#execute/transforms.ts";
 import type { ColumnChange, Shape } from "#records/plan.ts";
-import { and, column, keyNames, periodOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
+import { analysisOf, and, column, keyNames, periodOf, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
  * What the rows `s` of an update are joined to where a column becomes a mean (microaggregation): key and mean of each of the batch's rows. They
@@ -20,8 +20,8 @@ export const joinedMeans = (
   );
   const scope = scopeOf(shape, table);
   if (averaged.length === 0 || scope === undefined) return sql``;
-  const step = shape.steps.find((each) => each.kind === "anonymise" && each.table === table);
-  const period = step?.kind === "anonymise" && step.analysis !== undefined ? [periodOf(step.analysis, "t")] : [];
+  const analysis = analysisOf(shape, table);
+  const period = analysis === undefined ? [] : [periodOf(analysis, "t")];
   const became = (name: string): RawBuilder<unknown> => {
     const change = changes.find((each) => each.name === name);
     // What is different in every row puts nothing together.

@@ -5,7 +5,7 @@ import { entriesToTreat, scopeFor, type Done, type Treating } from "#execute/sta
 import { erasedMark, transformSql, type Moment } from "#execute/transforms.ts";
 import { likeUnique } from "#lib/unique-text.ts";
 import { hasNoKey, type ColumnChange, type Shape } from "#records/plan.ts";
-import { column, keyNames, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
+import { analysisOf, column, keyNames, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
 
 const byTrigger = "a trigger of the database undoes what the rule asks for: change the trigger or the rule";
 const withoutKey = "the table has no key, and its rows were moved meanwhile: give it a primary key";
@@ -23,7 +23,7 @@ const undone = (table: string, rows: number, { name, hint = byTrigger }: { name?
 export const assertDone = async (db: Kysely<unknown>, shape: Shape, step: Treating, done: Done): Promise<void> => {
   const { table } = step;
   if (done.unreadable > 0) {
-    const clock = step.kind === "retain" ? step.clock : step.kind === "anonymise" ? step.analysis?.clock : undefined;
+    const clock = step.kind === "retain" ? step.clock : analysisOf(shape, table)?.clock;
     const hint = "correct the date: periods are counted from days of the years 1 to 9999";
     const detail = { table, ...(clock === undefined ? {} : { column: clock }), rows: done.unreadable };
     throw new BatchError(

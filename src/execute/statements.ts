@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import type { JournalSchema } from "#db/journal.ts";
+import type { LateTreatment } from "#records/anonymity.ts";
 import type { Conserve } from "#policy/policy.ts";
 import { hasNoKey, type Analysis, type ColumnChange, type Scope, type Shape, type Step } from "#records/plan.ts";
 import { joinedMeans } from "#execute/means.ts";
@@ -47,6 +48,7 @@ export type Done = { readonly changed: number; readonly wanted: number; readonly
 export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): RawBuilder<Done> => {
   switch (step.kind) {
     case "erase":
+      if (step.late !== undefined && step.late.conserve.length > 0) return conserving(shape, step, step.late, facts);
       return record(
         shape,
         step,
@@ -121,9 +123,15 @@ const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuil
   const restricts = step.kind === "retain" && step.readableBy.length > 0 ? restricting(step.table, facts) : sql``;
   const follows = step.kind !== "erase" && step.changes.length > 0 ? following(shape, step.table) : sql``;
   return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows} ${restricts}, recorded as (
-    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last, undated)
-    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks} from changed group by request returning rows)
+    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last, undated, late)
+    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks}, ${lateOf(step)} from changed group by request returning rows)
     ${done(shape, step.table, step.kind === "retain" ? ["clock"] : [])}`;
+};
+
+/** What was done in the place of the rule, because the deadline has come. */
+const lateOf = (step: Treating): RawBuilder<LateTreatment | null> => {
+  if (step.kind === "erase" && step.late !== undefined) return sql`'erase'`;
+  return step.kind === "anonymise" && step.late === true ? sql`'suppress'` : sql`null`;
 };
 
 /** From the commit on, only the roles that the policy names find the rows (Art. 18 GDPR). */
@@ -217,30 +225,45 @@ const update = (
 const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
 
 /**
- * An update that also proves its totals: the old values came into the scope table from the same snapshot, the new ones are what the update returned,
+ * A change that also counts its totals: an update proves that they stay, and says what a deadline has cost. The old values came into the scope table from the same snapshot, the new ones are what the update returned,
  * and both are summed per period in this one statement. Rows outside the batch are not touched, so their share of a total cannot change.
  */
 const conserving = (
   shape: Shape,
-  step: Extract<Step, { kind: "anonymise" }>,
+  step: Extract<Step, { kind: "anonymise" | "erase" }>,
   analysis: Analysis,
   facts: BatchFacts,
 ): RawBuilder<Done> => {
+  const stays = step.kind === "anonymise";
   const returned = sql.join([
     sql`s.request`,
     ...carriedBy(shape, step.table).map(({ name }) => column("s", name)),
-    sql`${periodOf(analysis, "t")} as new_period`,
-    ...analysis.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
+    ...(stays
+      ? [
+          sql`${periodOf(analysis, "t")} as new_period`,
+          ...analysis.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
+        ]
+      : []),
   ]);
+  const change = stays
+    ? update(shape, step.table, step.changes, facts, returned)
+    : sql`delete from ${tableName(step.table)} t using (${targets(shape, step.table)}) s
+        where ${sameRow(scopeFor(shape, step.table), "t", "s")} returning ${returned}`;
   const totals = analysis.conserve.flatMap((total, index) => [
     sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
-    sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
+    ...(stays
+      ? [
+          sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
+        ]
+      : []),
   ]);
-  return sql`with changed as (${update(shape, step.table, step.changes, facts, returned)}) ${following(shape, step.table)}, totals as (
-    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after)
-    select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0)
+  const follows = stays ? following(shape, step.table) : sql``;
+  return sql`with changed as (${change}) ${follows}, totals as (
+    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after, late)
+    select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0),
+      ${lateOf(step)} is not null
     from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01')), recorded as (
-    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows)
-    select ${facts.batch}::uuid, request, ${step.table}, 'anonymise', count(*) from changed group by request returning rows)
-    ${done(shape, step.table, ["old_period", "new_period"])}`;
+    insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, late)
+    select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${lateOf(step)} from changed group by request returning rows)
+    ${done(shape, step.table, stays ? ["old_period", "new_period"] : ["old_period"])}`;
 };

@@ -41,7 +41,9 @@ export const stopRequests = async (
   const at = ctx.clock.now();
   await ctx.state.db.transaction().execute(async (tx) => {
     const changed = await sql<{ ref: string; code: string; detail: RequestDetail }>`
-      update lethe.request r set state = ${state}, code = x.code, detail = x.detail, code_since = ${at.toString()},
+      update lethe.request r set state = ${state}, code = x.code, detail = x.detail,
+        code_since = case when x.detail ? 'wait' then coalesce(r.waiting_since, ${at.toString()}) else ${at.toString()} end,
+        waiting_since = case when x.detail ? 'wait' then coalesce(r.waiting_since, ${at.toString()}) end,
         changed_at = ${at.toString()}, run_id = ${run.id}
       from jsonb_to_recordset(${JSON.stringify(stops)}::jsonb) as x (request bigint, code text, detail jsonb)
       where r.id = x.request and (r.state, r.code) is distinct from (${state}, x.code)

@@ -120,6 +120,7 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
               .map(([own, other]) => `${own} = ${other}`)
               .join(", ")}, exactly and roughly: whoever one person alone fits waits for others.`,
         ),
+        ...lateWords(analytics),
       ];
     }
     case "retain": {
@@ -206,6 +207,28 @@ const deletionWords = (policy: Policy, { root, deletion, steps }: Shape, table: 
       return [
         ...(table === root.table ? [`First it is marked as deleted: ${mark}.`] : []),
         `The rule is carried out ${wait} after the subject was marked; until then it can be reactivated.`,
+      ];
+  }
+};
+
+/** Until when somebody waits for others, and what happens then. */
+const lateWords = (analytics: Analytics | undefined): readonly string[] => {
+  if (analytics === undefined || (analytics.quasi.length === 0 && analytics.attacks.length === 0)) return [];
+  const { late, quasi, attacks } = analytics;
+  switch (late) {
+    case "wait":
+      return [
+        "Whoever waits does so beyond the deadline of the request, which is late then: the policy does not say what else.",
+      ];
+    case "suppress": {
+      const columns = [...new Set([...quasi, ...attacks.flatMap(({ by }) => Object.keys(by))])];
+      return [
+        `In the last night before the deadline ${columns.join(", ")} are emptied in the rows of whoever still waits; rows that even so are in too small a class are deleted.`,
+      ];
+    }
+    case "erase":
+      return [
+        "In the last night before the deadline the rows of whoever still waits are deleted, and totals are not what they were.",
       ];
   }
 };

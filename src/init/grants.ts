@@ -1,5 +1,6 @@
 import pg from "pg";
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import { suppressedBy } from "#plan/late.ts";
 import { isTreated } from "#policy/is-treated.ts";
 import type { Policy } from "#policy/policy.ts";
 import { restrictedFunction, restrictedTable, restrictionGrants, restrictionOf } from "#scope/restriction.ts";
@@ -91,10 +92,14 @@ const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
     for (const [column, { kind }] of Object.entries(rule.columns))
       if (kind !== "keep" && kind !== "stays") columns.add(column);
   }
+  const analytics = rule?.treatment === "anonymise" ? rule.analytics : undefined;
+  for (const { name } of suppressedBy(rule !== undefined && "columns" in rule ? rule.columns : {}, analytics, table))
+    columns.add(name);
+  const late = (analytics?.late ?? "wait") !== "wait";
   const refuse = policy.deletion.mark?.refuse ?? [];
   if (rule?.expiry?.columns !== undefined) for (const column of Object.keys(rule.expiry.columns)) columns.add(column);
   const expires = rule?.expiry !== undefined && rule.expiry.columns === undefined;
-  const removes = rule?.treatment === "erase" || expires || remedies.some(({ kind }) => kind === "remove");
+  const removes = rule?.treatment === "erase" || expires || late || remedies.some(({ kind }) => kind === "remove");
   return [
     ...(removes ? ["delete"] : []),
     ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),

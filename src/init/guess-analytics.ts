@@ -26,6 +26,7 @@ export const guessAnalytics = (
     l: undefined,
     t: undefined,
     attacks: [],
+    late: "wait",
     conserve: [{ measure: "count" }, ...sums.map(({ name }) => ({ measure: "sum" as const, column: name }))],
     clock,
     per: "month",

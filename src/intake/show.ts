@@ -12,7 +12,8 @@ import { reading } from "#intake/transaction.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import { exportFile } from "#records/export.ts";
 import type { RegimeName } from "#records/controller.ts";
-import type { LateRefusal, RequestDetail, RequestState } from "#records/request.ts";
+import type { Late } from "#records/anonymity.ts";
+import { lastNightOf, type LateRefusal, type RequestDetail, type RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
 
@@ -60,6 +61,12 @@ export type RequestView = {
   readonly code: string | null;
   readonly codeSince: string | null;
   readonly detail: RequestDetail | null;
+  /** For company, in a table that is anonymised (D6): how many are missing, until which night, and what happens in it. Since when: `codeSince`. */
+  readonly waits: {
+    readonly missing: number | null;
+    readonly until: string;
+    readonly then: Late;
+  } | null;
   readonly erasedAt: string | null;
   readonly completedAt: string | null;
   readonly backupsClearOn: string | null;
@@ -129,6 +136,11 @@ export const identityOf = (ctx: Pick<Context, "clock" | "config">, row: Identity
   return { asked, proven, dueIfPaused: paused.due.toString() };
 };
 
+const waitOf = ({ detail, due_on: due }: Pick<Selectable<RequestTable>, "detail" | "due_on">): RequestView["waits"] => {
+  const wait = detail?.wait;
+  return wait === undefined ? null : { missing: wait.missing ?? null, until: lastNightOf(due), then: wait.then };
+};
+
 /** Everything on record about a request except whom it is about. Throws `REQUEST_UNKNOWN`. */
 export const showRequest = (ctx: Context, reference: string): Promise<RequestView> =>
   reading(ctx, async (db) => {
@@ -189,6 +201,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       code: row.code,
       codeSince: row.code_since,
       detail: row.detail,
+      waits: waitOf(row),
       erasedAt: row.erased_at,
       completedAt: row.completed_at,
       backupsClearOn: row.backups_clear_on,

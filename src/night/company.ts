@@ -6,7 +6,7 @@ import { stopRequests } from "#execute/stops.ts";
 import type { Work } from "#night/erasure.ts";
 
 /** Erases a page of claims as one batch. */
-type Erase = (work: Work, claims: readonly Claimed[]) => Promise<unknown>;
+export type Erase = (work: Work, claims: readonly Claimed[]) => Promise<unknown>;
 
 /**
  * Who has to wait for company (requirement D6) is not told so before the night has done what it can: they may be each other's, and were only in
@@ -78,22 +78,25 @@ const countGathered = async (ctx: Context, store: string): Promise<number> => {
   return rows[0]?.count ?? 0;
 };
 
+/** With the table in whose rows they would be recognised. */
+export type Gathered = Claimed & { readonly table: string };
+
 /**
  * Classes that fit into a batch as a whole, or as much as fits of one that is larger; out of the list, to which those come back who still are too
  * few. A crash in between leaves them as they were before the night.
  */
-const takeGathered = async (
+export const takeGathered = async (
   ctx: Context,
   { name, config }: Store,
   which: ReturnType<typeof sql>,
-): Promise<readonly Claimed[]> => {
-  const { rows } = await sql<Claimed>`with taken as (
+): Promise<readonly Gathered[]> => {
+  const { rows } = await sql<Gathered>`with taken as (
       delete from lethe.gathered where store = ${name} and request_id in (
         select request_id from (
           select request_id, class, count(*) over (order by class) as upto, class = min(class) over () as is_first
           from lethe.gathered where store = ${name} and ${which}) g
-        where upto <= ${config.batch} or is_first order by class, request_id limit ${config.batch}) returning request_id, class)
-    select r.id as request, r.ref, r.state, s.key from taken join lethe.request r on r.id = taken.request_id
+        where upto <= ${config.batch} or is_first order by class, request_id limit ${config.batch}) returning request_id, class, detail)
+    select r.id as request, r.ref, r.state, s.key, taken.detail ->> 'table' as "table" from taken join lethe.request r on r.id = taken.request_id
       join lethe.subject s on s.request_id = r.id and s.store = ${name} and s.state = 'located'
     order by class, r.id`.execute(ctx.state.db);
   return rows;

@@ -16,6 +16,7 @@ import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
 import { eraseTogether, forgetGathered, gather, stopGathered } from "#night/company.ts";
+import { eraseLate } from "#night/late.ts";
 import { measureBefore } from "#night/measure-before.ts";
 import { Records } from "#night/records.ts";
 import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
@@ -83,6 +84,7 @@ export const eraseInStore = async (
     }
     // Of a single batch nobody was apart from anybody.
     if (attempts > 1) await eraseTogether(work, erase);
+    await eraseLate(work, erase);
     await stopGathered(work);
   } catch (error) {
     await work.records.complete().catch(() => undefined);
@@ -247,8 +249,8 @@ const attemptBatch = async (
         leaveOut: () => leaveOut(ctx, session, shape, holds),
       });
       refuseChanged(await firstChanged(session.db, holds, others));
-      // Who is erased once more after a restore was let through before, and the store must not wait for others to serve.
-      if (ctx.restore === undefined) await assertAnonymity(session.db, shape, ctx.config.controller.timeZone);
+      const { timeZone } = ctx.config.controller;
+      await assertAnonymity(session.db, shape, { timeZone, repeats: ctx.restore !== undefined });
       phase = "committing";
       return { kind: "committed", batch: id };
     });

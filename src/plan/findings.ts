@@ -7,6 +7,7 @@ import { deletionFindings } from "#plan/deletion.ts";
 import { edgesOf } from "#plan/edges.ts";
 import { unclearFinding } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
+import { lateFindings } from "#plan/late.ts";
 import { placelessFindings } from "#plan/placeless.ts";
 import { expiryFindings } from "#plan/expiry.ts";
 import { reach } from "#plan/reach.ts";
@@ -31,6 +32,7 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
     ...statutoryFindings(policy),
     ...expiryFindings(policy, catalog),
     ...restrictionFindings(policy, catalog),
+    ...lateFindings(policy, catalog, edges),
   ];
   if (contradicting.length > 0) return contradicting;
   const scopes = scopesOf(policy, catalog, edges, found);

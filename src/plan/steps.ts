@@ -5,6 +5,7 @@ import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Gate } from "#records/anonymity.ts";
 import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
+import { suppressedBy } from "#plan/late.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
 import { isLeftAlone, nulls, owns, type Reach } from "#plan/reach.ts";
 
@@ -132,6 +133,8 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       clock: analysis.clock,
       per: analysis.per,
       conserve: analysis.conserve,
+      late: analysis.late,
+      suppressed: suppressedBy(rule.columns, analysis, found),
       gate: gateOf(analysis, found),
       attacks: attacksOf(policy, catalog, table, analysis),
     },

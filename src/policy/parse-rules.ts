@@ -56,7 +56,7 @@ const ownerOf = (owner: string | string[] | undefined): readonly string[] | unde
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): Analytics | undefined => {
-  const { quasi, k, sensitive, l, t, attack, conserve, clock, per } = rule;
+  const { quasi, k, sensitive, l, t, attack, late, conserve, clock, per } = rule;
   if (quasi === undefined && conserve === undefined && attack === undefined) return undefined;
   return {
     quasi: quasi ?? [],
@@ -65,6 +65,8 @@ const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): An
     l,
     t,
     attacks: (attack ?? []).map(({ knows, by, whose }) => ({ knows, by, whose: ownerOf(whose) ?? [] })),
+    // Whoever decides nothing reveals nobody, and loses no rows.
+    late: late ?? "wait",
     conserve: (conserve ?? []).map(conserveOf),
     clock,
     per: per ?? "month",

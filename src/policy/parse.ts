@@ -64,7 +64,7 @@ const digestOfPolicy = (document: Json, classes: Policy["classes"], files: Hiera
   });
 };
 
-const analyticsKeys: readonly string[] = ["quasi", "k", "conserve", "per"] satisfies (keyof Extract<
+const analyticsKeys: readonly string[] = ["quasi", "k", "late", "conserve", "per"] satisfies (keyof Extract<
   WrittenRule,
   { treatment: "anonymise" }
 >)[];

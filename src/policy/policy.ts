@@ -2,7 +2,7 @@ import type { Place } from "#lib/errors.ts";
 import type { Law } from "#policy/law.ts";
 import type { Anchor } from "#policy/retention.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
-import type { TimeUnit } from "#records/anonymity.ts";
+import type { Late, TimeUnit } from "#records/anonymity.ts";
 import type { IdentifierKind } from "#records/request.ts";
 
 /**
@@ -165,6 +165,8 @@ export type Analytics = {
   readonly t: number | undefined;
   /** What else somebody may know. */
   readonly attacks: readonly KnownRecords[];
+  /** What becomes of who would be recognised when their deadline comes. */
+  readonly late: Late;
   /** Totals that must be equal before and after. */
   readonly conserve: readonly Conserve[];
   /** The date or timestamp column that puts a row into a period. */

@@ -175,7 +175,7 @@ const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
 };
 
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
-  const { columns, quasi, k, attack, sensitive, l, t, conserve, clock, per = "month" } = rule;
+  const { columns, quasi, k, attack, late, sensitive, l, t, conserve, clock, per = "month" } = rule;
   const mustBeListed = (path: Path, column: string): boolean => {
     if (listed(columns, column)) return true;
     note(path, `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
@@ -195,6 +195,14 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     if (l !== undefined) note([...base, "l"], "l is measured of `sensitive`, which is missing");
     if (t !== undefined) note([...base, "t"], "t is measured of `sensitive`, which is missing");
   }
+  if (late !== undefined && quasi === undefined && attack === undefined)
+    note([...base, "late"], "nobody waits without `quasi` or `attack`, which are missing");
+  if (late === "suppress" && rule.expires !== undefined && toldApartBy(rule).includes(rule.expires.clock))
+    note(
+      [...base, "late"],
+      `\`suppress\` would empty \`${rule.expires.clock}\`, without which rows never expire`,
+      "write `erase`, or let no attack compare it",
+    );
   for (const [index, { by }] of (attack ?? []).entries()) {
     for (const column of Object.keys(by)) mustBeListed([...base, "attack", index, "by", column], column);
   }
@@ -218,6 +226,12 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     );
   }
 };
+
+/** The columns by which somebody may be recognised. */
+const toldApartBy = ({ quasi, attack }: Extract<WrittenRule, { treatment: "anonymise" }>): readonly string[] => [
+  ...(quasi ?? []),
+  ...(attack ?? []).flatMap(({ by }) => Object.keys(by)),
+];
 
 const listed = (columns: Columns, column: string): boolean => Object.hasOwn(columns, column);
 

@@ -16,6 +16,15 @@ export const isWithin = (unit: TimeUnit, period: TimeUnit): boolean =>
   unit === period ||
   (unit !== "week" && period !== "week" ? timeUnits.indexOf(unit) < timeUnits.indexOf(period) : unit === "day");
 
+/**
+ * What becomes of rows in which somebody would still be recognised in the last night before the deadline of their request (requirement D6): they
+ * wait on, and the request is late; what tells them apart is emptied; or they go.
+ */
+export const lates = ["wait", "suppress", "erase"] as const;
+export type Late = (typeof lates)[number];
+/** What is done then. */
+export type LateTreatment = Exclude<Late, "wait">;
+
 /** The k of whoever names none. */
 export const usualK = 5;
 

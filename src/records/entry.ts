@@ -1,4 +1,4 @@
-import type { Anonymity } from "#records/anonymity.ts";
+import type { Anonymity, LateTreatment } from "#records/anonymity.ts";
 import type { Disposition, Ended, Outcome, Remedied, Residual, StayingData } from "#records/treatment.ts";
 import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import type { HoldReason } from "#records/hold.ts";
@@ -78,6 +78,8 @@ export type LedgerEvent =
   | { kind: "request.exported"; request: string; store: string; sha256: string; bytes: number; rows: number }
   | { kind: "request.erasing"; request: string; store: string; plan: string }
   | { kind: "request.undone"; request: string }
+  /** The deadline came before enough others did: what was done with its rows instead of what their rule says. */
+  | { kind: "request.late"; request: string; store: string; table: string; late: LateTreatment; rows: number }
   | { kind: "request.scheduled"; request: string; store: string; for: string }
   | { kind: "request.reopened"; request: string; store: string; code: string }
   | ({ kind: "request.erased"; request: string; clear: string | null } & Done)
@@ -90,7 +92,8 @@ export type LedgerEvent =
   | { kind: "batch.committed"; batch: string; plan: string; store: string; requests: number; rows: number }
   | {
       kind: "analytics.conserved";
-      totals: readonly { store: string; table: string; measure: string; equal: boolean }[];
+      /** `why`: where they are not equal because a deadline came before enough people did. */
+      totals: readonly { store: string; table: string; measure: string; equal: boolean; why?: "deadline" }[];
     }
   | { kind: "analytics.measured"; anonymity: Anonymity }
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }

@@ -1,4 +1,4 @@
-import type { Attack, Gate, TimeUnit } from "#records/anonymity.ts";
+import type { Attack, Gate, Late, TimeUnit } from "#records/anonymity.ts";
 import type { Blocker, Conserve, Deletion, Figure, Recipient, Transform } from "#policy/policy.ts";
 
 /** A reference from rows of `table` to rows of `to`: a foreign key of the database, or a link that the policy declares. */
@@ -59,6 +59,9 @@ export type Analysis = {
   readonly clock: string | undefined;
   readonly per: TimeUnit;
   readonly conserve: readonly Conserve[];
+  readonly late: Late;
+  /** With `late: suppress`, what it sets the columns to by which somebody may be recognised. */
+  readonly suppressed: readonly ColumnChange[];
 };
 
 /** A column whose personal data stays on purpose, and why. */
@@ -73,13 +76,20 @@ export type Step =
       /** `mention`: rows of others that name an erased root row; `spared`: rows that a live subject also uses; `cycle`: references among erased rows that forbid any order. */
       readonly why: "mention" | "spared" | "cycle";
     }
-  | { readonly kind: "erase"; readonly table: string }
+  | {
+      readonly kind: "erase";
+      readonly table: string;
+      /** The rows would be anonymised, had the deadline not come: what was to be conserved is counted all the same. */
+      readonly late?: Analysis;
+    }
   | {
       readonly kind: "anonymise";
       readonly table: string;
       readonly changes: readonly ColumnChange[];
       readonly stays: readonly Stay[];
       readonly analysis: Analysis | undefined;
+      /** The deadline has come: what tells rows apart is emptied, whatever the rule makes of it otherwise. */
+      readonly late?: true;
     }
   | {
       readonly kind: "retain";
@@ -100,6 +110,12 @@ export type Step =
       readonly changes: readonly ColumnChange[];
       readonly stays: readonly Stay[];
     };
+
+/** What a row is set to once the deadline has come and `late: suppress` is the policy: the rule, but for what would tell it apart. */
+export const lateChanges = (changes: readonly ColumnChange[], { suppressed }: Analysis): readonly ColumnChange[] => {
+  const names = new Set(suppressed.map(({ name }) => name));
+  return [...changes.filter(({ name }) => !names.has(name)), ...suppressed];
+};
 
 /** A blocker whose ways are found in the schema. */
 export type PlannedBlocker = Omit<Blocker, "whose" | "other" | "remedy"> & {

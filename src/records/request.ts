@@ -1,3 +1,6 @@
+import { Temporal } from "temporal-polyfill";
+import type { Late } from "#records/anonymity.ts";
+
 /**
  * The life of an erasure request. `scheduled`: waits until its time of grace is over; `erased`: gone from the live stores and verified;
  * `archived`: deleted as the policy says, which leaves the person's data where it is; `completed`: also gone from the last backup.
@@ -106,8 +109,16 @@ export type RequestDetail = {
   readonly hint?: string;
   readonly matter?: string;
   /** Of the classes that hold rows of the request: the fewest rows, the fewest values, the largest distance. */
+  /** For how many more people it waits, where it is for people, and what happens when the deadline comes. */
+  readonly wait?: { readonly missing?: number | undefined; readonly then: Late };
   readonly measured?: { readonly k: number; readonly l?: number | undefined; readonly t?: number | undefined };
 };
+
+/**
+ * The day of the last night in which a request may still wait for company: the one before it is due. The day itself is left for telling the person,
+ * and its night for what fails.
+ */
+export const lastNightOf = (due: string): string => Temporal.PlainDate.from(due).subtract({ days: 1 }).toString();
 
 /** `k 2, l 1, t 0.48`. */
 export const measuredText = (measured: NonNullable<RequestDetail["measured"]>): string =>

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { reasons } from "#records/anonymity.ts";
+import { lates, reasons } from "#records/anonymity.ts";
 
 const count = z.int().nonnegative();
 
@@ -58,4 +58,15 @@ export const anonymityItem = z.strictObject({
   reasons: z.array(z.enum(reasons)).readonly(),
   measuredAt: z.iso.datetime(),
 });
+/** Somebody whose deadline came before enough others did, and what was done with their rows instead of what the rule says. */
+export const lateItem = z.strictObject({
+  ref: z.string(),
+  store: z.string(),
+  table: z.string(),
+  late: z.enum(lates).exclude(["wait"]),
+  rows: count,
+  due: z.iso.date(),
+});
+export type LateItem = z.infer<typeof lateItem>;
+
 export type AnonymityItem = z.infer<typeof anonymityItem>;

@@ -6,7 +6,7 @@ import { kyselyOn } from "#db/pool.ts";
 import { dayIn } from "#lib/clock.ts";
 import { snapshotOn, type Snapshot } from "#report/cursor.ts";
 import { limitsOf } from "#report/limits.ts";
-import { readAnonymity, readConserved } from "#report/read-analytics.ts";
+import { readAnonymity, readConserved, readLate } from "#report/read-analytics.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
@@ -123,6 +123,7 @@ const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: numbe
   stays: () => readStays(snapshot, scope),
   remedied: () => readRemedies(snapshot, scope),
   conserved: () => readConserved(snapshot, scope),
+  late: () => readLate(snapshot, scope),
   anonymity: () => readAnonymity(snapshot, scope),
   residuals: () => readResiduals(snapshot, scope),
   backupSets: () => readBackupSets(snapshot, scope),

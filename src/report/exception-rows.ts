@@ -15,6 +15,7 @@ export type ExceptionRow = {
     | "held request"
     | "personal data found"
     | "totals differ"
+    | "totals not kept"
     | "recipient failed"
     | "k below threshold"
     | "people recognised"
@@ -47,6 +48,8 @@ const indexTodo = ([first = "", ...more]: readonly string[]): string =>
 const residualTodo =
   "Clean the column by hand, and cover it in the policy for those who come next. Every night searches again.";
 const totalsTodo = "The anonymised totals are not those of before. Correct the policy's transforms for the table.";
+const unkeptTodo =
+  "A deadline came before enough people did: see in the sheet Analytics whose. Nothing is wrong with what was done; make the columns coarser if it happens often.";
 const anonymityTodo = "Coarsen a quasi-identifier in the policy, or wait until more people share these values.";
 const recognisedTodo =
   "See in the sheet Analytics by what people are recognised there, and make it coarser in the policy.";
@@ -74,8 +77,19 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     yield { what: "personal data found", ...facts, todo: residualTodo };
   }
   for await (const item of rows.failures()) yield stopped("failed request", true, item);
-  for await (const { store, table, measure, period, equal } of rows.conserved()) {
+  for await (const { store, table, measure, period, equal, why } of rows.conserved()) {
     if (equal) continue;
+    if (why !== null) {
+      const facts = { name: `${table} ${measure}`, since: null, due: null, code: null };
+      yield {
+        what: "totals not kept",
+        urgent: false,
+        ...facts,
+        place: `${store}: ${table}, ${period}`,
+        todo: unkeptTodo,
+      };
+      continue;
+    }
     const facts = { name: `${table} ${measure}`, since: null, due: null, code: "TOTALS_CHANGED" };
     yield { what: "totals differ", urgent: true, ...facts, place: `${store}: ${table}, ${period}`, todo: totalsTodo };
   }

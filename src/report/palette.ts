@@ -94,6 +94,7 @@ const words: Readonly<Record<string, Tone>> = {
   "failed request": "bad",
   "personal data found": "bad",
   "totals differ": "bad",
+  "totals not kept": "warn",
   "recipient failed": "bad",
   "backup kept too long": "bad",
   "backup exception": "warn",

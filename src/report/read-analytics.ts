@@ -2,7 +2,7 @@ import { sql } from "kysely";
 import { stream, type Snapshot } from "#report/cursor.ts";
 import type { AnonymityMore } from "#db/outcome-tables.ts";
 import { usualK, type Reason } from "#records/anonymity.ts";
-import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { AnonymityItem, LateItem } from "#report/anonymity-document.ts";
 import type { ConservedItem } from "#report/report-document.ts";
 import type { Scope } from "#report/scope.ts";
 
@@ -19,7 +19,7 @@ type ConservedRow = ConservedItem & { withheld: boolean };
 export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<ConservedItem> {
   const query = sql<ConservedRow>`
     with total as (
-      select store, table_name, measure, period, sum(before) as before, sum(after) as after, bool_and(before = after) as equal
+      select store, table_name, measure, period, sum(before) as before, sum(after) as after, bool_and(before = after) as equal, bool_or(late and before <> after) as late
       from lethe.conserved where run_id = any(${ids}::text[]) group by store, table_name, measure, period
     ), threshold as (
       select store, table_name, max(threshold) as least from lethe.anonymity group by store, table_name
@@ -34,12 +34,20 @@ export async function* readConserved(snapshot: Snapshot, { ids }: Scope): AsyncG
         left join (select store, table_name, period, before from total where measure = 'count') as events
           using (store, table_name, period)
     )
-    select store, table_name as table, measure, period, before::text, after::text, equal,
-      subjects < least or coalesce(events < least or (smaller > 0 and smaller < least), false) as withheld
+    select store, table_name as table, measure, period, before::text, after::text, equal, case when late then 'deadline' end as why,
+      late or subjects < least or coalesce(events < least or (smaller > 0 and smaller < least), false) as withheld
     from sized order by store, table_name, measure, sized.period`;
   for await (const { withheld, ...row } of stream(snapshot, query)) {
     yield withheld ? { ...row, before: null, after: null } : row;
   }
+}
+
+export async function* readLate(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<LateItem> {
+  yield* stream(
+    snapshot,
+    sql<LateItem>`select r.ref, store, table_name as table, late, rows, r.due_on as due from lethe.late join lethe.request r on r.id = request_id
+      where late.run_id = any (${ids}::text[]) order by r.ref, store, table_name`,
+  );
 }
 
 /** What of the reasons is a threshold that is missed, and not a matter of what else there is. */

@@ -121,7 +121,19 @@ export async function* readStopped(
 
 /** Only the members that are known to be places and counts: nothing else from the record may reach a report (I8). */
 const placesOf = (detail: RequestDetail | null, hint: string | null): StoppedItem["detail"] => {
-  const { store, table, column, constraint, sqlstate, rows, also, matter, measured } = detail ?? {};
-  const members = { store, table, column, constraint, sqlstate, rows, also, matter, measured, hint: hint ?? undefined };
+  const { store, table, column, constraint, sqlstate, rows, also, matter, measured, wait } = detail ?? {};
+  const members = {
+    store,
+    table,
+    column,
+    constraint,
+    sqlstate,
+    rows,
+    also,
+    matter,
+    measured,
+    wait,
+    hint: hint ?? undefined,
+  };
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 };

@@ -23,7 +23,7 @@ export async function* renderJson({ head, rows }: ReportSource): AsyncGenerator<
     remedied: { ...head.remedied, items: rows.remedied() },
     figures: head.figures,
     tasks: head.tasks,
-    analytics: { conserved: rows.conserved(), anonymity: rows.anonymity() },
+    analytics: { conserved: rows.conserved(), late: rows.late(), anonymity: rows.anonymity() },
     backups: head.backups,
     restores: head.restores,
     failures: rows.failures(),

@@ -1,8 +1,9 @@
 import { z } from "zod";
 import { exceptionLetters } from "#records/exception.ts";
+import { lates } from "#records/anonymity.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
-import { anonymityItem } from "#report/anonymity-document.ts";
+import { anonymityItem, lateItem } from "#report/anonymity-document.ts";
 import { exceptionList, refusal } from "#report/decision-document.ts";
 import { endedItem, expiredItem, expiryRest, hold, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
@@ -27,6 +28,7 @@ const detail = z.strictObject({
   hint: z.string().optional(),
   matter: z.string().optional(),
   measured: z.strictObject({ k: count, l: count.optional(), t: z.number().optional() }).optional(),
+  wait: z.strictObject({ missing: count.optional(), then: z.enum(lates) }).optional(),
 });
 
 const runFacts = z.strictObject({
@@ -126,6 +128,8 @@ const conserved = z.strictObject({
   before: z.string().nullable(),
   after: z.string().nullable(),
   equal: z.boolean(),
+  /** Why it is not equal: a `deadline` came before enough people did. Null where it is. */
+  why: z.literal("deadline").nullable(),
 });
 
 const residual = z.strictObject({
@@ -227,7 +231,11 @@ export const reportDocument = z
     remedied: remedySection,
     figures: z.array(figureItem),
     tasks: z.array(taskItem),
-    analytics: z.strictObject({ conserved: z.array(conserved), anonymity: z.array(anonymityItem) }),
+    analytics: z.strictObject({
+      conserved: z.array(conserved),
+      late: z.array(lateItem),
+      anonymity: z.array(anonymityItem),
+    }),
     backups: z.array(repository),
     restores: z.array(restore),
     failures: z.array(stoppedItem),

@@ -1,4 +1,4 @@
-import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { AnonymityItem, LateItem } from "#report/anonymity-document.ts";
 import type { OutcomeItem, RemedyItem, StayItem } from "#report/outcome-document.ts";
 import type {
   BackupSetItem,
@@ -62,6 +62,7 @@ export type ReportRows = {
   readonly stays: () => AsyncIterable<StayItem>;
   readonly remedied: () => AsyncIterable<RemedyItem>;
   readonly conserved: () => AsyncIterable<ConservedItem>;
+  readonly late: () => AsyncIterable<LateItem>;
   readonly anonymity: () => AsyncIterable<AnonymityItem>;
   readonly residuals: () => AsyncIterable<ResidualItem>;
   readonly backupSets: () => AsyncIterable<BackupSetItem>;

@@ -118,14 +118,23 @@ export const inScope = (shape: Shape, table: string, alias: string): RawBuilder<
 /** A value of a row as it was before the batch, which its scope table carries along with the row's key. */
 export type Carried = { readonly name: string; readonly value: (alias: string) => RawBuilder<unknown> };
 
+/** What is measured and proved of a table, whether its rows are anonymised or, at the deadline, go. */
+export const analysisOf = ({ steps }: Shape, table: string): Analysis | undefined => {
+  for (const step of steps) {
+    if (step.table !== table || step.kind === "cut") continue;
+    if (step.kind === "anonymise") return step.analysis;
+    if (step.kind === "erase") return step.late;
+  }
+  return undefined;
+};
+
 /**
  * What a table with totals to conserve carries: the period of each row, and its share of each total. Read in the same
  * snapshot as the keys, so that the statement that changes the rows need not read them a second time.
  */
 export const carriedBy = (shape: Shape, table: string): readonly Carried[] => {
-  const step = shape.steps.find((each) => each.kind === "anonymise" && each.table === table);
-  if (step?.kind !== "anonymise" || step.analysis === undefined || step.analysis.conserve.length === 0) return [];
-  const { analysis } = step;
+  const analysis = analysisOf(shape, table);
+  if (analysis === undefined || analysis.conserve.length === 0) return [];
   return [
     { name: "old_period", value: (alias) => periodOf(analysis, alias) },
     ...analysis.conserve.map((total, index): Carried => ({

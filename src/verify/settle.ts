@@ -54,7 +54,10 @@ export async function* soughtKeys(ctx: Context, store: string): AsyncGenerator<S
 export const anonymisedTables = async (ctx: Context, store: string): Promise<ReadonlySet<string>> => {
   const result = await sql<{ table_name: string }>`select distinct d.table_name from lethe.disposition d
     join lethe.request r on r.id = d.request_id
-    where d.store = ${store} and d.treatment = 'anonymise' and d.rows > 0 and ${executed(ctx)}`.execute(ctx.state.db);
+    where d.store = ${store} and d.rows > 0 and (d.treatment = 'anonymise' or exists (select from lethe.late l
+      where (l.request_id, l.store, l.table_name) = (d.request_id, d.store, d.table_name))) and ${executed(ctx)}`.execute(
+    ctx.state.db,
+  );
   return new Set(result.rows.map((row) => row.table_name));
 };
 

@@ -74,13 +74,16 @@ const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonym
     }
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).
-    const totals = await sql<{ store: string; table: string; measure: string; equal: boolean }>`
-      select store, table_name as "table", measure, bool_and(before = after) as equal
+    const totals = await sql<{ store: string; table: string; measure: string; equal: boolean; why: "deadline" | null }>`
+      select store, table_name as "table", measure, bool_and(before = after) as equal, case when bool_or(late and before <> after) then 'deadline' end as why
       from lethe.conserved c join lethe.run r on r.id = c.run_id
       where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
       group by 1, 2, 3 order by 1, 2, 3`.execute(tx);
     const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));
-    if (totals.rows.length > 0) events.push({ kind: "analytics.conserved", totals: totals.rows });
+    if (totals.rows.length > 0) {
+      const told = totals.rows.map(({ why, ...total }) => (why === null ? total : { ...total, why }));
+      events.push({ kind: "analytics.conserved", totals: told });
+    }
     await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
   });
 };

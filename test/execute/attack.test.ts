@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { attackStores } from "#anonymity/attack-stores.ts";
+import { checkPolicies } from "#policy-check.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 
 let night: Night;
@@ -55,6 +56,7 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
       store: "shop",
       table: "events",
       rows: 3,
+      wait: { missing: 1, then: "wait" },
       hint: expect.stringMatching(/^exactly compared, one person alone fits in invoices: it waits/),
     });
     expect(await named()).toEqual([{ count: 48 }]);
@@ -227,7 +229,7 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     });
   });
 
-  it("without a column that tells people apart each record is of somebody else", async () => {
+  it("a reference of the records to their people tells them apart without being named", async () => {
     night = await openNight({
       schema: `${schema} update invoices set total = 5, country = 'DE', issued_on = '2026-01-10' where customer_id = 1; update events set amount = 5, country = 'DE', at = '2026-01-10' where customer_id = 1;`,
       tables: tables("at: { truncate: day }, amount: keep, country: keep, visitor: { set: null }").replace(
@@ -235,6 +237,30 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
         "",
       ),
     });
+    expect(await checkPolicies(night.context)).toMatchObject([
+      { findings: [], warnings: [expect.stringMatching(/^events: whoever would still be recognised at the deadline/)] },
+    ]);
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }]);
+  });
+
+  it("without a column that tells people apart each record is of somebody else, and the check of the policy warns", async () => {
+    night = await openNight({
+      schema: `${schema} alter table invoices add payer_id int references customers; update invoices set total = 5, country = 'DE', issued_on = '2026-01-10' where customer_id = 1; update events set amount = 5, country = 'DE', at = '2026-01-10' where customer_id = 1;`,
+      tables: tables("at: { truncate: day }, amount: keep, country: keep, visitor: { set: null }")
+        .replace(", whose: customer_id", "")
+        .replace("customer_id: keep,", "customer_id: keep, payer_id: keep,"),
+    });
+    expect(await checkPolicies(night.context)).toMatchObject([
+      {
+        findings: [],
+        warnings: [
+          expect.any(String),
+          "events: several records of invoices that say the same count as several people, be they one person's; name the column that tells people apart with `whose`",
+        ],
+      },
+    ]);
     await night.ask(...people(1, 1));
     await night.nightly();
     expect(await night.requests()).toMatchObject([{ state: "completed" }]);

@@ -72,6 +72,7 @@ describe("a table", () => {
       "The subject's rows stay, and nobody is to be recognised in them.",
       "In every month the number of rows and the sum of amount must be the same before and after, or the batch is undone.",
       "Wherever its rows are, at least 5 rows of the whole table must be equal in country, plan, or the request waits for others.",
+      "Whoever waits does so beyond the deadline of the request, which is late then: the policy does not say what else.",
     ]);
   });
 
@@ -80,11 +81,13 @@ describe("a table", () => {
     sensitive: [amount]
     l: 3
     t: 0.4
+    late: suppress
     attack: [{ knows: invoices, by: { occurred_at: issued_on, amount: total }, whose: customer_id }]`;
     const { says } = explained("polar", "analytics_events", textOf("polar").replace("quasi: [country, plan]", more));
     expect(says.slice(3)).toEqual([
       "Each such class must have at least 3 different values and a distance from the whole table of at most 0.4 of amount.",
       "Its rows are compared with those of invoices by occurred_at = issued_on, amount = total, exactly and roughly: whoever one person alone fits waits for others.",
+      "In the last night before the deadline country, plan, occurred_at, amount are emptied in the rows of whoever still waits; rows that even so are in too small a class are deleted.",
     ]);
   });
 

@@ -106,6 +106,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
         break;
       }
       case "retention.ended":
+      case "request.late":
       case "hold.placed":
       case "hold.released":
       case "request.received":

@@ -1,4 +1,4 @@
-import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { AnonymityItem, LateItem } from "#report/anonymity-document.ts";
 
 /** Totals of nine months, of which the first two are told of too few to be shown. */
 export const conserved = Array.from({ length: 9 }, (_, index) =>
@@ -14,9 +14,15 @@ export const conserved = Array.from({ length: 9 }, (_, index) =>
       before: hidden ? null : total,
       after: hidden ? null : total,
       equal: true,
+      why: null,
     };
   }),
 ).flat();
+
+export const late: readonly LateItem[] = [
+  { ref: "R-AAAA-0000-0002", store: "shop", table: "analytics_events", late: "suppress", rows: 3, due: "2026-11-03" },
+  { ref: "R-AAAA-0000-0009", store: "shop", table: "analytics_events", late: "erase", rows: 1, due: "2026-11-03" },
+];
 
 export const anonymity: AnonymityItem = {
   store: "shop",

@@ -3,7 +3,7 @@ import { outcomeOf, requestStates } from "#records/request.ts";
 import { limitsOf } from "#report/limits.ts";
 import type { RequestItem, StoppedItem } from "#report/report-document.ts";
 import type { ReportHead, ReportRows, ReportSource } from "#report/report-source.ts";
-import { anonymity, conserved } from "#test/report/sample-analytics.ts";
+import { anonymity, conserved, late as belated } from "#test/report/sample-analytics.ts";
 import { outcomeHead, outcomesOf, staysOf } from "#test/report/sample-outcomes.ts";
 
 /** A report without a database behind it: `requests` of them, in all states, deterministic. */
@@ -23,6 +23,7 @@ export const sampleSource = (requests: number, change: Partial<ReportRows> = {})
     remedied: () =>
       each([{ ref: "R-AAAA-0000-0001", store: "shop", code: "GIFT_GIVER", table: "gifts", action: "unlink", rows: 2 }]),
     conserved: () => each(conserved),
+    late: () => each(belated),
     anonymity: () => each([anonymity]),
     residuals: () =>
       each([{ ref: "R-AAAA-0000-0003", store: "shop", table: "support_tickets", column: "internal_note", rows: 2 }]),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { timeUnits } from "#records/anonymity.ts";
+import { lates, timeUnits } from "#records/anonymity.ts";
 import { now } from "#policy/schema/blockers.ts";
 import { period } from "#policy/schema/period.ts";
 import { column, measure, text, value } from "#policy/schema/names.ts";
@@ -192,6 +192,12 @@ export const tableRule = z
         .min(1)
         .optional()
         .describe("What else somebody may know: whoever one person alone fits by it is not anonymised, but waits."),
+      late: z
+        .enum(lates)
+        .optional()
+        .describe(
+          "What becomes of the rows of whoever would still be recognised in the last night before their deadline. `wait`, unless given: they wait on, and the request is late. `suppress`: what tells them apart is emptied, and what even so is in too small a class goes. `erase`: they go, and totals are not kept.",
+        ),
       conserve: z
         .array(measure)
         .optional()
