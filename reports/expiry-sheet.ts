@@ -5,7 +5,7 @@ import { table } from "#report/workbook-definition.ts";
 /** The statements themselves, for whoever may run them. */
 const indexWords = ({ indexed, proposal }: ExpiryRestItem): string => {
   if (indexed) return "there is one";
-  return proposal.length === 0 ? "none; the table is small" : ["missing:", ...proposal].join("\n");
+  return proposal.length === 0 ? "none; the table is small" : `missing: ${proposal.join(" ")}`;
 };
 
 /** Storage limitation: what went because its time was over, and what is due and stays. */
@@ -23,8 +23,8 @@ export const expirySheet: TableSheet = {
         { header: "Table", width: 32, format: "text", of: (row) => row.table },
         { header: "Treatment", width: 13, format: "treatment", of: (row) => row.treatment },
         { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
-        { header: "Class", width: 14, format: "text", of: (row) => row.class },
         { header: "Basis", width: 44, format: "wrapped", of: (row) => row.basis },
+        { header: "Class", width: 16, format: "text", of: (row) => row.class },
         { header: "Due through", width: 13, format: "date", of: (row) => row.through },
         { header: "Oldest", width: 13, format: "date", of: (row) => row.first },
         { header: "Newest", width: 13, format: "date", of: (row) => row.last },
@@ -38,8 +38,8 @@ export const expirySheet: TableSheet = {
         { header: "Table", width: 32, format: "text", of: (row) => row.table },
         { header: "Became", width: 13, format: "treatment", of: (row) => row.as },
         { header: "Rows", width: 12, format: "count", of: (row) => row.rows },
-        { header: "Requests", width: 14, format: "count", of: (row) => row.requests },
         { header: "Basis", width: 44, format: "wrapped", of: (row) => row.basis },
+        { header: "Requests", width: 14, format: "count", of: (row) => row.requests },
         { header: "Nothing left", width: 13, format: "count", of: (row) => row.complete },
       ],
     }),

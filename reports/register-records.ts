@@ -88,7 +88,7 @@ export const copiesSheet: TableSheet<RegisterSource> = {
         { header: "File", width: 40, format: "code", of: (row) => row.file },
         { header: "Written", width: 17, format: "instant", of: (row) => row.at },
         { header: "Rows", width: 11, format: "count", of: (row) => row.rows },
-        { header: "Bytes", width: 14, format: "bytes", of: (row) => row.bytes },
+        { header: "Size", width: 14, format: "bytes", of: (row) => row.bytes },
         { header: "Keys that open it", width: 11, format: "count", of: (row) => row.keys },
         { header: "SHA-256", width: 66, format: "code", of: (row) => row.sha256 },
       ],

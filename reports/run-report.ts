@@ -32,6 +32,7 @@ export const runReport: ReportDefinition = {
       name: "Requests",
       about: "Every request that is open, that this run worked on, or that changed since the run before.",
       tab: "accent",
+      frozenColumns: 1,
       blocks: [
         table("requests", {
           empty: "No request is open, and none has changed.",
@@ -48,9 +49,9 @@ export const runReport: ReportDefinition = {
             { header: "Completed", width: 17, format: "instant", of: (row) => row.completed },
             { header: "Ground Art. 17(1)", width: 10, format: "state", of: (row) => row.ground },
             { header: "Purpose", width: 16, format: "text", of: (row) => row.purpose },
-            { header: "Code", width: 36, format: "code", of: (row) => row.code },
-            { header: "What to do", width: 58, format: "wrapped", of: (row) => row.hint },
-            { header: "Refusal", width: 44, format: "wrapped", of: (row) => row.refusal && refusalText(row.refusal) },
+            { header: "Code", width: 34, format: "code", of: (row) => row.code },
+            { header: "What to do", width: 46, format: "wrapped", of: (row) => row.hint },
+            { header: "Refusal", width: 36, format: "wrapped", of: (row) => row.refusal && refusalText(row.refusal) },
           ],
         }),
       ],
@@ -106,7 +107,7 @@ export const runReport: ReportDefinition = {
             { header: "Requests", width: 11, format: "count", of: (row) => row.requests },
             { header: "Class", width: 11, format: "text", of: (row) => row.is.class },
             { header: "Was", width: 44, format: "wrapped", of: (row) => ruleText(row.was) },
-            { header: "Is now", width: 44, format: "wrapped", of: (row) => ruleText(row.is) },
+            { header: "Is now", width: 30, format: "wrapped", of: (row) => ruleText(row.is) },
           ],
         }),
         table("decided", {

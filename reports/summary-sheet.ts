@@ -145,7 +145,7 @@ export const summarySheet: SummarySheet = {
               ? "No backup is kept."
               : `The oldest was taken on ${dayIn(Temporal.Instant.from(oldest), controller.timeZone).toString()}.`;
           return exceptions === 0
-            ? age
+            ? `${age} See Backup calendar.`
             : `${age} ${exceptions === 1 ? "1 exception" : `${exceptions} exceptions`}, see Exceptions.`;
         },
       },

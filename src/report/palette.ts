@@ -42,7 +42,8 @@ const numberFormats: Readonly<Record<CellFormat, string>> = {
   until: "yyyy-mm-dd",
   instant: "yyyy-mm-dd hh:mm",
   count: "#,##0",
-  bytes: "#,##0",
+  // As people say it; the cell holds the bytes.
+  bytes: '[>=1000000000]0.0,,," GB";[>=1000000]0.0,," MB";0.0," kB"',
   total: "#,##0",
   days: '0" left";[Red]0" late";"today"',
 };

@@ -59,7 +59,9 @@ const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar): void => {
     font: { name: "Calibri", size: 10, bold: true, color: { argb: inkOf(tone) } },
     alignment: { vertical: "middle", horizontal: "right", indent: 1 },
   });
-  if (bar.note !== undefined) put(sheet, row, [left + note, left + note], bar.note, wordStyle(9, tone));
+  if (bar.note === undefined) return;
+  const style = wordStyle(9, tone);
+  put(sheet, row, [left + note, left + note], bar.note, { ...style, alignment: { ...style.alignment, indent: 1 } });
 };
 
 /** Bars as high as their rows, from the numbers to what stands beside them, all of a panel to one scale. */

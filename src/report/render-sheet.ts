@@ -175,8 +175,9 @@ const heightOf = (columns: readonly ColumnShape[], values: readonly CellValue[])
 
 const writeEmpty = (sheet: Worksheet, number: number, words: string): number => {
   const row = sheet.getRow(number);
+  row.height = 24;
   row.getCell(1).value = textOf(words);
-  row.getCell(1).style = wordStyle(10, "muted");
+  row.getCell(1).style = { ...wordStyle(10, "muted"), alignment: { vertical: "middle", indent: 1 } };
   row.commit();
   return number + 1;
 };

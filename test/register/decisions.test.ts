@@ -116,7 +116,7 @@ test("has what became of the records of each request, what stays, what recipient
   const [completed = ""] = await refsOf("state = 'completed'");
   expect(rowWith(table("Copies"), { Reference: completed })).toMatchObject({
     File: `${completed}.shop.jsonl.age`,
-    Bytes: 4096,
+    Size: 4096,
     Rows: 12,
     "Keys that open it": 1,
     "SHA-256": "cd".repeat(32),
