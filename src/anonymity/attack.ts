@@ -61,7 +61,13 @@ const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Com
     case "null":
     case "constant":
     case "unique":
+    case "rekey":
       return undefined;
+    case "shuffle":
+      // The value is another row's: what is still known of the row's own is its period.
+      return transform.per === undefined || kindOf(key.type) !== "time"
+        ? undefined
+        : { as: "time", unit: transform.per, zone: "UTC" };
     // Whoever is not named in it still has all of it.
     case "redact":
       return { as: "text" };

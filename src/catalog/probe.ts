@@ -44,7 +44,7 @@ export const probeChecks = async (
     }
     for (const check of table.checks) {
       const set = changes.filter(({ name: column }) => check.columns.includes(column));
-      if (set.length === 0 || set.some(({ transform }) => literal(transform) === undefined)) continue;
+      if (set.length === 0 || set.some((change) => literal(change) === undefined)) continue;
       if (!sampled && check.columns.length > set.length) continue;
       if (!(await violates(db, table, check, set))) continue;
       const columns = set.map(({ name: column }) => column).join(", ");
@@ -84,7 +84,7 @@ const settingsOf = (shape: Shape, policy: Policy): readonly Setting[] => {
 };
 
 /** The value as a literal, where it is the same for every row. */
-const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | undefined => {
+const literal = ({ type, transform }: Pick<ColumnChange, "type" | "transform">): RawBuilder<unknown> | undefined => {
   switch (transform.kind) {
     case "null":
       return sql`null`;
@@ -92,8 +92,12 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
       return sql`${String(transform.value)}::text`;
     case "unique":
       return sql`${transform.template.replace("{random}", "0".repeat(20))}::text`;
+    // Any other random key is as good, to a constraint that looks at signs, lengths or letters.
+    case "rekey":
+      return sql`${/^(integer|bigint)$/.test(type) ? "-1" : "0".repeat(32)}::text`;
     case "keep":
     case "stays":
+    case "shuffle":
     case "now":
     case "redact":
     case "truncate":
@@ -107,8 +111,9 @@ const literal = (transform: ColumnChange["transform"]): RawBuilder<unknown> | un
 };
 
 /** Enumerations, numbers and domains say no; so does a domain that is NOT NULL. */
-const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Promise<boolean> => {
-  for (const value of valuesOf(transform)) {
+const holds = async (db: Kysely<unknown>, change: ColumnChange): Promise<boolean> => {
+  const { type } = change;
+  for (const value of valuesOf(change)) {
     // Not the value itself: a 64-bit integer that a column holds may be more than we can read.
     if (value !== undefined && (await refused(sql`select cast(${value} as ${sql.raw(type)}) is null`.execute(db))))
       return false;
@@ -116,7 +121,8 @@ const holds = async (db: Kysely<unknown>, { type, transform }: ColumnChange): Pr
   return true;
 };
 
-const valuesOf = (transform: ColumnChange["transform"]): readonly (RawBuilder<unknown> | undefined)[] => {
+const valuesOf = (change: ColumnChange): readonly (RawBuilder<unknown> | undefined)[] => {
+  const { transform } = change;
   switch (transform.kind) {
     case "generalise":
       return mapped(transform);
@@ -125,7 +131,7 @@ const valuesOf = (transform: ColumnChange["transform"]): readonly (RawBuilder<un
     case "code":
       return [transform.bottom, transform.top].flatMap((end) => (end === undefined ? [] : [sql`${String(end)}::text`]));
     default:
-      return [literal(transform)];
+      return [literal(change)];
   }
 };
 
@@ -155,7 +161,7 @@ const violates = async (
   const set = new Map(changes.map((change) => [change.name, change]));
   const others = table.columns.filter((column) => check.columns.includes(column.name) && !set.has(column.name));
   const values = changes.map(
-    ({ name, type, transform }) => sql`cast(${literal(transform)} as ${sql.raw(type)}) as ${sql.id(name)}`,
+    (change) => sql`cast(${literal(change)} as ${sql.raw(change.type)}) as ${sql.id(change.name)}`,
   );
   const rest = others.map(({ name }) => sql.ref(`t.${name}`));
   const source =

@@ -114,8 +114,9 @@ const whatOf = (step: Exclude<Step, { kind: "cut" }>): string => {
   const changed = step.changes.map(changeText).join(", ");
   const stays = step.stays.length === 0 ? "" : `${step.stays.map(({ column }) => column).join(", ")} stay`;
   const basis = step.kind === "retain" ? `${step.basis}, from ${step.clock}` : "";
+  const order = step.kind === "anonymise" && step.reorder !== undefined ? "put in again in random order" : "";
   const late = step.kind === "anonymise" ? lateText(step.analysis) : "";
-  return [basis, changed, stays, late].filter((part) => part !== "").join("; ");
+  return [basis, changed, stays, order, late].filter((part) => part !== "").join("; ");
 };
 
 /** What the approval is for as well, should nobody else look like the person by then. */
@@ -154,5 +155,9 @@ const changeText = ({ name, transform }: ColumnChange): string => {
       return `${name} without rare values`;
     case "mean":
       return `${name} averaged`;
+    case "rekey":
+      return `${name} → random key`;
+    case "shuffle":
+      return `${name} shuffled`;
   }
 };

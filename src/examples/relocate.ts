@@ -1,4 +1,11 @@
-import type { Edge, Scope, Shape, Step, Via } from "#records/plan.ts";
+import { rowNumber } from "#examples/tables.ts";
+import type { Edge, Reorder, Scope, Shape, Step, Via } from "#records/plan.ts";
+
+/** A row that is put in again is the same one. */
+const reorderWith = (step: Step): { readonly reorder?: Reorder } =>
+  step.kind !== "anonymise" || step.reorder === undefined
+    ? {}
+    : { reorder: { ...step.reorder, columns: [...step.reorder.columns, rowNumber] } };
 
 /**
  * The same rules over other tables: each name goes through `at`. What lies outside the tables (views, guards, triggers, what the database does
@@ -21,7 +28,7 @@ export const relocate = (shape: Shape, at: (table: string) => string): Shape => 
   const stepAt = (step: Step): Step =>
     step.kind === "cut"
       ? { ...step, table: at(step.table), edge: edgeAt(step.edge) }
-      : { ...step, table: at(step.table) };
+      : { ...step, table: at(step.table), ...reorderWith(step) };
   return {
     ...shape,
     root: { ...shape.root, table: at(shape.root.table) },

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
-import { following, places, scopeFor } from "#execute/statements.ts";
+import { following, places, scopeFor } from "#execute/entries.ts";
 import { hasNoKey, type Shape, type Step } from "#records/plan.ts";
 import {
   and,

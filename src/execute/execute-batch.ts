@@ -4,13 +4,15 @@ import type { JournalSchema } from "#db/journal.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { cutStatement } from "#execute/cuts.ts";
+import { draw, followDrawn } from "#execute/draw.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { assertMarked } from "#execute/marks.ts";
 import { assertCut, assertDone, readBack } from "#execute/read-back.ts";
 import { recordTasks } from "#execute/recipients.ts";
 import { remedy } from "#execute/remedies.ts";
-import { journalTable, recordSpared, statementFor, type BatchFacts } from "#execute/statements.ts";
+import { recordSpared, statementFor } from "#execute/statements.ts";
 import { assertHidden, recordStays } from "#execute/stays.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import { deriveAgain, type ScopeSubject } from "#scope/derive.ts";
@@ -63,9 +65,11 @@ export const executeBatch = async (
       await assertCut(db, shape, step);
       continue;
     }
+    if (step.kind === "anonymise") await draw(db, shape, step, facts.at);
     const { rows } = await statementFor(shape, step, facts).execute(db);
     const [done] = rows;
     if (done === undefined) throw new TypeError("a statement says what it did");
+    if (step.kind === "anonymise") await followDrawn(db, shape, step);
     await assertDone(db, shape, step, done);
   }
   if (shape.scopes.some((scope) => scope.contested || scope.uses.length > 0)) {

@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
-import { journalTable, type BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { conditionsSql } from "#scope/conditions.ts";
 import { column, tableName } from "#scope/sql.ts";
 

@@ -1,10 +1,11 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { classesOf, numbered, quasiNames } from "#anonymity/classes.ts";
 import { comparisonsOf } from "#anonymity/attack.ts";
+import { shuffledAmongFew } from "#execute/company.ts";
 import { BatchError } from "#execute/failure.ts";
-import { scopeFor } from "#execute/statements.ts";
+import { scopeFor } from "#execute/entries.ts";
 import type { Gate, Late } from "#records/anonymity.ts";
-import type { Shape } from "#records/plan.ts";
+import type { Shape, Step } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
 import { and, column, keyNames, sameRow, scopeTable, tableName } from "#scope/sql.ts";
 
@@ -43,11 +44,14 @@ export const assertAnonymity = async (
   { timeZone, repeats }: { readonly timeZone: string; readonly repeats: boolean },
 ): Promise<void> => {
   for (const step of shape.steps) {
-    if (step.kind !== "anonymise" || step.analysis === undefined) continue;
-    const { gate, attacks, late } = step.analysis;
+    if (step.kind !== "anonymise") continue;
+    const late = step.analysis?.late ?? "wait";
     // Who is erased once more after a restore was let through before, and the store must not wait for others to serve; unless it was the deadline
     // that let them through, which has come for them once and for all.
     if (repeats && late === "wait") continue;
+    await assertCompany(db, shape, step, late);
+    if (step.analysis === undefined) continue;
+    const { gate, attacks } = step.analysis;
     const { table } = step;
     if (gate !== undefined) await assertClasses(db, shape, { table, gate, late });
     for (const attack of attacks) {
@@ -55,6 +59,23 @@ export const assertAnonymity = async (
       await assertUnmatched(db, shape, { table, late, knows: attack.knows, comparisons });
     }
   }
+};
+
+const assertCompany = async (
+  db: Kysely<unknown>,
+  shape: Shape,
+  step: Extract<Step, { kind: "anonymise" }>,
+  late: Late,
+): Promise<void> => {
+  const { table } = step;
+  const few = new Map<number, TooFew>();
+  for (const { request, class: of, rows, people, among } of await shuffledAmongFew(db, shape, step)) {
+    if (few.has(request)) continue;
+    const wait = { missing: among - people, then: late };
+    const detail = { table, rows, measured: { k: people }, wait, hint: waits };
+    few.set(request, { request, code: "ANONYMITY_BELOW", table, class: of, detail });
+  }
+  if (few.size > 0) throw new GateError(table, "ANONYMITY_BELOW", [...few.values()]);
 };
 
 type Classed = { readonly table: string; readonly gate: Gate; readonly late: Late };

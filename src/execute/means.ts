@@ -22,13 +22,7 @@ export const joinedMeans = (
   if (averaged.length === 0 || scope === undefined) return sql``;
   const analysis = analysisOf(shape, table);
   const period = analysis === undefined ? [] : [periodOf(analysis, "t")];
-  const became = (name: string): RawBuilder<unknown> => {
-    const change = changes.find((each) => each.name === name);
-    // What is different in every row puts nothing together.
-    return change === undefined || ["mean", "redact", "unique"].includes(change.transform.kind)
-      ? column("t", name)
-      : transformSql(change, { row: "t", subject: "t", table, key: sql`''`, seed: "", now });
-  };
+  const became = (name: string): RawBuilder<unknown> => becameOf(table, changes, now, name);
   const keys = keyNames(scope).map((name) => sql`${sql.id(name)} as ${sql.id(`key_${name}`)}`);
   const values = averaged.map(({ name }, index) => sql`${column("t", name)}::numeric as ${sql.id(`v${index}`)}`);
   const groups = averaged.map(
@@ -57,4 +51,18 @@ export const joinedMeans = (
     from ${scopeTable(shape, table)} z join ${tableName(table)} t on ${sameRow(scope, "t", "z")} where not z.spared`;
   const same = keyNames(scope).map((name) => sql`${column("s", name)} = ${column(meansAlias, `key_${name}`)}`);
   return sql`left join (select ${sql.join([...keys, ...means])} from (${rows}) r) ${sql.id(meansAlias)} on ${and(same)}`;
+};
+
+/** What the column of row `t` becomes, for rows that are put together by it. */
+export const becameOf = (
+  table: string,
+  changes: readonly ColumnChange[],
+  now: Moment,
+  name: string,
+): RawBuilder<unknown> => {
+  const change = changes.find((each) => each.name === name);
+  // What is different in every row puts nothing together, and of what is drawn nothing is known yet.
+  return change === undefined || ["mean", "redact", "unique", "rekey", "shuffle"].includes(change.transform.kind)
+    ? column("t", name)
+    : transformSql(change, { row: "t", subject: "t", table, key: sql`''`, seed: "", now });
 };

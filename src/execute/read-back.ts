@@ -1,10 +1,12 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { uncut, type Cut } from "#execute/cuts.ts";
 import { BatchError } from "#execute/failure.ts";
-import { entriesToTreat, scopeFor, type Done, type Treating } from "#execute/statements.ts";
+import { entriesToTreat, scopeFor } from "#execute/entries.ts";
+import type { Done, Treating } from "#execute/statements.ts";
 import { erasedMark, transformSql, type Moment } from "#execute/transforms.ts";
 import { likeUnique } from "#lib/unique-text.ts";
-import { hasNoKey, type ColumnChange, type Shape } from "#records/plan.ts";
+import { hasNoKey, isDrawn, type ColumnChange, type Shape } from "#records/plan.ts";
+import { drawnIn, drawnName } from "#scope/drawn.ts";
 import { analysisOf, column, keyNames, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
 
 const byTrigger = "a trigger of the database undoes what the rule asks for: change the trigger or the rule";
@@ -75,6 +77,7 @@ export const readBack = async (db: Kysely<unknown>, shape: Shape, now: Moment): 
       continue;
     }
     if (step.changes.length === 0) continue;
+    await assertFound(db, shape, step);
     const counts = step.changes.map(
       (change, index) =>
         sql`count(*) filter (where (${isAsSet(change, table, now)}) is not true) as ${sql.id(`c${index}`)}`,
@@ -87,6 +90,19 @@ export const readBack = async (db: Kysely<unknown>, shape: Shape, now: Moment): 
   }
 };
 
+/** Rows whose key was drawn are looked up by it: such as have not got it would not be found, and nothing would be said of them. */
+const assertFound = async (db: Kysely<unknown>, shape: Shape, step: Treating): Promise<void> => {
+  const { table } = step;
+  const scope = scopeFor(shape, table);
+  const drawn = drawnIn(step).find(({ name }) => scope.key.includes(name));
+  if (drawn === undefined) return;
+  const found = await sql<{ lost: number }>`select count(*) as lost from ${scopeTable(shape, table)} s
+    where not s.spared and ${sql.id("s", drawnName(drawn.name))} is not null
+      and not exists (select from ${tableName(table)} t where ${sameRow(scope, "t", "s")})`.execute(db);
+  const lost = found.rows[0]?.lost ?? 0;
+  if (lost > 0) throw undone(table, lost, { name: drawn.name });
+};
+
 /** What a trigger calls now may be a day, cut off up to 24 hours before, of any time zone: those are up to 26 hours apart. */
 const aroundNow = sql`interval '50 hours'`;
 
@@ -97,7 +113,8 @@ const aroundNow = sql`interval '50 hours'`;
 const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<unknown> => {
   const { name, transform } = change;
   const value = column("t", name);
-  const again = transformSql(change, { row: "t", subject: "j", table, key: sql`''`, seed: "", now });
+  const subject = isDrawn(change) ? "s" : "j";
+  const again = transformSql(change, { row: "t", subject, table, key: sql`''`, seed: "", now, drawn: drawnName(name) });
   switch (transform.kind) {
     case "keep":
     case "stays":
@@ -107,6 +124,9 @@ const isAsSet = (change: ColumnChange, table: string, now: Moment): RawBuilder<u
     case "null":
       return sql`${value} is null`;
     case "constant":
+      return sql`${value}::text is not distinct from ${again}::text`;
+    case "rekey":
+    case "shuffle":
       return sql`${value}::text is not distinct from ${again}::text`;
     case "now":
       return sql`${value} is not null`;

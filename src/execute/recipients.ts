@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Shape } from "#records/plan.ts";
-import { journalTable, type BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**

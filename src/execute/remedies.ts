@@ -1,7 +1,7 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import { remediesOf, type PlannedRemedy, type Shape } from "#records/plan.ts";
-import { journalTable, type BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { transformSql } from "#execute/transforms.ts";
 import { readBlocked, readUnremedied } from "#scope/row-sets.ts";
 import { keyNames, sameRow, tableName } from "#scope/sql.ts";

@@ -1,10 +1,10 @@
 import { sql, type RawBuilder } from "kysely";
-import type { JournalSchema } from "#db/journal.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
+import { keyText, putInAgain, targets, update, type Change } from "#execute/changing.ts";
+import { entriesToTreat, following, scopeFor } from "#execute/entries.ts";
 import type { LateTreatment } from "#records/anonymity.ts";
 import type { Conserve } from "#policy/policy.ts";
-import { hasNoKey, type Analysis, type ColumnChange, type Scope, type Shape, type Step } from "#records/plan.ts";
-import { joinedMeans } from "#execute/means.ts";
-import { transformSql, type Moment } from "#execute/transforms.ts";
+import type { Analysis, Shape, Step } from "#records/plan.ts";
 import {
   carriedBy,
   column,
@@ -13,27 +13,11 @@ import {
   periodOf,
   relationText,
   sameRow,
-  scopeOf,
   scopeTable,
   shareOf,
-  subjects,
   tableName,
 } from "#scope/sql.ts";
 import { removed } from "#scope/stopped.ts";
-
-/** `seed` is the secret that makes `{random}` unpredictable; `at` is when the batch runs; `journal` is where it is recorded. */
-export type BatchFacts = {
-  readonly batch: string;
-  readonly seed: string;
-  readonly at: Moment;
-  /** The controller's. */
-  readonly timeZone: string;
-  readonly journal: JournalSchema;
-};
-
-/** A table of the journal that the batch is recorded in. */
-export const journalTable = ({ journal }: Pick<BatchFacts, "journal">, name: string): RawBuilder<unknown> =>
-  sql.id(journal, `journal_${name}`);
 
 /** A step that treats rows of the subjects, as their table's rule says. */
 export type Treating = Exclude<Step, { kind: "cut" }>;
@@ -48,7 +32,8 @@ export type Done = { readonly changed: number; readonly wanted: number; readonly
 export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): RawBuilder<Done> => {
   switch (step.kind) {
     case "erase":
-      if (step.late !== undefined && step.late.conserve.length > 0) return conserving(shape, step, step.late, facts);
+      if (step.late !== undefined && step.late.conserve.length > 0)
+        return conserving(shape, step, step.late, facts, takenOut(shape, step.table));
       return record(
         shape,
         step,
@@ -58,6 +43,7 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
       );
     case "anonymise":
     case "keep":
+      if (step.kind === "anonymise" && step.reorder !== undefined) return anonymise(shape, step, facts);
       // Every column may be kept: then the rows are only counted.
       if (step.changes.length === 0)
         return record(
@@ -66,9 +52,9 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
           facts,
           sql`select request from ${scopeTable(shape, step.table)} s where not spared and not ${removed(shape, step.table, "s")}`,
         );
-      return step.kind === "keep" || step.analysis === undefined || step.analysis.conserve.length === 0
+      return step.kind === "keep"
         ? record(shape, step, facts, update(shape, step.table, step.changes, facts, sql`s.request`))
-        : conserving(shape, step, step.analysis, facts);
+        : anonymise(shape, step, facts);
     case "retain": {
       const scope = scopeFor(shape, step.table);
       const restricted = step.readableBy.length === 0 ? sql`` : sql`, ${keyText(scope, "s")} as restricted`;
@@ -110,19 +96,20 @@ export const recordSpared = (shape: Shape, facts: BatchFacts): RawBuilder<unknow
   return sql`insert into ${journalTable(facts, "spared")} (batch, request, table_name, rows) ${sql.join(parts, sql` union all `)}`;
 };
 
-export const scopeFor = (shape: Shape, table: string): Scope => {
-  const scope = scopeOf(shape, table);
-  if (scope === undefined) throw new TypeError(`no scope for ${table}`);
-  return scope;
-};
-
-const record = (shape: Shape, step: Treating, facts: BatchFacts, change: RawBuilder<unknown>): RawBuilder<Done> => {
+const record = (
+  shape: Shape,
+  step: Treating,
+  facts: BatchFacts,
+  change: RawBuilder<unknown>,
+  first: RawBuilder<unknown> = sql``,
+): RawBuilder<Done> => {
   const clocks =
     step.kind === "retain" ? sql`min(clock), max(clock), count(*) filter (where clock is null)` : sql`null, null, 0`;
   const reads = step.kind === "retain" && step.changes.length === 0;
   const restricts = step.kind === "retain" && step.readableBy.length > 0 ? restricting(step.table, facts) : sql``;
-  const follows = step.kind !== "erase" && step.changes.length > 0 ? following(shape, step.table) : sql``;
-  return sql`with changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows} ${restricts}, recorded as (
+  const moves = "changes" in step && (step.changes.length > 0 || ("reorder" in step && step.reorder !== undefined));
+  const follows = moves ? following(shape, step.table) : sql``;
+  return sql`with ${first} changed as ${reads ? sql`materialized` : sql``} (${change}) ${follows} ${restricts}, recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, clock_first, clock_last, undated, late)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${clocks}, ${lateOf(step)} from changed group by request returning rows)
     ${done(shape, step.table, step.kind === "retain" ? ["clock"] : [])}`;
@@ -148,24 +135,6 @@ const done = (shape: Shape, table: string, clocks: readonly string[]): RawBuilde
     (select count(*) from changed where ${odd}) as unreadable from recorded`;
 };
 
-/** The keys of the rows that a table's own statement is about: each once, unless requests for the same person have it in common. */
-export const entriesToTreat = (shape: Shape, table: string): RawBuilder<unknown> => {
-  const scope = scopeFor(shape, table);
-  const keys = sql.join(keyNames(scope).map((name) => column("s", name)));
-  return sql`select ${hasOneOwner(shape, scope) ? sql`` : sql`distinct`} ${keys} from ${scopeTable(shape, table)} s
-    where not s.spared and not ${removed(shape, table, "s")}`;
-};
-
-/** Where a row was and where it is by now, of a table without a key. */
-export const places = (shape: Shape, table: string): RawBuilder<unknown> =>
-  hasNoKey(scopeFor(shape, table)) ? sql`, s.k1 as o1, s.k2 as o2, t.tableoid as n1, t.ctid as n2` : sql``;
-
-/** The entries of such rows follow them, whatever comes after: another cut, the table's own rule, or who reads back. */
-export const following = (shape: Shape, table: string): RawBuilder<unknown> =>
-  hasNoKey(scopeFor(shape, table))
-    ? sql`, followed as (update ${scopeTable(shape, table)} z set k1 = c.n1, k2 = c.n2 from changed c where z.k1 = c.o1 and z.k2 = c.o2)`
-    : sql``;
-
 /** The rows to erase: one that two subjects of the batch have in common is counted for the first, whatever the planner makes of it. */
 const owned = (shape: Shape, table: string): RawBuilder<unknown> => {
   const scope = scopeFor(shape, table);
@@ -175,54 +144,40 @@ const owned = (shape: Shape, table: string): RawBuilder<unknown> => {
     : sql`select min(request) as request, ${keys} from ${scopeTable(shape, table)} where not spared group by ${keys}`;
 };
 
-/**
- * The rows to change. Two subjects of one batch can share a row that can be reached in several ways, and whatever hangs on it: it is
- * changed once, with both their patterns, and counted for the first.
- */
-const targets = (shape: Shape, table: string): RawBuilder<unknown> => {
-  const scope = scopeFor(shape, table);
-  const names = [...keyNames(scope), ...carriedBy(shape, table).map(({ name }) => name)];
-  const keys = sql.join(names.map((name) => column("s", name)));
-  return hasOneOwner(shape, scope)
-    ? sql`select s.request, ${keys}, j.pattern
-        from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared`
-    : sql`select min(s.request) as request, ${keys},
-        '(?:' || string_agg(distinct j.pattern, '|') || ')' as pattern
-        from ${scopeTable(shape, table)} s join ${subjects} j on j.request = s.request where not s.spared group by ${keys}`;
-};
-
-/** Of several columns as a record, whose text form keeps `a/b, c` and `a, b/c` apart. */
-const keyText = (scope: Scope, alias: string): RawBuilder<unknown> => {
-  const keys = keyNames(scope).map((name) => column(alias, name));
-  return keys.length === 1 ? sql`${sql.join(keys)}::text` : sql`row(${sql.join(keys)})::text`;
-};
-
-const assignments = (
-  shape: Shape,
-  table: string,
-  changes: readonly ColumnChange[],
-  facts: BatchFacts,
-): RawBuilder<unknown> => {
-  const key = keyText(scopeFor(shape, table), "s");
-  return sql.join(
-    changes.map(
-      (change) =>
-        sql`${sql.id(change.name)} = ${transformSql(change, { row: "t", subject: "s", table, key, seed: facts.seed, now: facts.at })}`,
-    ),
-  );
-};
-
-const update = (
-  shape: Shape,
-  table: string,
-  changes: readonly ColumnChange[],
-  facts: BatchFacts,
-  returning: RawBuilder<unknown>,
-): RawBuilder<unknown> =>
-  sql`update ${tableName(table)} t set ${assignments(shape, table, changes, facts)}
-    from (${targets(shape, table)}) s ${joinedMeans(shape, table, changes, facts.at)} where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
-
 const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
+
+type Anonymise = Extract<Step, { kind: "anonymise" }>;
+
+const anonymise = (shape: Shape, step: Anonymise, facts: BatchFacts): RawBuilder<Done> => {
+  const { analysis } = step;
+  const conserved = analysis === undefined || analysis.conserve.length === 0 ? undefined : analysis;
+  const old = conserved === undefined ? [] : carriedBy(shape, step.table).map(({ name }) => column("s", name));
+  const now =
+    conserved === undefined
+      ? []
+      : [
+          sql`${periodOf(conserved, "t")} as new_period`,
+          ...conserved.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
+        ];
+  const before = [sql`s.request`, ...old];
+  const change: Change =
+    step.reorder === undefined
+      ? { first: sql``, changed: update(shape, step.table, step.changes, facts, sql.join([...before, ...now])) }
+      : putInAgain(shape, step, step.reorder, facts, { before, now });
+  return conserved === undefined
+    ? record(shape, step, facts, change.changed, change.first)
+    : conserving(shape, step, conserved, facts, change);
+};
+
+/** Rows that go because a deadline has come, with their share of the totals. */
+const takenOut = (shape: Shape, table: string): Change => {
+  const old = carriedBy(shape, table).map(({ name }) => column("s", name));
+  return {
+    first: sql``,
+    changed: sql`delete from ${tableName(table)} t using (${targets(shape, table)}) s
+      where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${sql.join([sql`s.request`, ...old])}`,
+  };
+};
 
 /**
  * A change that also counts its totals: an update proves that they stay, and says what a deadline has cost. The old values came into the scope table from the same snapshot, the new ones are what the update returned,
@@ -233,22 +188,9 @@ const conserving = (
   step: Extract<Step, { kind: "anonymise" | "erase" }>,
   analysis: Analysis,
   facts: BatchFacts,
+  { first, changed }: Change,
 ): RawBuilder<Done> => {
   const stays = step.kind === "anonymise";
-  const returned = sql.join([
-    sql`s.request`,
-    ...carriedBy(shape, step.table).map(({ name }) => column("s", name)),
-    ...(stays
-      ? [
-          sql`${periodOf(analysis, "t")} as new_period`,
-          ...analysis.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
-        ]
-      : []),
-  ]);
-  const change = stays
-    ? update(shape, step.table, step.changes, facts, returned)
-    : sql`delete from ${tableName(step.table)} t using (${targets(shape, step.table)}) s
-        where ${sameRow(scopeFor(shape, step.table), "t", "s")} returning ${returned}`;
   const totals = analysis.conserve.flatMap((total, index) => [
     sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
     ...(stays
@@ -258,7 +200,7 @@ const conserving = (
       : []),
   ]);
   const follows = stays ? following(shape, step.table) : sql``;
-  return sql`with changed as (${change}) ${follows}, totals as (
+  return sql`with ${first} changed as (${changed}) ${follows}, totals as (
     insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after, late)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0),
       ${lateOf(step)} is not null

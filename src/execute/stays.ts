@@ -1,7 +1,8 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { LetheError } from "#lib/errors.ts";
 import type { Shape, Step } from "#records/plan.ts";
-import { clockDay, journalTable, type BatchFacts } from "#execute/statements.ts";
+import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
+import { clockDay } from "#execute/statements.ts";
 import { column, sameRow, scopeOf, scopeTable, tableName } from "#scope/sql.ts";
 
 /**

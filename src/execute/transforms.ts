@@ -20,6 +20,8 @@ export type TransformInput = {
   /** Secret for the batch: makes `{random}` unpredictable, yet the same when the batch is run again after a crash. */
   readonly seed: string;
   readonly now: Moment;
+  /** Where the subject's row holds what was drawn for the change, see draw.ts. */
+  readonly drawn?: string;
 };
 
 /** When the batch runs: ISO instant, and ISO date where the controller is. */
@@ -61,6 +63,10 @@ export const transformSql = (change: ColumnChange, input: TransformInput): RawBu
     }
     case "mean":
       return sql`cast(${sql.id(meansAlias, change.name)} as ${type})`;
+    case "rekey":
+    case "shuffle":
+      if (input.drawn === undefined) throw new TypeError("what is drawn has a place in the scope table");
+      return sql.id(input.subject, input.drawn);
   }
 };
 

@@ -81,7 +81,8 @@ const markOf = (policy: Policy, { root, deletion }: Shape, table: string, column
 const fixedColumn = (rule: TableRule | undefined, table: CatalogTable, column: CatalogColumn): Becoming | undefined => {
   if (rule?.treatment !== "anonymise" && rule?.treatment !== "retain") return undefined;
   if (column.generated) return { becomes: "computed anew", means: "follows the columns it is computed from" };
-  if (table.primaryKey.includes(column.name))
+  const listed = rule.columns[column.name]?.kind;
+  if (table.primaryKey.includes(column.name) && listed !== "rekey" && listed !== "shuffle")
     return { becomes: "stays as it is", means: "names the row, not the person" };
   return undefined;
 };

@@ -121,6 +121,11 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
               .join(", ")}, exactly and roughly: whoever one person alone fits waits for others.`,
         ),
         ...lateWords(analytics),
+        ...(rule.reorder === undefined
+          ? []
+          : [
+              `They are taken out and put in again in random order, those of at least ${rule.reorder.among} people at a time, or the request waits for others.`,
+            ]),
       ];
     }
     case "retain": {

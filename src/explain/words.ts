@@ -56,6 +56,16 @@ export const transformWords = (transform: Transform): Becoming => {
         becomes: ["the mean of rows of its period", ...transform.within.map((name) => `the same ${name}`)].join(", "),
         means: "what it adds up to stays, and whose it was does not",
       };
+    case "rekey":
+      return {
+        becomes: "a new random key",
+        means: "different in every row, drawn by the database and remembered by nobody: it leads back to no row",
+      };
+    case "shuffle":
+      return {
+        becomes: shuffleWords(transform),
+        means: "what the rows say together stays, and which of them said it does not",
+      };
     case "now":
       return {
         becomes:
@@ -63,6 +73,12 @@ export const transformWords = (transform: Transform): Becoming => {
         means: "says when it ended, nothing about the person",
       };
   }
+};
+
+const shuffleWords = ({ within, among, per }: Extract<Transform, { kind: "shuffle" }>): string => {
+  const alike = [...(per === undefined ? [] : [`its ${per}`]), ...within.map((name) => `the same ${name}`)];
+  const whose = `of at least ${among} people who go together`;
+  return `that of another row${alike.length === 0 ? "" : ` of ${alike.join(" and ")}`}, at random, ${whose}`;
 };
 
 const codeWords = ({ bottom, top }: Extract<Transform, { kind: "code" }>): string => {

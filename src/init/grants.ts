@@ -100,8 +100,11 @@ const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
   if (rule?.expiry?.columns !== undefined) for (const column of Object.keys(rule.expiry.columns)) columns.add(column);
   const expires = rule?.expiry !== undefined && rule.expiry.columns === undefined;
   const removes = rule?.treatment === "erase" || expires || late || remedies.some(({ kind }) => kind === "remove");
+  // Taken out, and put in again in random order.
+  const reorders = rule?.treatment === "anonymise" && rule.reorder !== undefined;
   return [
-    ...(removes ? ["delete"] : []),
+    ...(removes || reorders ? ["delete"] : []),
+    ...(reorders ? ["insert"] : []),
     ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),
     // New rows for a subject that is marked as deleted are refused by a trigger of ours, and one on the subject's table waits for them.
     ...(refuse.includes(table.name) || (refuse.length > 0 && table.name === policy.subject.table) ? ["trigger"] : []),

@@ -51,6 +51,10 @@ export const transformText = (transform: Transform): string => {
     }
     case "mean":
       return `{ mean: [${transform.within.map(scalar).join(", ")}] }`;
+    case "rekey":
+      return "{ rekey: random }";
+    case "shuffle":
+      return `{ shuffle: [${transform.within.map(scalar).join(", ")}] }`;
     case "generalise": {
       const map = Object.entries(transform.map).map(([from, to]) => `${scalar(from)}: ${scalar(to)}`);
       const otherwise = transform.otherwise === null ? "null" : scalar(transform.otherwise);

@@ -5,10 +5,10 @@ import type { Policy } from "#policy/policy.ts";
 /** What a policy leaves open, or takes for granted, about tables in which people are to be hidden. Nothing is refused for it. */
 export const analyticsWarnings = (policy: Policy, catalog: Catalog): readonly string[] =>
   Object.entries(policy.tables).flatMap(([table, rule]): readonly string[] => {
-    const analytics = rule.treatment === "anonymise" ? rule.analytics : undefined;
-    if (analytics === undefined) return [];
-    const { quasi, attacks, late } = analytics;
-    const gated = quasi.length > 0 || attacks.length > 0;
+    if (rule.treatment !== "anonymise") return [];
+    const { quasi = [], attacks = [], late = "wait" } = rule.analytics ?? {};
+    const shuffles = rule.reorder !== undefined || Object.values(rule.columns).some(({ kind }) => kind === "shuffle");
+    const gated = quasi.length > 0 || attacks.length > 0 || shuffles;
     const alone = attacks.filter(
       ({ knows, whose }) => whose.length === 0 && ownerOf(policy, catalog, knows).length === 0,
     );

@@ -12,11 +12,18 @@ export const changesOf = (
     .filter(([, { kind }]) => kind !== "keep" && kind !== "stays")
     .map(([name, transform]): ColumnChange => {
       const column = known.get(name);
-      return { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
+      const change = { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
+      return transform.kind === "rekey" && isAlone(table, name) ? { ...change, alone: true } : change;
     });
 };
 
 export const staysOf = (columns: Readonly<Record<string, Transform>>): readonly Stay[] =>
   Object.entries(columns).flatMap(([column, transform]) =>
     transform.kind === "stays" ? [{ column, why: transform.why }] : [],
+  );
+
+/** The column alone tells rows apart: by the primary key or a unique index. */
+export const isAlone = (table: CatalogTable | undefined, name: string): boolean =>
+  [table?.primaryKey ?? [], ...(table?.unique ?? []).map(({ columns }) => columns)].some(
+    (columns) => columns.length === 1 && columns[0] === name,
   );

@@ -3,6 +3,7 @@ import { decimalsOf, kindOf } from "#catalog/types.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { isEmptiedInVain } from "#plan/emptying.ts";
+import { drawnFindings } from "#plan/drawn.ts";
 import type { Finding } from "#plan/finding.ts";
 import { referredFindings } from "#plan/referred.ts";
 import { nulls, owns, type Reach } from "#plan/reach.ts";
@@ -26,9 +27,23 @@ export const contradictions = (
       return [{ code: "POLICY_CONTRADICTION" as const, message: `${name}.${column}: ${message}`, place, hint }];
     });
   }),
+  ...drawnFindings(policy, catalog, edges, found),
   ...edges.flatMap((edge) => referenceProblem(policy, catalog, edge, found)),
   ...referredFindings(policy, catalog, edges, found),
 ];
+
+/** Too few values for keys that nobody could guess, or none that are random. */
+const rekeyProblem = ({ type }: CatalogColumn): [string, string] | undefined => {
+  if (!/^(uuid|integer|bigint|text|citext|character varying(\(\d+\))?)$/.test(type)) {
+    return [
+      `{rekey} needs a uuid, text, integer or bigint column, this is ${type}`,
+      "use {set: null} or {shuffle: []}",
+    ];
+  }
+  return maximumLength(type) < randomDigits
+    ? [`{rekey} needs ${randomDigits} characters, too long for ${type}`, "use {set: null} or {shuffle: []}"]
+    : undefined;
+};
 
 const maximumLength = (type: string): number =>
   Number(/^character(?: varying)?\((\d+)\)$/.exec(type)?.[1] ?? Number.MAX_SAFE_INTEGER);
@@ -48,7 +63,9 @@ export const transformProblem = (
   const column = table.columns.find((candidate) => candidate.name === name);
   if (column === undefined || transform.kind === "keep" || transform.kind === "stays") return undefined;
   if (column.generated) return ["the column is generated", "treat the columns it is computed from; keep this one"];
-  if (column.identity === "always" || table.primaryKey.includes(name)) {
+  // What may become of a key depends on the rest of the rule and on who refers to it, see drawn.ts.
+  const drawn = transform.kind === "rekey" || transform.kind === "shuffle";
+  if (!drawn && (column.identity === "always" || table.primaryKey.includes(name))) {
     return ["the column identifies the row", "keep it, or erase the table's rows"];
   }
   const alone = table.unique.some((unique) => unique.columns.length === 1 && unique.columns[0] === name);
@@ -83,6 +100,10 @@ export const transformProblem = (
       return /^(date|timestamp)/.test(column.type)
         ? undefined
         : [`{truncate} needs a date or timestamp, this is ${column.type}`, "use {set: null} or {generalise: …}"];
+    case "rekey":
+      return rekeyProblem(column);
+    case "shuffle":
+      return undefined;
     case "generalise":
       return replacedProblem(column, alone, transform);
     case "rare":

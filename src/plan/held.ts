@@ -51,11 +51,13 @@ const waitingWith = (shape: Shape, held: readonly string[]): ReadonlySet<string>
 
 const isRepeatable = (step: Step): boolean =>
   !("changes" in step) ||
-  step.changes.every(
-    ({ transform }) =>
-      !["generalise", "rare", "mean"].includes(transform.kind) &&
-      !(transform.kind === "now" && transform.when === "always"),
-  );
+  // The second time it would be among fewer people, or none.
+  (!("reorder" in step) &&
+    step.changes.every(
+      ({ transform }) =>
+        !["generalise", "rare", "mean", "rekey", "shuffle"].includes(transform.kind) &&
+        !(transform.kind === "now" && transform.when === "always"),
+    ));
 
 /** The references among the tables of the shape that its rules follow, spare or cut. */
 const knownEdges = (shape: Shape): readonly Edge[] => [

@@ -20,7 +20,9 @@ export const suppressedBy = (
 ): readonly ColumnChange[] => {
   if (analytics?.late !== "suppress") return [];
   const names = new Set([...analytics.quasi, ...analytics.attacks.flatMap(({ by }) => Object.keys(by))]);
-  const told = [...names].filter((name) => !["null", "constant", "unique"].includes(columns[name]?.kind ?? "keep"));
+  const told = [...names].filter(
+    (name) => !["null", "constant", "unique", "rekey"].includes(columns[name]?.kind ?? "keep"),
+  );
   const nullable = new Map(table?.columns.map((column) => [column.name, column.nullable]));
   return changesOf(
     table,

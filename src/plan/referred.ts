@@ -41,6 +41,8 @@ const keyOf = (catalog: Catalog, { table, name }: Edge): ForeignKey | undefined 
   catalog.tables.get(table)?.foreignKeys.find((key) => key.name === name);
 
 /** The database takes the reference along, or empties it. */
+export const followsKey = (catalog: Catalog, edge: Edge): boolean => follows(keyOf(catalog, edge));
+
 const follows = (key: ForeignKey | undefined): boolean =>
   key?.onUpdate === "cascade" || key?.onUpdate === "set null" || key?.onUpdate === "set default";
 

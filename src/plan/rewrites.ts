@@ -24,6 +24,12 @@ export const ruleFindings = (policy: Policy, catalog: Catalog, steps: readonly S
 const statementOf = (step: Step): readonly { readonly table: string; readonly event: string }[] => {
   const { table, kind } = step;
   if (kind === "erase") return [{ table, event: "delete" }];
+  if (kind === "anonymise" && step.reorder !== undefined) {
+    return [
+      { table, event: "delete" },
+      { table, event: "insert" },
+    ];
+  }
   const late = kind === "anonymise" && (step.analysis?.late ?? "wait") !== "wait" ? [{ table, event: "delete" }] : [];
   return kind === "cut" || step.changes.length > 0 ? [...late, { table, event: "update" }] : late;
 };

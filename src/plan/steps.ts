@@ -124,6 +124,8 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
     };
   }
   const analysis = rule.analytics;
+  const { reorder } = rule;
+  const columns = (found?.columns ?? []).filter(({ generated }) => !generated).map(({ name }) => name);
   return {
     kind: "anonymise",
     table,
@@ -138,6 +140,7 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       gate: gateOf(analysis, found),
       attacks: attacksOf(policy, catalog, table, analysis),
     },
+    ...(reorder !== undefined && { reorder: { columns, among: reorder.among } }),
   };
 };
 

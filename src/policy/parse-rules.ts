@@ -6,8 +6,6 @@ import type { Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts"
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
 export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
-  const columnsOf = (columns: Readonly<Record<string, WrittenTransform>>) =>
-    mapValues(columns, (written) => transformOf(written, files));
   switch (rule.treatment) {
     case "erase":
       return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided, expiry: expiryOf(rule.expires) };
@@ -15,15 +13,16 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
       return {
         treatment: "anonymise",
         owner: ownerOf(rule.owner),
-        columns: columnsOf(rule.columns),
+        columns: anonymised(rule, files),
         analytics: analyticsOf(rule),
+        reorder: rule.order && { among: rule.k ?? usualK },
         expiry: expiryOf(rule.expires),
       };
     case "retain":
       return {
         treatment: "retain",
         owner: ownerOf(rule.owner),
-        columns: columnsOf(rule.columns),
+        columns: mapValues(rule.columns, (written) => transformOf(written, files)),
         class: rule.class,
         clock: rule.clock,
         readableBy: rule.readable_by,
@@ -38,6 +37,21 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
         expiry: expiryOf(rule.expires),
       };
   }
+};
+
+type Anonymise = Extract<WrittenRule, { treatment: "anonymise" }>;
+
+/** How far values may go depends on what else the rule says. */
+const anonymised = (rule: Anonymise, files: HierarchyFiles): Record<string, Transform> => {
+  const { columns, conserve = [], clock, k = usualK, per = "month" } = rule;
+  const summed = conserve.map(conserveOf).flatMap((total) => (total.measure === "sum" ? [total.column] : []));
+  return Object.fromEntries(
+    Object.entries(columns).map(([name, written]): [string, Transform] => {
+      if (written === "keep" || written.shuffle === undefined) return [name, transformOf(written, files)];
+      const stays = clock !== undefined && (name === clock || summed.includes(name));
+      return [name, { kind: "shuffle", within: written.shuffle, among: k, per: stays ? per : undefined }];
+    }),
+  );
 };
 
 type WrittenExpiry = Extract<WrittenRule, { treatment: "erase" }>["expires"];
@@ -55,9 +69,9 @@ const fateOf = (written: NonNullable<WrittenExpiry>["then"]): Expiry["columns"] 
 const ownerOf = (owner: string | string[] | undefined): readonly string[] | undefined =>
   typeof owner === "string" ? [owner] : owner;
 
-const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): Analytics | undefined => {
+const analyticsOf = (rule: Anonymise): Analytics | undefined => {
   const { quasi, k, sensitive, l, t, attack, late, conserve, clock, per } = rule;
-  if (quasi === undefined && conserve === undefined && attack === undefined) return undefined;
+  if (quasi === undefined && conserve === undefined && attack === undefined && late === undefined) return undefined;
   return {
     quasi: quasi ?? [],
     k: k ?? usualK,
@@ -75,7 +89,7 @@ const analyticsOf = (rule: Extract<WrittenRule, { treatment: "anonymise" }>): An
 
 const transformOf = (written: WrittenTransform, files: HierarchyFiles): Transform => {
   if (written === "keep") return { kind: "keep" };
-  const { set, unique, truncate, generalise, band, code, rare, mean, now, stays } = written;
+  const { set, unique, truncate, generalise, band, code, rare, mean, rekey, now, stays } = written;
   if (set !== undefined) return setTo(set);
   if (unique !== undefined) return { kind: "unique", template: unique };
   if (truncate !== undefined) return { kind: "truncate", to: truncate };
@@ -84,6 +98,7 @@ const transformOf = (written: WrittenTransform, files: HierarchyFiles): Transfor
   if (code !== undefined) return { kind: "code", bottom: code.bottom, top: code.top };
   if (rare !== undefined) return { kind: "rare", ...rare };
   if (mean !== undefined) return { kind: "mean", within: mean };
+  if (rekey !== undefined) return { kind: "rekey" };
   if (now !== undefined) return { kind: "now", when: now };
   if (stays !== undefined) return { kind: "stays", why: stays };
   return { kind: "redact" };

@@ -117,6 +117,8 @@ export type TableRule =
       readonly owner: readonly string[] | undefined;
       readonly columns: Readonly<Record<string, Transform>>;
       readonly analytics: Analytics | undefined;
+      /** The batch's rows are put in again in random order, if it has as many people as this. */
+      readonly reorder: { readonly among: number } | undefined;
       readonly expiry: Expiry | undefined;
     }
   | {
@@ -210,7 +212,19 @@ export type Transform =
   /** Values that fewer rows of the whole table have become `otherwise`. */
   | { readonly kind: "rare"; readonly below: number; readonly otherwise: string | null }
   /** Microaggregation (Domingo-Ferrer and Mateo-Sanz, 2002): the mean of the batch's rows of one period that are equal in `within`. */
-  | { readonly kind: "mean"; readonly within: readonly string[] };
+  | { readonly kind: "mean"; readonly within: readonly string[] }
+  /** A new random key of the column's own type, in every row. */
+  | { readonly kind: "rekey" }
+  /**
+   * Permutation (data shuffling): the batch's rows that are equal in `within` exchange their values, those of at least `among` people; `per`: and are
+   * of the same period, so that its totals stay.
+   */
+  | {
+      readonly kind: "shuffle";
+      readonly within: readonly string[];
+      readonly among: number;
+      readonly per: TimeUnit | undefined;
+    };
 
 /** A condition on rows that stops the request until a person has acted, unless a remedy is declared. */
 export type Blocker = {

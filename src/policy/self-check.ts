@@ -50,6 +50,9 @@ const checkSubject = ({ subject, tables, deletion }: PolicyDocument, note: Note)
     } else if (rule.columns[column] === "keep" || isStay(rule.columns[column])) {
       const where = ["tables", subject.table, "columns", column];
       note(where, "an identifier or name of the subject cannot be `keep`: it would still name the person");
+    } else if (rule.columns[column]?.shuffle !== undefined) {
+      const where = ["tables", subject.table, "columns", column];
+      note(where, "an identifier or name of the subject cannot be shuffled: it would name somebody else");
     }
   }
 };
@@ -137,6 +140,7 @@ const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, not
       return;
     case "retain": {
       checkTransforms(base, rule.columns, note);
+      checkRecord(base, rule.columns, note);
       const classes = Object.keys(policy.classes ?? {});
       if (!classes.includes(rule.class)) {
         const meant = nearest(rule.class, classes);
@@ -159,10 +163,11 @@ const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, not
 const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
   for (const [column, transform] of Object.entries(columns)) {
     if (transform === "keep") continue;
-    for (const within of transform.mean ?? []) {
+    const key = transform.mean === undefined ? "shuffle" : "mean";
+    for (const within of transform[key] ?? []) {
       if (listed(columns, within)) continue;
       note(
-        [...base, "columns", column, "mean"],
+        [...base, "columns", column, key],
         `\`${within}\` is not listed in \`columns\``,
         suggestion(columns, within),
       );
@@ -174,6 +179,18 @@ const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
   }
 };
 
+/** A record that a law holds says what it said. */
+const checkRecord = (base: Path, columns: Columns, note: Note): void => {
+  for (const [column, transform] of Object.entries(columns)) {
+    if (transform === "keep" || (transform.rekey === undefined && transform.shuffle === undefined)) continue;
+    const key = transform.rekey === undefined ? "shuffle" : "rekey";
+    note(
+      [...base, "columns", column, key],
+      "only rows that are anonymised take it: a record keeps its number and date",
+    );
+  }
+};
+
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
   const { columns, quasi, k, attack, late, sensitive, l, t, conserve, clock, per = "month" } = rule;
   const mustBeListed = (path: Path, column: string): boolean => {
@@ -182,7 +199,9 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     return false;
   };
   for (const [index, column] of (quasi ?? []).entries()) mustBeListed([...base, "quasi", index], column);
-  if (k !== undefined && quasi === undefined) note([...base, "k"], "k is measured over `quasi`, which is missing");
+  const shuffles = rule.order !== undefined || Object.values(columns).some((each) => isShuffled(each));
+  if (k !== undefined && quasi === undefined && !shuffles)
+    note([...base, "k"], "k is measured over `quasi`, which is missing");
   for (const [index, column] of (sensitive ?? []).entries()) {
     const path = [...base, "sensitive", index];
     if (!mustBeListed(path, column)) continue;
@@ -195,8 +214,8 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     if (l !== undefined) note([...base, "l"], "l is measured of `sensitive`, which is missing");
     if (t !== undefined) note([...base, "t"], "t is measured of `sensitive`, which is missing");
   }
-  if (late !== undefined && quasi === undefined && attack === undefined)
-    note([...base, "late"], "nobody waits without `quasi` or `attack`, which are missing");
+  if (late !== undefined && quasi === undefined && attack === undefined && !shuffles)
+    note([...base, "late"], "nobody waits without `quasi`, `attack`, `shuffle` or `order`, which are missing");
   if (late === "suppress" && rule.expires !== undefined && toldApartBy(rule).includes(rule.expires.clock))
     note(
       [...base, "late"],
@@ -212,13 +231,13 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     const measure = conserveOf(written);
     if (measure.measure === "count" || !mustBeListed([...base, "conserve", index], measure.column)) continue;
     const change = columns[measure.column];
-    if (change !== "keep" && change?.mean === undefined) {
-      note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep` or `mean`");
+    if (change !== "keep" && change?.mean === undefined && !isShuffled(change)) {
+      note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep`, `mean` or `shuffle`");
     }
   }
   if (clock === undefined || !mustBeListed([...base, "clock"], clock)) return;
   const change = columns[clock];
-  if (change === undefined || change === "keep") return;
+  if (change === undefined || change === "keep" || isShuffled(change)) return;
   if (change.truncate === undefined || !isWithin(change.truncate, per)) {
     note(
       [...base, "columns", clock],
@@ -232,6 +251,9 @@ const toldApartBy = ({ quasi, attack }: Extract<WrittenRule, { treatment: "anony
   ...(quasi ?? []),
   ...(attack ?? []).flatMap(({ by }) => Object.keys(by)),
 ];
+
+const isShuffled = (transform: WrittenTransform | undefined): boolean =>
+  typeof transform === "object" && transform.shuffle !== undefined;
 
 const listed = (columns: Columns, column: string): boolean => Object.hasOwn(columns, column);
 

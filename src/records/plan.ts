@@ -51,7 +51,16 @@ export type ColumnChange = {
   readonly type: string;
   readonly json: boolean;
   readonly transform: Transform;
+  /** Of a random key: no two rows of the table may have the same. */
+  readonly alone?: true;
 };
+
+/** What cannot be computed from the row is drawn before the statement, into the scope table. */
+export const isDrawn = ({ transform: { kind } }: Pick<ColumnChange, "transform">): boolean =>
+  kind === "rekey" || kind === "shuffle";
+
+/** The batch's rows are taken out and put in again in random order: all columns that can be written, and how many people it takes. */
+export type Reorder = { readonly columns: readonly string[]; readonly among: number };
 
 export type Analysis = {
   readonly gate: Gate | undefined;
@@ -90,6 +99,7 @@ export type Step =
       readonly analysis: Analysis | undefined;
       /** The deadline has come: what tells rows apart is emptied, whatever the rule makes of it otherwise. */
       readonly late?: true;
+      readonly reorder?: Reorder;
     }
   | {
       readonly kind: "retain";

@@ -19,6 +19,7 @@ import {
   tableName,
   type Carried,
 } from "#scope/sql.ts";
+import { drawnColumns } from "#scope/drawn.ts";
 import { selectRemedied, spareShared } from "#scope/spare.ts";
 import { remedyTable } from "#scope/stopped.ts";
 
@@ -39,7 +40,10 @@ export const createScopeTables = async (db: Kysely<unknown>, shape: Shape): Prom
   await sql`create temporary table if not exists lethe_subject (
     request bigint not null, ref text not null, key text not null, pattern text) on commit delete rows`.execute(db);
   for (const [position, scope] of shape.scopes.entries()) {
-    const columns = columnsOf(shape, scope).map(({ name, value }) => sql`${value("t")} as ${sql.id(name)}`);
+    const columns = [
+      ...columnsOf(shape, scope).map(({ name, value }) => sql`${value("t")} as ${sql.id(name)}`),
+      ...drawnColumns(shape, scope.table),
+    ];
     await sql`create temporary table if not exists ${sql.id(`lethe_scope_${position}`)} on commit delete rows as
       select 0::bigint as request, ${sql.join(columns)}, false as spared from ${tableName(scope.table)} t where false`.execute(
       db,

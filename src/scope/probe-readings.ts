@@ -65,7 +65,7 @@ const comparedIn = (step: Exclude<Step, { kind: "cut" | "erase" }>): readonly Co
   ...step.changes.flatMap(({ name, transform }): Compared[] => {
     const path = ["columns", name];
     if (transform.kind === "rare") return [{ name, path }];
-    return transform.kind === "mean" ? transform.within.map((within) => ({ name: within, path })) : [];
+    return "within" in transform ? transform.within.map((within) => ({ name: within, path })) : [];
   }),
   ...(step.kind === "anonymise"
     ? [

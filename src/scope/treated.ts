@@ -35,6 +35,8 @@ const signOf = (
     case "code":
     case "rare":
     case "mean":
+    case "rekey":
+    case "shuffle":
       return [];
   }
 };

@@ -248,3 +248,28 @@ test("a figure and a total are those of the example's rows alone", async () => {
   );
   expect(found.findings).toEqual([]);
 });
+
+test("a row with another key, other values or another place is the same row still", async () => {
+  const { check: found } = await check(
+    `  - example: what was clicked stays
+    given:
+      customers: [{ id: 1, email: ann@shop.example, name: Ann }, { id: 2, email: bob@shop.example, name: Bob }]
+      orders: [{ id: 4, customer_id: 1, note: Ann called }, { id: 5, customer_id: 1 }, { id: 6, customer_id: 2 }]
+      events: [{ at: '2026-02-03T10:00:00Z', customer_id: 1, what: login }, { at: '2026-02-04T10:00:00Z', customer_id: 1, what: logout }, { at: '2026-02-03T10:00:00Z', customer_id: 2, what: login }]
+    then:
+      orders: [anonymised, anonymised, kept]
+      events: [anonymised, anonymised, kept]`,
+    {
+      tables: tables
+        .replace(
+          "columns: { customer_id: keep, address_id",
+          "columns: { id: { rekey: random }, customer_id: keep, address_id",
+        )
+        .replace(
+          "events: { treatment: anonymise, columns: { at: { truncate: month }",
+          "events: { treatment: anonymise, order: random, columns: { at: { shuffle: [what] }",
+        ),
+    },
+  );
+  expect(found).toMatchObject({ examples: { run: 1, held: 1 }, findings: [] });
+});

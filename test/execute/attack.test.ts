@@ -63,6 +63,18 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     expect(await night.store.query("select count(*) from customers where name is null")).toEqual([{ count: 0 }]);
   });
 
+  it("of a time and an amount that rows have exchanged only the period is left to compare", async () => {
+    const exchanged = (rest: string) =>
+      tables(`at: { shuffle: [] }, amount: { shuffle: [] }, country: ${rest}, visitor: { set: null }`);
+    night = await openNight({ schema, tables: exchanged("{ set: null }") });
+    await night.ask(...people(1, 12));
+    await night.nightly();
+    // Four people each, or twelve, of a quarter: the rows that they were are not among what could be compared.
+    expect((await night.requests()).map(({ state }) => state)).toEqual(Array.from({ length: 12 }, () => "completed"));
+    const found = await attackStores(night.context);
+    expect(found).toMatchObject([{ ...attacked, precision: "exact", rows: 48, one: 0, few: 0 }]);
+  });
+
   it("a time cut to the day, or a month, is compared as coarse as that", async () => {
     night = await openNight({
       schema,

@@ -287,4 +287,23 @@ describe("a column", () => {
     ]);
     expect(columns[0]?.becomes).toBe("'inactive' at once, then: stays as it is");
   });
+
+  test("of rows that exchange their values says among which, and of such as are put in again among how many people", () => {
+    const written = textOf("juicyway")
+      .replace("occurred_at: { truncate: day }", "occurred_at: { shuffle: [plan] }")
+      .replace("session_ref: { set: null }", "session_ref: { rekey: random }")
+      .replace("clock: occurred_at", "clock: occurred_at\n    order: random");
+    const [before = "", rule = ""] = written.split(/(?=  analytics_events:)/);
+    const text = before + rule.replace("city: { set: null }", "city: { shuffle: [] }");
+    const { says, columns } = explained("juicyway", "analytics_events", text);
+    expect(says).toContain(
+      "They are taken out and put in again in random order, those of at least 5 people at a time, or the request waits for others.",
+    );
+    const becomes = (name: string) => columns.find(({ column: each }) => each === name)?.becomes;
+    expect(["occurred_at", "city", "session_ref"].map(becomes)).toEqual([
+      "that of another row of its month and the same plan, at random, of at least 5 people who go together",
+      "that of another row, at random, of at least 5 people who go together",
+      "a new random key",
+    ]);
+  });
 });

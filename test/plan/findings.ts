@@ -44,6 +44,10 @@ const inSchema = <T>(
     }
   });
 
+/** What Lethe reads of a schema. */
+export const catalogOfSchema = (schema: string): Promise<Catalog> =>
+  inSchema(schema, ["public"], (_, catalog) => Promise.resolve(catalog));
+
 const findingsIn = async (
   client: Parameters<typeof kyselyOn>[0],
   catalog: Catalog,

@@ -110,4 +110,23 @@ describe("parsePolicy", () => {
       }),
     );
   });
+
+  it("shuffles a clock and what is summed within their period, everything else among all, and asks for the table's k", () => {
+    const text = changed("occurred_at: { truncate: day }", "occurred_at: { shuffle: [city] }")
+      .replace(
+        "amount: keep",
+        "amount: { shuffle: [] }\n      place: { shuffle: [] }\n      session: { rekey: random }",
+      )
+      .replace("    per: month", "    per: month\n    order: random");
+    const rule = parsePolicy("shop.yaml", text).tables["events"];
+    expect(rule).toMatchObject({
+      reorder: { among: 10 },
+      columns: {
+        occurred_at: { kind: "shuffle", within: ["city"], among: 10, per: "month" },
+        amount: { kind: "shuffle", within: [], among: 10, per: "month" },
+        place: { kind: "shuffle", within: [], among: 10, per: undefined },
+        session: { kind: "rekey" },
+      },
+    });
+  });
 });

@@ -72,6 +72,18 @@ const changes = z.strictObject({
     })
     .optional()
     .describe("Categories that are rare lose their name, and the others stay."),
+  rekey: z
+    .literal("random")
+    .optional()
+    .describe(
+      "A new random key in every row, which nobody can derive from the old one: the database draws it, and nothing remembers it.",
+    ),
+  shuffle: z
+    .array(column)
+    .optional()
+    .describe(
+      "The batch's rows exchange their values at random, among those that are equal in these columns; of the `clock`, and of what `conserve` sums, among those of the same period.",
+    ),
   mean: z
     .array(column)
     .optional()
@@ -96,7 +108,7 @@ export const transform = z
   .meta({
     id: "transform",
     description:
-      "`keep`, or what becomes of the column: one of set, unique, redact, truncate, generalise, band, code, rare, mean, now, stays.",
+      "`keep`, or what becomes of the column: one of set, unique, redact, truncate, generalise, band, code, rare, mean, rekey, shuffle, now, stays.",
   });
 
 const columns = z.record(column, transform).describe("Every column of the table and what becomes of it.");
@@ -170,7 +182,9 @@ export const tableRule = z
         .int()
         .min(2)
         .optional()
-        .describe("How many rows each class must have where rows of a batch are, or it is undone; 5 unless given."),
+        .describe(
+          "How many rows each class must have where rows of a batch are, or it is undone, and among how many people rows are shuffled; 5 unless given.",
+        ),
       sensitive: z
         .array(column)
         .min(1)
@@ -206,6 +220,12 @@ export const tableRule = z
         ),
       clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
       per: z.enum(timeUnits).optional().describe("The period of the totals; month unless given."),
+      order: z
+        .literal("random")
+        .optional()
+        .describe(
+          "The batch's rows are taken out and put in again in random order, so that where a row lies does not say whose it was.",
+        ),
       expires,
     }),
     rule("retain", "The subject's rows stay for a statutory period, without what the statute does not ask for.", {

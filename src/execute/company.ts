@@ -1,0 +1,43 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import type { Shape, Step } from "#records/plan.ts";
+import { classOfGroup, drawnIn, drawnName, groupName } from "#scope/drawn.ts";
+import { scopeTable, subjects } from "#scope/sql.ts";
+
+/** A request whose rows were shuffled among those of too few people: how many of its rows, and the people. */
+export type Few = {
+  readonly request: number;
+  readonly class: number;
+  readonly rows: number;
+  readonly people: number;
+  /** And of how many it takes. */
+  readonly among: number;
+};
+
+type Anonymise = Extract<Step, { kind: "anonymise" }>;
+
+/**
+ * Who has exchanged values, or places, with too few others to be hidden among them (requirements D4, D6): one of two people can be told by anybody who
+ * knows the other. What is empty gives nobody away.
+ */
+export const shuffledAmongFew = async (db: Kysely<unknown>, shape: Shape, step: Anonymise): Promise<readonly Few[]> => {
+  const found: Few[] = [];
+  for (const { transform, name } of drawnIn(step)) {
+    if (transform.kind !== "shuffle") continue;
+    const [group, of, value] = [groupName(name), classOfGroup(name), drawnName(name)].map((each) => sql.id("s", each));
+    const few = sql`select ${group} as g, count(distinct j.key) as people from ${entries(shape, step)}
+      group by 1 having count(distinct j.key) < ${transform.among} and count(${value}) > 0`;
+    const { rows } =
+      await sql<Few>`select s.request, min(${of}) as class, count(*) as rows, min(few.people) as people, ${transform.among}::int as among
+      from ${entries(shape, step)} join (${few}) few on few.g = ${group} group by 1 order by 1`.execute(db);
+    found.push(...rows);
+  }
+  if (step.reorder === undefined) return found;
+  const { rows } =
+    await sql<Few>`select s.request, 0 as class, count(*) as rows, min(few.people) as people, ${step.reorder.among}::int as among
+    from ${entries(shape, step)} cross join (select count(distinct j.key) as people from ${entries(shape, step)}) few
+    where people < ${step.reorder.among} group by 1 order by 1`.execute(db);
+  return [...found, ...rows];
+};
+
+const entries = (shape: Shape, { table }: Anonymise): RawBuilder<unknown> =>
+  sql`(select * from ${scopeTable(shape, table)} where not spared) s join ${subjects} j on j.request = s.request`;

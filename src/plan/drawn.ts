@@ -1,0 +1,118 @@
+import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
+import type { Policy, TableRule } from "#policy/policy.ts";
+import type { Edge } from "#records/plan.ts";
+import type { Finding } from "#plan/finding.ts";
+import type { Reach } from "#plan/reach.ts";
+import { followsKey } from "#plan/referred.ts";
+
+type Anonymise = Extract<TableRule, { treatment: "anonymise" }>;
+type Drawn = { readonly name: string; readonly kind: "rekey" | "shuffle" };
+
+/** Where random keys, exchanged values, or rows that are put in again would tear references apart, or the schema does not let them be written. */
+export const drawnFindings = (
+  policy: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  found: Reach,
+): readonly Finding[] =>
+  [...found.levels.keys()].flatMap((name): readonly Finding[] => {
+    const [rule, table] = [policy.tables[name], catalog.tables.get(name)];
+    if (rule?.treatment !== "anonymise" || table === undefined) return [];
+    const drawn = Object.entries(rule.columns).flatMap(([column, { kind }]): Drawn[] =>
+      kind === "rekey" || kind === "shuffle" ? [{ name: column, kind }] : [],
+    );
+    const finding = (path: readonly string[], message: string, hint: string): Finding => ({
+      code: "POLICY_CONTRADICTION",
+      message,
+      place: policy.placeOf(["tables", name, ...path]),
+      hint,
+    });
+    return [
+      ...drawn.flatMap((column) =>
+        columnProblem(catalog, edges, table, rule, column).map(([what, hint]) =>
+          finding(["columns", column.name], `${name}.${column.name}: ${what}`, hint),
+        ),
+      ),
+      ...(rule.reorder === undefined ? [] : orderProblems(policy, catalog, edges, table)).map(([what, hint]) =>
+        finding(["order"], `${name}: ${what}`, hint),
+      ),
+    ];
+  });
+
+type Problem = readonly [string, string];
+
+const columnProblem = (
+  catalog: Catalog,
+  edges: readonly Edge[],
+  table: CatalogTable,
+  rule: Anonymise,
+  { name, kind }: Drawn,
+): readonly Problem[] => {
+  // Where rows go on referring to what it said, see referred.ts.
+  const referring = edges.find(
+    (edge) =>
+      edge.to.table === table.name &&
+      edge.to.columns.includes(name) &&
+      (edge.declared === "link" || followsKey(catalog, edge)),
+  );
+  if (referring !== undefined) {
+    const follow =
+      referring.declared === "link" ? "they would no longer be found" : "the database would change them too";
+    const what = `rows of ${referring.table} refer to it (${referring.name}): ${follow}`;
+    return [[what, `keep it, and empty ${referring.table}.${referring.columns.join(",")} instead`]];
+  }
+  const outsider = catalog.outsiders.find(({ references }) => references === table.name);
+  if (outsider !== undefined) {
+    return [[`rows of ${outsider.table}, which Lethe does not know, refer to its table (${outsider.name})`, "keep it"]];
+  }
+  const own = edges.find((edge) => edge.table === table.name && edge.columns.includes(name));
+  if (own !== undefined && (kind === "shuffle" || own.declared === "foreign-key")) {
+    const what = kind === "shuffle" ? "it would lead to somebody else" : "a random key into a foreign key";
+    return [[`${what} (${own.name})`, "use {set: null}"]];
+  }
+  if (rule.reorder !== undefined) return [];
+  const column = table.columns.find((each) => each.name === name);
+  if (column?.identity === "always") {
+    return [
+      ["the database numbers it (GENERATED ALWAYS), and no update may set it", "add `order: random` to the table"],
+    ];
+  }
+  const unique = [table.primaryKey, ...table.unique.map(({ columns }) => columns)];
+  return kind === "shuffle" && unique.some((columns) => columns.includes(name))
+    ? [["values of a UNIQUE column would meet while they are exchanged", "add `order: random` to the table"]]
+    : [];
+};
+
+/** Rows that are taken out, if only for a moment. */
+const orderProblems = (
+  { subject, deletion }: Policy,
+  catalog: Catalog,
+  edges: readonly Edge[],
+  { name, triggers }: CatalogTable,
+): readonly Problem[] => {
+  const referring = [
+    ...edges.filter((edge) => edge.to.table === name && edge.declared === "foreign-key"),
+    ...catalog.outsiders.filter(({ references }) => references === name),
+  ];
+  const fired = triggers.filter(({ events }) => events.includes("insert") || events.includes("delete"));
+  const without = "leave out `order: random`";
+  return [
+    ...(name === subject.table ? [["the subject's own row is put in no order", without] satisfies Problem] : []),
+    ...referring.map((edge): Problem => [
+      `rows of ${edge.table} refer to its rows (${edge.name}), which are taken out`,
+      without,
+    ]),
+    ...fired.map((trigger): Problem => [
+      `trigger ${trigger.name} would fire for rows that are only put in again`,
+      `${without}, or drop the trigger`,
+    ]),
+    ...(deletion.mark?.refuse.includes(name) === true
+      ? [
+          [
+            "`refuse` lets no row in for a subject who is marked, nor one that is put in again",
+            without,
+          ] satisfies Problem,
+        ]
+      : []),
+  ];
+};

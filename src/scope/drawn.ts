@@ -1,0 +1,32 @@
+import { sql, type RawBuilder } from "kysely";
+import { sha256Hex } from "#lib/canonical.ts";
+import { isDrawn, type ColumnChange, type Shape, type Step } from "#records/plan.ts";
+
+/**
+ * The scope table's column for the value that is drawn for a column, whatever else its step changes: at a deadline it changes more. A column's name
+ * may be as long as PostgreSQL allows, so that there is no room beside it.
+ */
+export const drawnName = (column: string): string => `d_${sha256Hex(column).slice(0, 16)}`;
+/** Among which rows it was drawn, in this batch; and the same for rows that look alike, in every batch. */
+export const groupName = (column: string): string => `g${drawnName(column)}`;
+export const classOfGroup = (column: string): string => `c${drawnName(column)}`;
+
+export const drawnIn = (step: Step | undefined): readonly (ColumnChange & { readonly index: number })[] =>
+  step !== undefined && "changes" in step
+    ? step.changes.flatMap((change, index) => (isDrawn(change) ? [{ ...change, index }] : []))
+    : [];
+
+/** The columns of a scope table for what is drawn, empty until then: only its own transaction knows which row has which. */
+export const drawnColumns = (shape: Shape, table: string): readonly RawBuilder<unknown>[] =>
+  drawnIn(stepOf(shape, table)).flatMap(({ name, type }) => [
+    sql`null::${sql.raw(type)} as ${sql.id(drawnName(name))}`,
+    sql`null::int as ${sql.id(groupName(name))}`,
+    sql`null::int as ${sql.id(classOfGroup(name))}`,
+  ]);
+
+/** The values themselves, for whoever changes the rows. */
+export const drawnNames = (shape: Shape, table: string): readonly string[] =>
+  drawnIn(stepOf(shape, table)).map(({ name }) => drawnName(name));
+
+const stepOf = (shape: Shape, table: string): Step | undefined =>
+  shape.steps.find((step) => step.table === table && step.kind !== "cut");
