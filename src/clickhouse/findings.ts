@@ -123,6 +123,16 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
     );
   }
   if (rule.treatment === "erase") return findings;
+  if (rule.reorder !== undefined) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "order"],
+        `${name}: rows of ClickHouse lie in the order of its sorting key`,
+        "remove `order`, and leave out of the sorting key what tells people apart",
+      ),
+    );
+  }
   if ((rule.analytics?.attacks ?? []).length > 0) {
     findings.push(
       unsupported(
