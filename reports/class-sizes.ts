@@ -22,6 +22,7 @@ type SizeRow = {
   readonly label: string;
   readonly before: Counted | null;
   readonly after: Counted;
+  readonly small: boolean;
   readonly caption: Caption;
 };
 
@@ -47,11 +48,16 @@ const finding = ({ rows, k, below, threshold, before }: AnonymityItem): string =
 
 const rowsOf = (item: AnonymityItem): readonly SizeRow[] => {
   const { store, table, before } = item;
-  const counted = bands.map((band) => ({
-    label: band.label,
-    before: before === null ? null : countedIn(before, band),
-    after: countedIn(item, band),
-  }));
+  const counted = bands.map((band) => {
+    const after = countedIn(item, band);
+    return {
+      label: band.label,
+      before: before === null ? null : countedIn(before, band),
+      after,
+      // A band that begins below the threshold and ends above it may hold none of the small classes.
+      small: band.to < item.threshold && after.rows > 0,
+    };
+  });
   const numbers = counted
     .filter((row) => row.after.rows + (row.before?.rows ?? 0) > 0)
     .map(
@@ -59,10 +65,11 @@ const rowsOf = (item: AnonymityItem): readonly SizeRow[] => {
         `${row.label}: ${row.before === null ? "" : `${figure(row.before.rows)}, then `}${figure(row.after.rows)}`,
     );
   const title = finding(item);
+  const red = counted.some(({ small }) => small) ? `; red: fewer than ${item.threshold}` : "";
   const caption = {
     key: `${store}: ${table}`,
     title,
-    subtitle: `Rows of ${table} (${store}), by how many rows look alike`,
+    subtitle: `Rows of ${table} (${store}), by how many rows look alike${red}`,
     description: `${title}. Rows of ${table} in ${store} by the size of their class. ${numbers.join("; ")}.`,
   };
   return counted.map((row) => ({ store, table, ...row, caption }));
@@ -94,6 +101,7 @@ export const classSizes: Block = block(
         { column: 4, tone: "accent" },
       ],
       caption: (row) => row.caption,
+      alarming: (row) => row.small,
     },
   },
 );

@@ -42,7 +42,7 @@ export const renderSheet = async <Source extends WorkbookSource>(
     let first = row;
     row = writeHeader(sheet, row, block.columns);
     let empty = true;
-    for await (const { cells, caption } of block.lines(source)) {
+    for await (const line of block.lines(source)) {
       empty = false;
       if (row > limits.rowsPerSheet) {
         writer.draw(sheet, [...charts, ...beside.drawn(first)]);
@@ -52,8 +52,8 @@ export const renderSheet = async <Source extends WorkbookSource>(
         first = headerRow;
         row = writeHeader(sheet, first, block.columns);
       }
-      const height = writeCells(sheet, row, block.columns, cells, source.head.controller.timeZone);
-      beside.take(row, cells, height, caption);
+      const height = writeCells(sheet, row, block.columns, line.cells, source.head.controller.timeZone);
+      beside.take(row, line, height);
       row += 1;
       written += 1;
       if (row % rowsBetweenWaits === 0) await writer.drained(sheet);

@@ -96,7 +96,12 @@ export type BarsShape = {
   readonly series: readonly { readonly column: number; readonly tone: Tone }[];
 };
 
-export type Line = { readonly cells: readonly CellValue[]; readonly caption: Caption | undefined };
+/** `alarming`: the last bar of its chart in this row is red. */
+export type Line = {
+  readonly cells: readonly CellValue[];
+  readonly caption: Caption | undefined;
+  readonly alarming: boolean;
+};
 
 /** A table of a sheet: its columns, and how a source becomes its rows. */
 export type Block<Source = ReportSource> = {
@@ -113,7 +118,10 @@ export type BlockOptions<Row> = {
   readonly empty: string;
   readonly columns: readonly Column<Row>[];
   /** A chart beside the rows, or several. */
-  readonly chart?: BarsShape & { readonly caption: (row: Row) => Caption };
+  readonly chart?: BarsShape & {
+    readonly caption: (row: Row) => Caption;
+    readonly alarming: (row: Row) => boolean;
+  };
 };
 
 /** A table over rows that are read as they are written. */
@@ -127,7 +135,8 @@ export const block = <Source, Row>(
   bars: options.chart,
   async *lines(source) {
     for await (const row of rowsOf(source)) {
-      yield { cells: options.columns.map((column) => column.of(row)), caption: options.chart?.caption(row) };
+      const cells = options.columns.map((column) => column.of(row));
+      yield { cells, caption: options.chart?.caption(row), alarming: options.chart?.alarming(row) ?? false };
     }
   },
 });

@@ -147,6 +147,23 @@ test("the bars of the summary lie over the rows that they are of, each in the co
   expect(all(chart, "c:delete").map(({ attributes }) => attributes["val"])).toEqual(["1", "1"]);
 });
 
+test("bars of classes that are too small are red, and the chart says so", async () => {
+  const sizes = [{ from: 1, to: 1, classes: 3, rows: 3 }, ...anonymity.sizes];
+  const [only] = await chartsOn(await written([{ ...anonymity, below: 3, sizes }]), "Analytics");
+  const chart = only?.chart as Node;
+  const [before, after] = all(chart, "c:ser") as [Node, Node];
+  expect(all(before, "c:dPt")).toEqual([]);
+  const points = all(after, "c:dPt").map((point) => [
+    one(point, "c:idx").attributes["val"],
+    one(point, "a:srgbClr").attributes["val"],
+  ]);
+  expect(points).toEqual([["0", inkOf("bad").slice(2)]]);
+  expect(all(chart, "a:t").map(({ text }) => text)).toEqual([
+    "3 rows in classes smaller than 5, 31 before",
+    "Rows of analytics_events (shop), by how many rows look alike; red: fewer than 5",
+  ]);
+});
+
 test("where nothing was measured before, only what is there now is drawn", async () => {
   const [only] = await chartsOn(await written([{ ...anonymity, before: null }]), "Analytics");
   expect(all(only?.chart as Node, "c:ser").map((node) => one(one(node, "c:tx"), "c:v").text)).toEqual(["Rows after"]);

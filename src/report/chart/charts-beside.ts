@@ -1,5 +1,5 @@
 import type { Chart } from "#report/chart/chart.ts";
-import type { BarsShape, Caption, CellValue, ColumnShape } from "#report/workbook-definition.ts";
+import type { BarsShape, Caption, ColumnShape, Line } from "#report/workbook-definition.ts";
 
 /** Points: wide enough for the numbers above two bars in each of a dozen places. */
 const width = 600;
@@ -8,13 +8,13 @@ const inset = 3;
 type Gathered = {
   readonly caption: Caption;
   readonly row: number;
-  readonly cells: (readonly CellValue[])[];
+  readonly lines: Line[];
   height: number;
 };
 
 export type ChartsBeside = {
   /** Takes a row that was written; `height` in points. */
-  readonly take: (row: number, cells: readonly CellValue[], height: number, caption: Caption | undefined) => void;
+  readonly take: (row: number, line: Line, height: number) => void;
   /** The charts of the rows that were taken since the header in `headerRow`, and forgets them. */
   readonly drawn: (headerRow: number) => readonly Chart[];
 };
@@ -26,12 +26,13 @@ export type ChartsBeside = {
 export const chartsBeside = (columns: readonly ColumnShape[], bars: BarsShape | undefined): ChartsBeside => {
   let gathered: Gathered[] = [];
   return {
-    take: (row, cells, height, caption) => {
+    take: (row, line, height) => {
+      const { caption } = line;
       if (caption === undefined) return;
       const last = gathered.at(-1);
-      const group = last?.caption.key === caption.key ? last : { caption, row, cells: [], height: 0 };
+      const group = last?.caption.key === caption.key ? last : { caption, row, lines: [], height: 0 };
       if (group !== last) gathered.push(group);
-      group.cells.push(cells);
+      group.lines.push(line);
       group.height += height;
     },
     drawn: (headerRow) => {
@@ -45,21 +46,23 @@ export const chartsBeside = (columns: readonly ColumnShape[], bars: BarsShape | 
 const chartOf = (
   columns: readonly ColumnShape[],
   { categories, series }: BarsShape,
-  { caption, row, cells, height }: Gathered,
+  { caption, row, lines, height }: Gathered,
   headerRow: number,
 ): Chart => {
-  const down = (index: number) => ({ row, column: index + 1, values: cells.map((line) => line[index] ?? null) });
+  const down = (index: number) => ({ row, column: index + 1, values: lines.map(({ cells }) => cells[index] ?? null) });
   const { title, subtitle, description } = caption;
+  const red = new Map(lines.flatMap(({ alarming }, index) => (alarming ? [[index, "bad" as const]] : [])));
   return {
     words: { title, subtitle },
     description,
     direction: "columns",
     categories: down(categories),
     series: series
-      .map(({ column, tone }) => ({
+      .map(({ column, tone }, index) => ({
         name: { row: headerRow, column: column + 1, value: columns[column]?.header ?? "" },
         tone,
         values: down(column),
+        tones: index === series.length - 1 ? red : new Map(),
       }))
       // Of what was never measured there is nothing to compare with.
       .filter(({ values }) => values.values.some((value) => value !== null)),
