@@ -27,7 +27,7 @@ const counted = (counts: Counts): string =>
 
 const sentencesOf = ({ repository, all, verified, exceptions }: RepositoryLane): readonly Sentence[] => [
   `${repository}: ${counted(all) || "no backup"}. ` +
-    (verified === null ? "None was read to its end by this run." : `Read to its end by this run: ${verified.name}.`),
+    (verified === null ? "None was read to its end." : `Last read to its end: ${verified.name}.`),
   ...exceptions.map(({ name, code, breach }): Sentence => {
     const what = `${repository}: ${name === "*" ? "" : `${name}, `}${code}`;
     return breach === null
@@ -41,7 +41,7 @@ const laneOf = (lane: RepositoryLane): Lane => ({
   facts: lane.keepDays === null ? "not configured" : `${lane.store ?? ""}, ${lane.keepDays} days`,
   earlier: counted(lane.earlier) || null,
   days: lane.days,
-  begins: lane.keepDays === null ? null : lane.kept,
+  begins: lane.kept,
   sentences: sentencesOf(lane),
 });
 

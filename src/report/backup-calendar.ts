@@ -15,8 +15,8 @@ export type Lane = {
   readonly repository: string;
   readonly store: string | null;
   readonly keepDays: number | null;
-  /** Index of the first day from which a backup may still be there. */
-  readonly kept: number;
+  /** Index of the first day from which a backup may still be there; null where that day is not known, or lies before the first. */
+  readonly kept: number | null;
   readonly days: readonly (Mark | null)[];
   /** Sets before the first of the days. */
   readonly earlier: Counts;
@@ -61,7 +61,7 @@ const factsOf = ({ repository, store, keepDays, verified, exceptions }: Reposito
   repository,
   store,
   keepDays,
-  kept: keepDays === null ? 0 : Math.max(0, calendarDays - 1 - keepDays),
+  kept: keepDays === null || keepDays >= calendarDays ? null : calendarDays - 1 - keepDays,
   verified,
   exceptions,
 });

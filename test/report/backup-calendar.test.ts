@@ -99,7 +99,7 @@ test("days say what became of their backups: what is wrong before what is there,
     "present",
     "purged",
   ]);
-  expect(days[lane?.kept ?? 0]).toBe("2026-10-03");
+  expect(days[lane?.kept ?? -1]).toBe("2026-10-03");
   expect(lane?.earlier).toMatchObject({ purged: 1, present: 0 });
 });
 
@@ -119,12 +119,12 @@ test("a cell of the calendar is a letter and a colour, and the words for them st
     expect(texts(sheet)).toContain(words);
   }
   expect(texts(sheet).filter((text) => text.startsWith("nightly-dumps: "))).toEqual([
-    "nightly-dumps: 9 present and verified, 21 present, 6 purged. Read to its end by this run: shop-20261101-00.dump.",
+    "nightly-dumps: 9 present and verified, 21 present, 6 purged. Last read to its end: shop-20261101-00.dump.",
     "nightly-dumps: shop-20260915.dump, BACKUP_LAST_GOOD: a breach of the retention period from 2026-10-15 on",
   ]);
 });
 
-test("each repository has its row and its own line, one that is no longer configured none", async () => {
+test("each repository has its row and the line of its own retention, where that is in the picture", async () => {
   const lanes = [
     repository("a", { keepDays: 7 }),
     repository("b", { keepDays: 400 }),
@@ -139,7 +139,7 @@ test("each repository has its row and its own line, one that is no longer config
   };
   expect([7, 8, 9].map((row) => [sheet.getRow(row).getCell(1).text, lineOf(row)])).toEqual([
     ["a", 37],
-    ["b", 0],
+    ["b", null],
     ["c", null],
   ]);
 });
