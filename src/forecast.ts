@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import { forecastColumns } from "#clickhouse/forecast.ts";
-import type { Context } from "#context.ts";
+import { everyStore, type Context } from "#context.ts";
 import { canonicalJson, digestOf } from "#lib/canonical.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { Plan, Shape } from "#records/plan.ts";
@@ -132,7 +132,7 @@ const forecastStore = async (
     rows,
   );
   known.found.push(...one.map((each) => ({ ...each, store: session.store.name })));
-  if (ctx.stores.length > 1) {
+  if (everyStore(ctx).length > 1) {
     for (const each of await sharedOf(session, identifiersOf(ctx, one))) known.othersToo.add(nameOf(each));
   }
   return {

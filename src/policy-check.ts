@@ -1,5 +1,7 @@
 import { clockedBy, readClockIndexes, type ClockIndex } from "#catalog/clock-index.ts";
-import type { Context } from "#context.ts";
+import { columnFindings } from "#clickhouse/findings.ts";
+import { readColumnCatalog } from "#clickhouse/read-catalog.ts";
+import type { Context, Store } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession, type StoreSession } from "#execute/store-session.ts";
 import { currentShape } from "#forecast.ts";
 import { isLetheError } from "#lib/errors.ts";
@@ -27,27 +29,28 @@ export type PolicyCheck = {
 export const checkPolicies = async (ctx: Context): Promise<readonly PolicyCheck[]> => {
   const checks: PolicyCheck[] = [];
   for (const store of ctx.stores) {
-    const { findings, run, held, indexes, warnings } = await withStoreSession(store, async (session) => ({
+    const checked = await withStoreSession(store, async (session) => ({
       ...(await checkStore(ctx, session)),
       indexes: await missingIndexes(session),
       warnings: await warningsIn(session),
     }));
-    const { name, version, digest } = store.policy;
-    const tables = { erase: 0, anonymise: 0, retain: 0, keep: 0 };
-    for (const rule of Object.values(store.policy.tables)) tables[rule.treatment] += 1;
-    checks.push({
-      store: store.name,
-      policy: name,
-      version,
-      digest,
-      tables,
-      findings,
-      examples: { run, held },
-      indexes,
-      warnings,
-    });
+    checks.push(checkOf(store, checked));
+  }
+  for (const store of ctx.columnStores) {
+    const findings = columnFindings(store.policy, await readColumnCatalog(store));
+    checks.push(checkOf(store, { findings, run: 0, held: 0, indexes: [], warnings: [] }));
   }
   return checks;
+};
+
+const checkOf = (
+  { name: store, policy }: Pick<Store, "name" | "policy">,
+  { findings, run, held, indexes, warnings }: ExampleCheck & Pick<PolicyCheck, "indexes" | "warnings">,
+): PolicyCheck => {
+  const { name, version, digest } = policy;
+  const tables = { erase: 0, anonymise: 0, retain: 0, keep: 0 };
+  for (const rule of Object.values(policy.tables)) tables[rule.treatment] += 1;
+  return { store, policy: name, version, digest, tables, findings, examples: { run, held }, indexes, warnings };
 };
 
 const checkStore = async (ctx: Context, session: StoreSession): Promise<ExampleCheck> => {

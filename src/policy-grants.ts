@@ -1,3 +1,4 @@
+import { columnGrants } from "#clickhouse/grants.ts";
 import type { Context } from "#context.ts";
 import { catalogOf, inTransaction, withStoreSession } from "#execute/store-session.ts";
 import { grantsFor } from "#init/grants.ts";
@@ -5,7 +6,10 @@ import { grantsFor } from "#init/grants.ts";
 export type StoreGrants = { readonly store: string; readonly database: string; readonly grants: readonly string[] };
 
 /** What a role needs to carry out each store's policy on its schema as it is now, and no more. Changes nothing. */
-export const grantsOfStores = async ({ stores }: Context, role: string): Promise<readonly StoreGrants[]> => {
+export const grantsOfStores = async (
+  { stores, columnStores }: Context,
+  role: string,
+): Promise<readonly StoreGrants[]> => {
   const found: StoreGrants[] = [];
   for (const store of stores) {
     found.push(
@@ -18,6 +22,9 @@ export const grantsOfStores = async ({ stores }: Context, role: string): Promise
         }),
       ),
     );
+  }
+  for (const store of columnStores) {
+    found.push({ store: store.name, database: store.client.database, grants: columnGrants(store, role) });
   }
   return found;
 };

@@ -21,7 +21,7 @@ export const purgedFrom: RawBuilder<string> = sql`case
  */
 export const reaches = async (
   db: Kysely<StateDb>,
-  { stores, backups }: Pick<Config, "stores" | "backups">,
+  { stores, columnStores, backups }: Pick<Config, "stores" | "columnStores" | "backups">,
   runId: string,
 ): Promise<readonly Reach[]> => {
   const { rows } = await sql<Reach>`
@@ -39,7 +39,7 @@ export const reaches = async (
         else coalesce((select min(${heldFrom}) from lethe.backup_set held
           where held.repository = repository.name and held.state in ('listed', 'condemned')), '-infinity')
       end::timestamptz)::text as oldest
-    from unnest(${stores.map(({ name }) => name)}::text[]) as store (name)
+    from unnest(${[...stores, ...columnStores].map(({ name }) => name)}::text[]) as store (name)
     left join repository on repository.store = store.name
     group by store.name order by store.name`.execute(db);
   return rows;

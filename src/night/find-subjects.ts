@@ -1,4 +1,4 @@
-import type { Context, Store } from "#context.ts";
+import { everyStore, type Context, type Store } from "#context.ts";
 import { analyseState } from "#db/state.ts";
 import { reopenReactivated } from "#night/reactivation.ts";
 import { abandonBatch, unsettledBatches } from "#execute/batches.ts";
@@ -66,7 +66,7 @@ const lookUp = async (
     ),
   );
   // One store has nobody to tell.
-  if (ctx.stores.length > 1) {
+  if (everyStore(ctx).length > 1) {
     await inTransaction(session, "read-write", () =>
       settleShared(ctx, name, (found) => borneBySeveral(session.client, session.db, policy.subject, found)),
     );

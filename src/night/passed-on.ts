@@ -1,5 +1,5 @@
 import type { RawBuilder } from "kysely";
-import type { Context, Store } from "#context.ts";
+import { everyStore, type Context, type Store } from "#context.ts";
 import { inTransaction, type StoreSession } from "#execute/store-session.ts";
 import { anySettled, settledIn, type PassedOn } from "#execute/wanted.ts";
 import { standingElsewhere, type Elsewhere } from "#scope/locate.ts";
@@ -16,7 +16,7 @@ export const readPassedOn = async (
   const identifiers: Elsewhere[] = [];
   const unasked: string[] = [];
   // One store has nobody to tell.
-  for (const store of ctx.stores.length === 1 ? [] : ctx.stores) {
+  for (const store of everyStore(ctx).length === 1 ? [] : ctx.stores) {
     const among = requests(store.name);
     if (!(await anySettled(ctx, store.name, among))) continue;
     const asked = await ask(store, (session) =>

@@ -83,7 +83,7 @@ const readHead = async (
     holds: await readHolds(snapshot, scope),
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
-    limits: limitsOf(readAt, ctx.config.stores, { backups, restores, stays, figures, tasks }),
+    limits: limitsOf(readAt, ctx.config, { backups, restores, stays, figures, tasks }),
     exceptionLists: await readExceptionLists(snapshot, scope),
   };
 };

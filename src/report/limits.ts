@@ -1,11 +1,16 @@
-import type { StoreConfig } from "#config.ts";
+import type { ColumnStoreConfig, StoreConfig } from "#config.ts";
 import type { Limit, RepositoryItem } from "#report/report-document.ts";
 import type { ReportHead } from "#report/report-source.ts";
+
+type Searched = {
+  readonly stores: readonly Pick<StoreConfig, "name" | "schemas">[];
+  readonly columnStores: readonly Pick<ColumnStoreConfig, "name">[];
+};
 
 /** What the report does not claim, in the words an auditor would ask for (I12). */
 export const limitsOf = (
   readAt: string,
-  stores: readonly Pick<StoreConfig, "name" | "schemas">[],
+  { stores, columnStores }: Searched,
   {
     backups,
     restores,
@@ -24,6 +29,13 @@ export const limitsOf = (
       `Store ${name}: "erased" means that a search of the text, JSON and array columns of all tables in ` +
       `${schemas.length === 1 ? "schema" : "schemas"} ${schemas.join(", ")} after the change found none of the ` +
       `person's identifiers. Names alone are searched for in the person's own rows only.`,
+  })),
+  ...columnStores.map(({ name }) => ({
+    code: "SEARCHED",
+    text:
+      `Store ${name}: "erased" means that the parts of ClickHouse that held the person's rows were gone from the disk of the ` +
+      `server that was asked, and that a search of the text, JSON and array columns of all its tables found none of the person's ` +
+      `identifiers. ClickHouse's own logs of queries, copies made by FREEZE and backups of it are not searched.`,
   })),
   {
     code: "NOT_SEARCHED",

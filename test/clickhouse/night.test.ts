@@ -1,56 +1,10 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { inProcess, openColumns, soon, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
+import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
 
 let night: ColumnsNight;
 afterEach(() => night.dispose());
-
-const schema = `create table customers (id int primary key, email text unique);
-  insert into customers select n, 'p' || n || '@shop.example' from generate_series(1, 9) n;`;
-
-const policy = `
-policy: web
-version: 1
-effective: 2026-01-01
-owner: dpo@shop.example
-subject: { table: events, key: user_id, key_of: shop, identifiers: { email: email } }
-links: ['pageviews.visitor -> events.user_id']
-tables:
-  events:
-    treatment: anonymise
-    quasi: [country, at]
-    k: 3
-    clock: at
-    conserve: [count, sum(amount)]
-    columns:
-      user_id: { set: null }
-      email: { set: '' }
-      at: { truncate: month }
-      country: { generalise: { map: { DE: Europe, FR: Europe }, otherwise: elsewhere } }
-      amount: keep
-  pageviews: { treatment: erase }
-  plans: { treatment: keep, reason: nothing about people }
-`;
-
-const tables = [
-  `create table web.events (user_id Nullable(UInt32), email String codec(NONE), at DateTime('UTC'), country LowCardinality(String), amount Decimal(12, 2))
-    engine = MergeTree partition by toYYYYMM(at) order by (country, at) settings ${soon}`,
-  `create table web.pageviews (visitor UInt32, url String codec(NONE)) engine = MergeTree order by visitor settings ${soon}`,
-  "create table web.plans (name String) engine = MergeTree order by name",
-  `insert into web.events select number % 9 + 1, concat('p', toString(number % 9 + 1), '@shop.example'), toDateTime('2026-01-15 12:00:00', 'UTC') + number * 3600,
-    ['DE', 'FR', 'US'][number % 3 + 1], number / 4 from numbers(900)`,
-  "insert into web.pageviews select number % 9 + 1, concat('/account?mail=p', toString(number % 9 + 1), '@shop.example') from numbers(90)",
-  "insert into web.plans values ('pro')",
-];
-
-const open = () =>
-  openColumns({
-    schema,
-    tables: "customers: { treatment: anonymise, columns: { email: { set: null } } }",
-    columns: policy,
-    columnTables: tables,
-  });
 
 const files = (text: string): string => {
   try {
@@ -62,7 +16,7 @@ const files = (text: string): string => {
 
 describe.skipIf(!inProcess)("a store of ClickHouse", () => {
   test("is erased with the others: the totals stay, and of the people nothing is in any file", async () => {
-    night = await open();
+    night = await openColumns();
     const refs = await night.ask(
       { email: "p1@shop.example" },
       { email: "p2@shop.example" },

@@ -317,6 +317,10 @@ const headFor = (requests: number): ReportHead => {
     },
     ledger: { from: 118, size: 409, root: "c3".repeat(32) },
     signature: { algorithm: "Ed25519", keyId: "0123456789abcdef" },
-    limits: limitsOf(readAt, [{ name: "shop", schemas: ["public"] }], { backups, restores, ...told }),
+    limits: limitsOf(
+      readAt,
+      { stores: [{ name: "shop", schemas: ["public"] }], columnStores: [] },
+      { backups, restores, ...told },
+    ),
   };
 };
