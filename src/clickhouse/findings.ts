@@ -46,7 +46,6 @@ const unsupported = (policy: Policy, path: readonly (string | number)[], message
 });
 
 const wholeFindings = (policy: Policy): readonly Finding[] => {
-  const { table } = policy.subject;
   const parts = [
     ["deletion", policy.deletion.mode !== "hard", "deletes at once"],
     ["blockers", policy.blockers.length > 0, "blocks nobody"],
@@ -65,16 +64,6 @@ const wholeFindings = (policy: Policy): readonly Finding[] => {
           "say it in the policy of the PostgreSQL store that knows the person",
         ),
       ),
-    ...(policy.tables[table]?.treatment === "keep"
-      ? [
-          unsupported(
-            policy,
-            ["tables", table],
-            `${table} tells who people are, and would keep them`,
-            "erase or anonymise its rows",
-          ),
-        ]
-      : []),
   ];
 };
 

@@ -1,6 +1,6 @@
 import type { ColumnClient } from "#clickhouse/client.ts";
 import { list, id, ownPrefix, tableIn, text } from "#clickhouse/sql.ts";
-import type { CatalogTable } from "#catalog/catalog.ts";
+import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import { betweenDigits, notInPhones, wordWithDigits } from "#verify/phone-silhouette.ts";
 import type { Hit } from "#verify/search.ts";
 import { profileWhile, type Sought, type SoughtForm, type SoughtProfile } from "#verify/sought.ts";
@@ -40,27 +40,41 @@ export const searchColumns = async (
   table: CatalogTable,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
-  const columns = table.columns.filter(({ shape }) => shape !== "other").map(({ name }) => name);
+  const columns = table.columns.filter(({ shape }) => shape !== "other");
   const pieces = [
-    ...(profile.tokens ? [{ kind: "token", of: tokensOf(profile.inners) }] : []),
-    ...(profile.phone === undefined ? [] : [{ kind: "phone", of: phonesOf(profile.phone.sizes.at(-1) ?? 0) }]),
+    ...(profile.tokens ? [{ kind: "token", of: tokensOf(profile.inners), looksLike: "1" }] : []),
+    ...(profile.phone === undefined
+      ? []
+      : [
+          {
+            kind: "phone",
+            of: phonesOf(profile.phone.sizes.at(-1) ?? 0),
+            looksLike: `match(cell.2, ${text(posix(profile.phone.pattern))})`,
+          },
+        ]),
   ];
   if (columns.length === 0) return [];
   const hits: Hit[] = [];
-  for (const { kind, of } of pieces) {
-    const cells = list(columns.map((name) => `(${text(name)}, ifNull(toString(${id(name)}), ''))`));
+  for (const { kind, of, looksLike } of pieces) {
+    const cells = list(columns.map((column) => `(${text(column.name)}, ${textOf(column)})`));
     const found = await client.rows<{ request: number; column: string; rows: number }>(
       `select w.request as request, name as column, uniqExact(place) as rows from (
         select place, cell.1 as name, arrayJoin(arrayDistinct(${of})) as form from (
           select (_part, _part_offset) as place, arrayJoin([${cells}]) as cell from ${tableIn(client.database, table.name)})
         where length(cell.2) >= ${Math.min(profile.shortest, 1_000)}
-          and form in (select form from ${tableIn(client.database, soughtName)} where kind = ${text(kind)})) f
+          and ${looksLike} and form in (select form from ${tableIn(client.database, soughtName)} where kind = ${text(kind)})) f
       inner join (select distinct request, form from ${tableIn(client.database, soughtName)} where kind = ${text(kind)}) w on w.form = f.form
       group by request, column order by request, column`,
     );
     hits.push(...found.map((row) => ({ ...row, table: table.name })));
   }
   return hits;
+};
+
+/** Arrays and tuples write quotes inside text with a backslash. */
+const textOf = ({ name, shape }: CatalogColumn): string => {
+  const written = `ifNull(toString(${id(name)}), '')`;
+  return shape === "text" ? written : `replaceAll(${written}, ${text(String.raw`\'`)}, ${text("'")})`;
 };
 
 /** Web addresses write `@` as `%40` and `+` as `%2B`; JSON may write `@` as an escape. */
@@ -89,4 +103,4 @@ const phonesOf = (longest: number): string => {
 
 /** From the patterns that PostgreSQL reads to those of RE2. */
 const posix = (pattern: string): string =>
-  pattern.replaceAll("[[:alnum:]]", "[\\pL\\pN]").replaceAll("[[:alpha:]]", "\\pL").replaceAll("\\u00a0", "\\x{a0}");
+  pattern.replaceAll("[:alnum:]", "\\pL\\pN").replaceAll("[:alpha:]", "\\pL").replaceAll("\\u00a0", "\\x{a0}");
