@@ -181,7 +181,12 @@ export const configSchema = z.strictObject({
   state,
   stores: z
     .record(name("a store's name"), store)
-    .refine((stores) => Object.keys(stores).length > 0, "name at least one store"),
+    .refine((stores) => Object.keys(stores).length > 0, "name at least one store")
+    .refine(
+      (stores) =>
+        Object.values(stores).some(({ clickhouse }) => clickhouse === undefined) || Object.keys(stores).length === 0,
+      "name at least one store of PostgreSQL: a bare number as key is one of the first store",
+    ),
   backups: z.record(name("a backup repository's name"), backup).default({}),
   reports: z.strictObject({ directory: text.default("reports/out") }).default({ directory: "reports/out" }),
   export: exports.optional(),

@@ -53,18 +53,16 @@ const wholeFindings = (policy: Policy): readonly Finding[] => {
     ["figures", policy.figures.length > 0, "takes no figures"],
     ["examples", policy.examples.length > 0, "runs no examples"],
   ] as const;
-  return [
-    ...parts
-      .filter(([, written]) => written)
-      .map(([key, , does]) =>
-        unsupported(
-          policy,
-          [key],
-          `\`${key}\`: a store of ClickHouse ${does}`,
-          "say it in the policy of the PostgreSQL store that knows the person",
-        ),
+  return parts
+    .filter(([, written]) => written)
+    .map(([key, , does]) =>
+      unsupported(
+        policy,
+        [key],
+        `\`${key}\`: a store of ClickHouse ${does}`,
+        "say it in the policy of the PostgreSQL store that knows the person",
       ),
-  ];
+    );
 };
 
 const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule: TableRule): readonly Finding[] => {

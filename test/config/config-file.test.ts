@@ -85,6 +85,26 @@ describe("loadConfig", () => {
     expect(config.warnDays).toBe(7);
   });
 
+  it("knows stores of ClickHouse, on a server or in a directory", async () => {
+    const events = (place: string): string =>
+      `stores:\n  events: { clickhouse: ${place}, policy: e.yaml, parts_timeout: PT1H }\n`;
+    const [server] = (await load(whole.replace("stores:\n", events("'https://l:s@ch.example:8443/web'")))).columnStores;
+    expect(server).toEqual({
+      name: "events",
+      location: { url: "https://l:s@ch.example:8443/", database: "web" },
+      policy: join(dirname(file), "e.yaml"),
+      batch: 10_000,
+      statementTimeoutMs: 600_000,
+      partsTimeoutMs: 3_600_000,
+    });
+    const inDirectory = await load(whole.replace("stores:\n", events("{ directory: data/web, database: web }")));
+    expect(inDirectory.columnStores[0]?.location).toEqual({
+      directory: join(dirname(file), "data/web"),
+      database: "web",
+    });
+    expect(inDirectory.stores.map(({ name }) => name)).toEqual(["shop", "crm"]);
+  });
+
   it("names an unset variable at the place that needs it", async () => {
     const error = await failure(whole, {});
     expect(error.code).toBe("CONFIG_VARIABLE_UNSET");
@@ -179,6 +199,14 @@ describe("loadConfig", () => {
       "embedded: crm\n    url: postgres://h/d",
       "either `url`, `embedded` or `clickhouse`",
     ],
+    ["a ClickHouse without its database", "embedded: crm", "clickhouse: https://h:8443", "stores.crm.clickhouse"],
+    [
+      "schemas of ClickHouse",
+      "embedded: crm",
+      "clickhouse: https://h/web\n    schemas: [x]",
+      "is for stores of PostgreSQL",
+    ],
+    ["parts of PostgreSQL", "embedded: crm", "embedded: crm\n    parts_timeout: PT1H", "is for stores of ClickHouse"],
     ["Lethe's own records inside a store", "embedded: crm", "embedded: lethe", "the same database"],
     ["no stores", "stores:\n", "stores: {}\nxstores:\n", "stores"],
     ["a key that stands twice", "warn_days: 5", "warn_days: 5\nwarn_days: 6", "stands twice"],
