@@ -17,6 +17,8 @@ export const measuredTables = ({
   Object.entries(tables).flatMap(([table, rule]) =>
     rule.treatment === "anonymise" &&
     rule.analytics !== undefined &&
+    // What is in it is of people who are known: the others are counts elsewhere.
+    rule.aggregate === undefined &&
     (rule.analytics.quasi.length > 0 || rule.analytics.attacks.length > 0)
       ? [{ table, analytics: rule.analytics }]
       : [],

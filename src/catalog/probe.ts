@@ -28,6 +28,19 @@ export const probeChecks = async (
   shape: Shape,
   policy: Policy,
 ): Promise<void> => {
+  for (const { table: name, changes } of classesOf(shape)) {
+    for (const change of changes) {
+      if (await holds(db, change)) continue;
+      throw new LetheError(
+        "POLICY_CONTRADICTION",
+        `store ${catalog.store}: ${change.name} is ${change.type} and cannot hold what \`other\` says`,
+        {
+          place: policy.placeOf(["tables", name, "aggregate", "other", change.name]),
+          hint: "choose a value of the column's type",
+        },
+      );
+    }
+  }
   for (const { table: name, changes, sampled, path } of settingsOf(shape, policy)) {
     const table = catalog.tables.get(name);
     if (table === undefined) continue;
@@ -53,6 +66,24 @@ export const probeChecks = async (
     }
   }
 };
+
+/** What rows of too few people are counted as. */
+const classesOf = ({ steps }: Shape): readonly Pick<Setting, "table" | "changes">[] =>
+  steps.flatMap((step) =>
+    step.kind === "anonymise" && step.aggregate !== undefined
+      ? [
+          {
+            table: step.table,
+            changes: step.aggregate.classes.map(({ column: name, type, other }) => ({
+              name,
+              type,
+              json: false,
+              transform: other === null ? { kind: "null" as const } : { kind: "constant" as const, value: other },
+            })),
+          },
+        ]
+      : [],
+  );
 
 const settingsOf = (shape: Shape, policy: Policy): readonly Setting[] => {
   const { root, deletion } = shape;

@@ -111,6 +111,11 @@ const pathTo = (shape: Shape, name: string): string => {
 
 const whatOf = (step: Exclude<Step, { kind: "cut" }>): string => {
   if (step.kind === "erase") return "rows deleted";
+  if (step.kind === "anonymise" && step.aggregate !== undefined) {
+    const { into, classes } = step.aggregate;
+    const counted = `rows counted in ${into} by ${classes.map(({ column }) => column).join(", ")}, and deleted`;
+    return [counted, lateText(step.analysis)].filter((part) => part !== "").join("; ");
+  }
   const changed = step.changes.map(changeText).join(", ");
   const stays = step.stays.length === 0 ? "" : `${step.stays.map(({ column }) => column).join(", ")} stay`;
   const basis = step.kind === "retain" ? `${step.basis}, from ${step.clock}` : "";

@@ -110,6 +110,16 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
     );
   }
   if (rule.treatment === "erase") return findings;
+  if (rule.aggregate !== undefined) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "aggregate"],
+        `${name}: rows of ClickHouse are counted into no other table`,
+        "remove `aggregate`, and let the rows stay without the person, or go",
+      ),
+    );
+  }
   if (rule.reorder !== undefined) {
     findings.push(
       unsupported(

@@ -103,6 +103,10 @@ export const readFates = async (
     const by = remedies.get(key) ?? [];
     const codes = by.map(({ code }) => code);
     if (content === undefined) {
+      // Its rule has counted it elsewhere.
+      if (scope.get(key) === false && by.length === 0 && isCounted(policy, table.name)) {
+        return { word: "anonymised", remedies: codes };
+      }
       return { word: by.some(({ kind }) => kind === "remove") ? "remedied" : "erased", remedies: codes };
     }
     if (scope.get(key) === true) return { word: "spared", remedies: codes };
@@ -123,6 +127,11 @@ export const readFates = async (
       return [standIn.table.name, keys.map((key) => fateOf(standIn, key, reached))];
     }),
   );
+};
+
+const isCounted = ({ tables }: Policy, table: string): boolean => {
+  const rule = tables[table];
+  return rule?.treatment === "anonymise" && rule.aggregate !== undefined;
 };
 
 const untilOf = (policy: Policy, table: string, content: string): string | undefined => {

@@ -1,5 +1,5 @@
 import { rowNumber } from "#examples/tables.ts";
-import type { Edge, Reorder, Scope, Shape, Step, Via } from "#records/plan.ts";
+import type { Edge, PlannedAggregate, Reorder, Scope, Shape, Step, Via } from "#records/plan.ts";
 
 /** A row that is put in again is the same one. */
 const reorderWith = (step: Step): { readonly reorder?: Reorder } =>
@@ -25,10 +25,14 @@ export const relocate = (shape: Shape, at: (table: string) => string): Shape => 
     self: scope.self === undefined ? undefined : edgeAt(scope.self),
     uses: scope.uses.map(edgeAt),
   });
+  const aggregateAt = (step: Step): { readonly aggregate?: PlannedAggregate } =>
+    step.kind === "anonymise" && step.aggregate !== undefined
+      ? { aggregate: { ...step.aggregate, into: at(step.aggregate.into) } }
+      : {};
   const stepAt = (step: Step): Step =>
     step.kind === "cut"
       ? { ...step, table: at(step.table), edge: edgeAt(step.edge) }
-      : { ...step, table: at(step.table), ...reorderWith(step) };
+      : { ...step, table: at(step.table), ...reorderWith(step), ...aggregateAt(step) };
   return {
     ...shape,
     root: { ...shape.root, table: at(shape.root.table) },

@@ -14,7 +14,7 @@ export type StandIn = {
   readonly filled: ReadonlySet<string>;
 };
 
-/** Tells the rows of a stand-in apart, whatever becomes of their columns; no statement of a batch knows it. */
+/** Tells the rows of a stand-in apart, whatever becomes of their columns; a row that a statement of the batch makes has none. */
 export const rowNumber = "lethe_example_row";
 
 /**
@@ -46,7 +46,7 @@ export const createStandIns = async (
     };
     await sql`create temporary table ${tableName(standIn.at)} (
       like ${sql.id(table.schema, table.relation)} including constraints including generated including defaults,
-      ${sql.id(rowNumber)} integer not null)`.execute(db);
+      ${sql.id(rowNumber)} integer)`.execute(db);
     const changes = [
       ...traced.map((name) => sql`alter column ${sql.id(name)} drop default`),
       ...emptiable(standIn, examples).map((name) => sql`alter column ${sql.id(name)} drop not null`),

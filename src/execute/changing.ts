@@ -65,7 +65,12 @@ export const update = (
     from (${targets(shape, table)}) s ${joinedMeans(shape, table, changes, facts.at)} where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
 
 /** How rows are anonymised: where they are, or taken out and put in again; `first` are the expressions that `changed` is made of. */
-export type Change = { readonly first: RawBuilder<unknown>; readonly changed: RawBuilder<unknown> };
+export type Change = {
+  readonly first: RawBuilder<unknown>;
+  readonly changed: RawBuilder<unknown>;
+  /** What says `new_period, new0, …` of what is there afterwards, where `changed` does not. */
+  readonly came?: RawBuilder<unknown>;
+};
 
 /**
  * The rows in random order: they are taken out, numbered by chance and put in again as they become, so that neither their places nor their order say

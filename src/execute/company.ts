@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Shape, Step } from "#records/plan.ts";
-import { classOfGroup, drawnIn, drawnName, groupName } from "#scope/drawn.ts";
+import { classOfGroup, drawnIn, drawnName, groupName, otherClass, otherGroup, otherName } from "#scope/drawn.ts";
 import { scopeTable, subjects } from "#scope/sql.ts";
 
 /** A request whose rows were shuffled among those of too few people: how many of its rows, and the people. */
@@ -16,7 +16,7 @@ export type Few = {
 type Anonymise = Extract<Step, { kind: "anonymise" }>;
 
 /**
- * Who has exchanged values, or places, with too few others to be hidden among them (requirements D4, D6): one of two people can be told by anybody who
+ * Who has exchanged values, or places, or is counted with too few others to be hidden among them (requirements D4, D6): one of two people can be told by anybody who
  * knows the other. What is empty gives nobody away.
  */
 export const shuffledAmongFew = async (db: Kysely<unknown>, shape: Shape, step: Anonymise): Promise<readonly Few[]> => {
@@ -29,6 +29,18 @@ export const shuffledAmongFew = async (db: Kysely<unknown>, shape: Shape, step: 
     const { rows } =
       await sql<Few>`select s.request, min(${of}) as class, count(*) as rows, min(few.people) as people, ${transform.among}::int as among
       from ${entries(shape, step)} join (${few}) few on few.g = ${group} group by 1 order by 1`.execute(db);
+    found.push(...rows);
+  }
+  if (step.aggregate !== undefined) {
+    const { among } = step.aggregate;
+    const group = sql.id("s", otherGroup);
+    const others = sql`${entries(shape, step)} where ${sql.id("s", otherName)}`;
+    const { rows } =
+      await sql<Few>`select s.request, min(${sql.id("s", otherClass)}) as class, count(*) as rows, min(few.people) as people, ${among}::int as among
+      from ${entries(shape, step)} join (select ${group} as g, count(distinct j.key) as people from ${others} group by 1
+        having count(distinct j.key) < ${among}) few on few.g = ${group} where ${sql.id("s", otherName)} group by 1 order by 1`.execute(
+        db,
+      );
     found.push(...rows);
   }
   if (step.reorder === undefined) return found;

@@ -6,6 +6,7 @@ import { LetheError } from "#lib/errors.ts";
 import type { Shape } from "#records/plan.ts";
 import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { cutStatement } from "#execute/cuts.ts";
+import { drawOthers } from "#execute/aggregate.ts";
 import { draw, followDrawn } from "#execute/draw.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { assertMarked } from "#execute/marks.ts";
@@ -65,7 +66,10 @@ export const executeBatch = async (
       await assertCut(db, shape, step);
       continue;
     }
-    if (step.kind === "anonymise") await draw(db, shape, step, facts.at);
+    if (step.kind === "anonymise") {
+      await draw(db, shape, step, facts.at);
+      await drawOthers(db, shape, step, facts.at);
+    }
     const { rows } = await statementFor(shape, step, facts).execute(db);
     const [done] = rows;
     if (done === undefined) throw new TypeError("a statement says what it did");

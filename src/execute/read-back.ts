@@ -5,7 +5,7 @@ import { entriesToTreat, scopeFor } from "#execute/entries.ts";
 import type { Done, Treating } from "#execute/statements.ts";
 import { erasedMark, transformSql, type Moment } from "#execute/transforms.ts";
 import { likeUnique } from "#lib/unique-text.ts";
-import { hasNoKey, isDrawn, type ColumnChange, type Shape } from "#records/plan.ts";
+import { hasNoKey, isDrawn, takesRows, type ColumnChange, type Shape } from "#records/plan.ts";
 import { drawnIn, drawnName } from "#scope/drawn.ts";
 import { analysisOf, column, keyNames, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
 
@@ -44,7 +44,7 @@ export const assertDone = async (db: Kysely<unknown>, shape: Shape, step: Treati
   const { wanted = 0, there = 0 } = rows[0] ?? {};
   // A trigger may leave out a change that would change nothing; what the row says then is read back before the commit.
   const mayStay = shape.triggered.includes(table) ? there : done.changed;
-  const left = step.kind === "erase" ? there : there - mayStay;
+  const left = takesRows(step) ? there : there - mayStay;
   if (left > 0) throw undone(table, left);
   // A row without a key that is no longer in its place may be in another.
   const lost = wanted - Math.max(done.changed, there);
@@ -70,7 +70,7 @@ export const readBack = async (db: Kysely<unknown>, shape: Shape, now: Moment): 
     const { table } = step;
     const rows = sql`${scopeTable(shape, table)} s join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")}
       join ${subjects} j on j.request = s.request where not s.spared`;
-    if (step.kind === "erase") {
+    if (step.kind === "erase" || takesRows(step)) {
       const found = await sql<{ rows: number }>`select count(*) as rows from ${rows}`.execute(db);
       const left = found.rows[0]?.rows ?? 0;
       if (left > 0) throw undone(table, left);

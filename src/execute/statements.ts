@@ -1,10 +1,11 @@
 import { sql, type RawBuilder } from "kysely";
 import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
+import { countedInto } from "#execute/aggregate.ts";
 import { keyText, putInAgain, targets, update, type Change } from "#execute/changing.ts";
 import { entriesToTreat, following, scopeFor } from "#execute/entries.ts";
 import type { LateTreatment } from "#records/anonymity.ts";
 import type { Conserve } from "#policy/policy.ts";
-import type { Analysis, Shape, Step } from "#records/plan.ts";
+import { takesRows, type Analysis, type Shape, type Step } from "#records/plan.ts";
 import {
   carriedBy,
   column,
@@ -43,7 +44,8 @@ export const statementFor = (shape: Shape, step: Treating, facts: BatchFacts): R
       );
     case "anonymise":
     case "keep":
-      if (step.kind === "anonymise" && step.reorder !== undefined) return anonymise(shape, step, facts);
+      if (step.kind === "anonymise" && (step.reorder !== undefined || step.aggregate !== undefined))
+        return anonymise(shape, step, facts);
       // Every column may be kept: then the rows are only counted.
       if (step.changes.length === 0)
         return record(
@@ -151,6 +153,8 @@ type Anonymise = Extract<Step, { kind: "anonymise" }>;
 const anonymise = (shape: Shape, step: Anonymise, facts: BatchFacts): RawBuilder<Done> => {
   const { analysis } = step;
   const conserved = analysis === undefined || analysis.conserve.length === 0 ? undefined : analysis;
+  if (step.aggregate !== undefined && conserved !== undefined)
+    return conserving(shape, step, conserved, facts, countedInto(shape, step, step.aggregate, conserved, facts));
   const old = conserved === undefined ? [] : carriedBy(shape, step.table).map(({ name }) => column("s", name));
   const now =
     conserved === undefined
@@ -188,14 +192,15 @@ const conserving = (
   step: Extract<Step, { kind: "anonymise" | "erase" }>,
   analysis: Analysis,
   facts: BatchFacts,
-  { first, changed }: Change,
+  { first, changed, came = sql`changed` }: Change,
 ): RawBuilder<Done> => {
-  const stays = step.kind === "anonymise";
+  const comes = step.kind === "anonymise";
+  const stays = !takesRows(step);
   const totals = analysis.conserve.flatMap((total, index) => [
     sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
-    ...(stays
+    ...(comes
       ? [
-          sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from changed group by 2`,
+          sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from ${came} group by 2`,
         ]
       : []),
   ]);

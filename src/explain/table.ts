@@ -6,7 +6,7 @@ import { explainColumn, type ColumnExplanation } from "#explain/column.ts";
 import { databaseWords } from "#explain/database.ts";
 import { pathsTo, sharingWords } from "#explain/paths.ts";
 import { changesWords } from "#explain/words.ts";
-import type { Analytics, Policy, RetentionClass } from "#policy/policy.ts";
+import type { Aggregate, Analytics, Policy, RetentionClass } from "#policy/policy.ts";
 import type { Shape } from "#records/plan.ts";
 import type { Treatment } from "#records/treatment.ts";
 
@@ -101,6 +101,7 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
       const totals = (analytics?.conserve ?? []).map((total) =>
         total.measure === "count" ? "the number of rows" : `the sum of ${total.column}`,
       );
+      if (rule.aggregate !== undefined) return [...aggregateWords(rule.aggregate, analytics), ...lateWords(analytics)];
       return [
         "The subject's rows stay, and nobody is to be recognised in them.",
         ...(totals.length === 0
@@ -153,6 +154,19 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         "What stays is counted and listed for every request.",
       ];
   }
+};
+
+const aggregateWords = (
+  { into, classes, sums, period, among }: Aggregate,
+  analytics: Analytics | undefined,
+): readonly string[] => {
+  const by = [...classes.map(({ column }) => column), ...(period === undefined ? [] : [analytics?.per ?? "period"])];
+  const what = ["their number", ...sums.map(({ of }) => `the sum of ${of}`)].join(" and ");
+  const other = classes.map(({ column, other: value }) => `${column} = ${value ?? "empty"}`).join(", ");
+  return [
+    `The subject's rows go, and ${what} by ${by.join(", ")} are added to ${into}, or the batch is undone.`,
+    `What fewer than ${among} people of a batch add to is added to one class (${other}); where even there they are fewer, they wait for others.`,
+  ];
 };
 
 /** What becomes of rows with time, whoever they are about. */

@@ -102,9 +102,14 @@ const changeGrants = (policy: Policy, table: CatalogTable): string[] => {
   const removes = rule?.treatment === "erase" || expires || late || remedies.some(({ kind }) => kind === "remove");
   // Taken out, and put in again in random order.
   const reorders = rule?.treatment === "anonymise" && rule.reorder !== undefined;
+  const aggregated = rule?.treatment === "anonymise" && rule.aggregate !== undefined;
+  const counts = Object.values(policy.tables).flatMap((each) =>
+    each.treatment === "anonymise" && each.aggregate?.into === table.name ? [each.aggregate] : [],
+  );
+  for (const { count, sums } of counts) for (const name of [count, ...sums.map(({ into }) => into)]) columns.add(name);
   return [
-    ...(removes || reorders ? ["delete"] : []),
-    ...(reorders ? ["insert"] : []),
+    ...(removes || reorders || aggregated ? ["delete"] : []),
+    ...(reorders || counts.length > 0 ? ["insert"] : []),
     ...(columns.size === 0 ? [] : [`update (${list(columns)})`]),
     // New rows for a subject that is marked as deleted are refused by a trigger of ours, and one on the subject's table waits for them.
     ...(refuse.includes(table.name) || (refuse.length > 0 && table.name === policy.subject.table) ? ["trigger"] : []),

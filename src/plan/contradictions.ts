@@ -3,6 +3,7 @@ import { decimalsOf, kindOf } from "#catalog/types.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { isEmptiedInVain } from "#plan/emptying.ts";
+import { aggregateFindings } from "#plan/aggregate.ts";
 import { drawnFindings } from "#plan/drawn.ts";
 import type { Finding } from "#plan/finding.ts";
 import { referredFindings } from "#plan/referred.ts";
@@ -28,6 +29,7 @@ export const contradictions = (
     });
   }),
   ...drawnFindings(policy, catalog, edges, found),
+  ...aggregateFindings(policy, catalog, edges, found),
   ...edges.flatMap((edge) => referenceProblem(policy, catalog, edge, found)),
   ...referredFindings(policy, catalog, edges, found),
 ];

@@ -24,10 +24,11 @@ export const owns = (policy: Policy, edge: Edge): boolean => {
   return owner === undefined || edge.columns.every((column) => owner.includes(column));
 };
 
-/** Whether the rule sets the reference to null in the rows that stay. */
+/** Whether the rule sets the reference to null in the rows that stay, or lets none stay. */
 export const nulls = (rule: TableRule | undefined, edge: Edge): boolean =>
-  (rule?.treatment === "anonymise" || rule?.treatment === "retain") &&
-  edge.columns.some((column) => rule.columns[column]?.kind === "null");
+  (rule?.treatment === "anonymise" && rule.aggregate !== undefined) ||
+  ((rule?.treatment === "anonymise" || rule?.treatment === "retain") &&
+    edge.columns.some((column) => rule.columns[column]?.kind === "null"));
 
 /**
  * Breadth first from the root against the direction of references (orders refer to customers, so orders are reached);

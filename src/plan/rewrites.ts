@@ -24,6 +24,14 @@ export const ruleFindings = (policy: Policy, catalog: Catalog, steps: readonly S
 const statementOf = (step: Step): readonly { readonly table: string; readonly event: string }[] => {
   const { table, kind } = step;
   if (kind === "erase") return [{ table, event: "delete" }];
+  if (kind === "anonymise" && step.aggregate !== undefined) {
+    const { into } = step.aggregate;
+    return [
+      { table, event: "delete" },
+      { table: into, event: "update" },
+      { table: into, event: "insert" },
+    ];
+  }
   if (kind === "anonymise" && step.reorder !== undefined) {
     return [
       { table, event: "delete" },

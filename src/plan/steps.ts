@@ -1,9 +1,9 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import type { Analytics, Policy } from "#policy/policy.ts";
+import type { Aggregate, Analytics, Policy } from "#policy/policy.ts";
 import { attacksOf } from "#anonymity/known.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Gate } from "#records/anonymity.ts";
-import { hasNoKey, type Edge, type Scope, type Step } from "#records/plan.ts";
+import { hasNoKey, type Edge, type PlannedAggregate, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { suppressedBy } from "#plan/late.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
@@ -141,8 +141,17 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       attacks: attacksOf(policy, catalog, table, analysis),
     },
     ...(reorder !== undefined && { reorder: { columns, among: reorder.among } }),
+    ...(rule.aggregate !== undefined && { aggregate: aggregateOf(rule.aggregate, catalog) }),
   };
 };
+
+const aggregateOf = (aggregate: Aggregate, catalog: Catalog): PlannedAggregate => ({
+  ...aggregate,
+  classes: aggregate.classes.map((each) => {
+    const column = catalog.tables.get(aggregate.into)?.columns.find(({ name }) => name === each.column);
+    return { ...each, type: column?.type ?? "text", nullable: column?.nullable ?? true };
+  }),
+});
 
 const gateOf = ({ quasi, k, sensitive, l, t }: Analytics, table: CatalogTable | undefined): Gate | undefined => {
   if (quasi.length === 0) return undefined;

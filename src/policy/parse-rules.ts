@@ -2,7 +2,7 @@ import { conserveOf } from "#policy/conserve.ts";
 import { mapAt, type HierarchyFiles } from "#policy/hierarchy-files.ts";
 import { usualK } from "#records/anonymity.ts";
 import { mapValues } from "#policy/map-values.ts";
-import type { Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
+import type { Aggregate, Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
 export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
@@ -16,6 +16,7 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
         columns: anonymised(rule, files),
         analytics: analyticsOf(rule),
         reorder: rule.order && { among: rule.k ?? usualK },
+        aggregate: aggregateOf(rule),
         expiry: expiryOf(rule.expires),
       };
     case "retain":
@@ -40,6 +41,24 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
 };
 
 type Anonymise = Extract<WrittenRule, { treatment: "anonymise" }>;
+
+const aggregateOf = ({ aggregate, quasi = [], k = usualK }: Anonymise): Aggregate | undefined =>
+  aggregate && {
+    into: aggregate.into,
+    count: aggregate.count,
+    sums: Object.entries(aggregate.sums ?? {}).map(([of, into]) => ({ of, into })),
+    period: aggregate.period,
+    classes: quasi.map((column) => ({ column, other: aggregate.other[column] ?? null })),
+    among: k,
+  };
+
+/** What goes into counts is in them: that is proved, whether or not the policy asks for it. */
+const conserved = ({ aggregate, conserve = [] }: Anonymise): readonly string[] => [
+  ...new Set([
+    ...conserve,
+    ...(aggregate === undefined ? [] : ["count", ...Object.keys(aggregate.sums ?? {}).map((name) => `sum(${name})`)]),
+  ]),
+];
 
 /** How far values may go depends on what else the rule says. */
 const anonymised = (rule: Anonymise, files: HierarchyFiles): Record<string, Transform> => {
@@ -70,8 +89,9 @@ const ownerOf = (owner: string | string[] | undefined): readonly string[] | unde
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Anonymise): Analytics | undefined => {
-  const { quasi, k, sensitive, l, t, attack, late, conserve, clock, per } = rule;
-  if (quasi === undefined && conserve === undefined && attack === undefined && late === undefined) return undefined;
+  const { quasi, k, sensitive, l, t, attack, late, clock, per } = rule;
+  const conserve = conserved(rule);
+  if (quasi === undefined && conserve.length === 0 && attack === undefined && late === undefined) return undefined;
   return {
     quasi: quasi ?? [],
     k: k ?? usualK,
@@ -81,7 +101,7 @@ const analyticsOf = (rule: Anonymise): Analytics | undefined => {
     attacks: (attack ?? []).map(({ knows, by, whose }) => ({ knows, by, whose: ownerOf(whose) ?? [] })),
     // Whoever decides nothing reveals nobody, and loses no rows.
     late: late ?? "wait",
-    conserve: (conserve ?? []).map(conserveOf),
+    conserve: conserve.map(conserveOf),
     clock,
     per: per ?? "month",
   };

@@ -119,6 +119,8 @@ export type TableRule =
       readonly analytics: Analytics | undefined;
       /** The batch's rows are put in again in random order, if it has as many people as this. */
       readonly reorder: { readonly among: number } | undefined;
+      /** The rows go, and counts stay. */
+      readonly aggregate: Aggregate | undefined;
       readonly expiry: Expiry | undefined;
     }
   | {
@@ -174,6 +176,18 @@ export type Analytics = {
   /** The date or timestamp column that puts a row into a period. */
   readonly clock: string | undefined;
   readonly per: TimeUnit;
+};
+
+/** Counts per class and period in another table. */
+export type Aggregate = {
+  readonly into: string;
+  /** Columns of `into`. */
+  readonly count: string;
+  readonly sums: readonly { readonly of: string; readonly into: string }[];
+  readonly period: string | undefined;
+  /** Columns of both tables, and what they say in the class of rows of fewer than `among` people. */
+  readonly classes: readonly { readonly column: string; readonly other: string | number | boolean | null }[];
+  readonly among: number;
 };
 
 /** Records of people with which rows could be compared: own column to column of the records. */

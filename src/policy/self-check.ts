@@ -137,6 +137,7 @@ const checkRule = (policy: PolicyDocument, table: string, rule: WrittenRule, not
     case "anonymise":
       checkTransforms(base, rule.columns, note);
       checkAnalytics(base, rule, note);
+      checkAggregate(base, rule, note);
       return;
     case "retain": {
       checkTransforms(base, rule.columns, note);
@@ -225,7 +226,7 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   for (const [index, { by }] of (attack ?? []).entries()) {
     for (const column of Object.keys(by)) mustBeListed([...base, "attack", index, "by", column], column);
   }
-  if (rule.per !== undefined && conserve === undefined)
+  if (rule.per !== undefined && conserve === undefined && rule.aggregate === undefined && !shuffles)
     note([...base, "per"], "`per` divides `conserve`, which is missing");
   for (const [index, written] of (conserve ?? []).entries()) {
     const measure = conserveOf(written);
@@ -243,6 +244,54 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
       [...base, "columns", clock],
       `the clock must stay in its ${per}: use \`keep\` or truncate it to ${per} or finer`,
     );
+  }
+};
+
+const counted = ["set", "truncate", "generalise", "band", "code", "rare"] as const;
+
+/** What says of each other where the counts of a class go, and what is in them. */
+const checkAggregate = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
+  const { aggregate, columns, quasi, conserve, clock, late } = rule;
+  if (aggregate === undefined) return;
+  const path = [...base, "aggregate"];
+  if (quasi === undefined) note(path, "counts are per class of `quasi`, which is missing");
+  for (const key of ["sensitive", "attack", "order"] as const) {
+    if (rule[key] !== undefined)
+      note([...base, key], "no row stays of which it could be asked: `aggregate` takes them");
+  }
+  if (late === "suppress")
+    note(
+      [...base, "late"],
+      "`aggregate` puts rows of too few people into one class already",
+      "write `erase` or `wait`",
+    );
+  if ((clock === undefined) !== (aggregate.period === undefined))
+    note(
+      path,
+      "`clock` says which period a row is of, and `aggregate.period` where that stands",
+      "name both, or neither",
+    );
+  for (const column of quasi ?? []) {
+    if (!Object.hasOwn(aggregate.other, column))
+      note([...path, "other"], `\`other\` does not say what \`${column}\` is for rows of too few people`);
+    const change = columns[column];
+    if (change === undefined || change === "keep" || counted.some((key) => key in change)) continue;
+    note([...base, "columns", column], `a class is told by it: use keep, ${counted.join(", ")}`);
+  }
+  for (const column of Object.keys(aggregate.other)) {
+    if (quasi?.includes(column) !== true) note([...path, "other", column], "is no column of `quasi`");
+  }
+  for (const column of Object.keys(aggregate.sums ?? {})) {
+    if (!listed(columns, column)) {
+      note([...path, "sums", column], `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
+    } else if (columns[column] !== "keep") {
+      note([...base, "columns", column], "a column that is summed must be `keep`: the row goes, and its sum stays");
+    }
+  }
+  for (const [index, written] of (conserve ?? []).entries()) {
+    const total = conserveOf(written);
+    if (total.measure === "count" || Object.hasOwn(aggregate.sums ?? {}, total.column)) continue;
+    note([...base, "conserve", index], `nothing keeps it: add \`${total.column}\` to \`aggregate.sums\``);
   }
 };
 

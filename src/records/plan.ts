@@ -1,5 +1,5 @@
 import type { Attack, Gate, Late, TimeUnit } from "#records/anonymity.ts";
-import type { Blocker, Conserve, Deletion, Figure, Recipient, Transform } from "#policy/policy.ts";
+import type { Aggregate, Blocker, Conserve, Deletion, Figure, Recipient, Transform } from "#policy/policy.ts";
 
 /** A reference from rows of `table` to rows of `to`: a foreign key of the database, or a link that the policy declares. */
 export type Edge = {
@@ -62,6 +62,19 @@ export const isDrawn = ({ transform: { kind } }: Pick<ColumnChange, "transform">
 /** The batch's rows are taken out and put in again in random order: all columns that can be written, and how many people it takes. */
 export type Reorder = { readonly columns: readonly string[]; readonly among: number };
 
+/** The policy's, with the types of the classes' columns. */
+export type PlannedAggregate = Omit<Aggregate, "classes"> & {
+  readonly classes: readonly (Aggregate["classes"][number] & {
+    readonly type: string;
+    /** The column of `into` may be empty. */
+    readonly nullable: boolean;
+  })[];
+};
+
+/** Whether the statement of a step takes the rows out of their table for good. */
+export const takesRows = (step: Step): boolean =>
+  step.kind === "erase" || (step.kind === "anonymise" && step.aggregate !== undefined);
+
 export type Analysis = {
   readonly gate: Gate | undefined;
   readonly attacks: readonly Attack[];
@@ -100,6 +113,7 @@ export type Step =
       /** The deadline has come: what tells rows apart is emptied, whatever the rule makes of it otherwise. */
       readonly late?: true;
       readonly reorder?: Reorder;
+      readonly aggregate?: PlannedAggregate;
     }
   | {
       readonly kind: "retain";

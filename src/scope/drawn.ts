@@ -16,17 +16,37 @@ export const drawnIn = (step: Step | undefined): readonly (ColumnChange & { read
     ? step.changes.flatMap((change, index) => (isDrawn(change) ? [{ ...change, index }] : []))
     : [];
 
+/** Of rows that are counted: whether the row goes into the class of others, and which of those, in this batch and in every batch. */
+export const otherName = "a_other";
+export const otherGroup = "a_group";
+export const otherClass = "a_class";
+
 /** The columns of a scope table for what is drawn, empty until then: only its own transaction knows which row has which. */
-export const drawnColumns = (shape: Shape, table: string): readonly RawBuilder<unknown>[] =>
-  drawnIn(stepOf(shape, table)).flatMap(({ name, type }) => [
-    sql`null::${sql.raw(type)} as ${sql.id(drawnName(name))}`,
-    sql`null::int as ${sql.id(groupName(name))}`,
-    sql`null::int as ${sql.id(classOfGroup(name))}`,
-  ]);
+export const drawnColumns = (shape: Shape, table: string): readonly RawBuilder<unknown>[] => {
+  const step = stepOf(shape, table);
+  const counted = step?.kind === "anonymise" && step.aggregate !== undefined;
+  return [
+    ...drawnIn(step).flatMap(({ name, type }) => [
+      sql`null::${sql.raw(type)} as ${sql.id(drawnName(name))}`,
+      sql`null::int as ${sql.id(groupName(name))}`,
+      sql`null::int as ${sql.id(classOfGroup(name))}`,
+    ]),
+    ...(counted
+      ? [
+          sql`null::bool as ${sql.id(otherName)}`,
+          sql`null::int as ${sql.id(otherGroup)}`,
+          sql`null::int as ${sql.id(otherClass)}`,
+        ]
+      : []),
+  ];
+};
 
 /** The values themselves, for whoever changes the rows. */
-export const drawnNames = (shape: Shape, table: string): readonly string[] =>
-  drawnIn(stepOf(shape, table)).map(({ name }) => drawnName(name));
+export const drawnNames = (shape: Shape, table: string): readonly string[] => {
+  const step = stepOf(shape, table);
+  const counted = step?.kind === "anonymise" && step.aggregate !== undefined;
+  return [...drawnIn(step).map(({ name }) => drawnName(name)), ...(counted ? [otherName] : [])];
+};
 
 const stepOf = (shape: Shape, table: string): Step | undefined =>
   shape.steps.find((step) => step.table === table && step.kind !== "cut");

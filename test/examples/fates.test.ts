@@ -14,6 +14,7 @@ const schema = `create schema crm; create type mood as enum ('good', 'bad'); cre
   create table crm.notes ("RowId" text, "table" text not null, body given, feeling mood);
   create table events (at timestamptz not null, customer_id int, what text not null) partition by range (at);
   create table events_2026 partition of events for values from ('2026-01-01') to ('2027-01-01');
+  create table counts (month date, what text, events int not null, primary key (month, what));
   create table products (id int primary key, title text not null)`;
 
 const tables = `customers: { treatment: anonymise, columns: { email: { unique: 'e-{random}@invalid' }, name: { set: erased }, address_id: { set: null }, boss_id: keep } }
@@ -269,6 +270,24 @@ test("a row with another key, other values or another place is the same row stil
           "events: { treatment: anonymise, columns: { at: { truncate: month }",
           "events: { treatment: anonymise, order: random, columns: { at: { shuffle: [what] }",
         ),
+    },
+  );
+  expect(found).toMatchObject({ examples: { run: 1, held: 1 }, findings: [] });
+});
+
+test("a row that is counted elsewhere is anonymised, and somebody else's is kept", async () => {
+  const { check: found } = await check(
+    `  - example: clicks are counted
+    given:
+      customers: [{ id: 1, email: ann@shop.example, name: Ann }, { id: 2, email: bob@shop.example, name: Bob }]
+      events: [{ at: '2026-02-03T10:00:00Z', customer_id: 1, what: login }, { at: '2026-02-03T10:00:00Z', customer_id: 2, what: login }]
+    then:
+      events: [anonymised, kept]`,
+    {
+      tables: tables.replace(
+        "events: { treatment: anonymise, columns",
+        "events: { treatment: anonymise, quasi: [what], clock: at, aggregate: { into: counts, period: month, count: events, other: { what: other } }, columns",
+      ),
     },
   );
   expect(found).toMatchObject({ examples: { run: 1, held: 1 }, findings: [] });

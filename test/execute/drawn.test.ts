@@ -166,7 +166,7 @@ test("ids, times and amounts are exchanged among the batch's rows, and what they
   );
 });
 
-test("who would exchange with fewer than k people waits until there are as many; what is empty holds nobody up", async () => {
+test("who would exchange with fewer than k people waits until there are as many", async () => {
   night = await openNight({ schema: events, tables: shuffled });
   await night.ask(...people(4));
   await night.nightly();
@@ -180,4 +180,15 @@ test("who would exchange with fewer than k people waits until there are as many;
     ...Array.from({ length: 5 }, () => done),
     { code: "ANONYMITY_BELOW", detail: { rows: 5, measured: { k: 1 } } },
   ]);
+});
+
+test("what is empty is exchanged with nobody, and holds nobody up", async () => {
+  night = await openNight({
+    schema: `${customers} create table visits (customer_id int references customers, at date, city text);
+      insert into visits select n, case when n < 6 then '2026-03-01'::date + n end, case when n < 6 then 'Kiel' else 'Sylt' end from generate_series(1, 6) n`,
+    tables: anonymised("at: { shuffle: [city] }, city: keep"),
+  });
+  await night.ask(...people(6));
+  await night.nightly();
+  expect((await night.requests()).every(({ state }) => state === "completed")).toBe(true);
 });

@@ -306,4 +306,23 @@ describe("a column", () => {
       "a new random key",
     ]);
   });
+
+  test("of rows that are counted elsewhere says where, by what, and what becomes of too few", () => {
+    const [before = "", rule = ""] = textOf("juicyway").split(/(?=  analytics_events:)/);
+    const text =
+      before +
+      rule.replace(
+        "    columns:",
+        "    aggregate: { into: products, period: id, count: price, sums: { amount: price }, other: { country: XX, plan: null } }\n    columns:",
+      );
+    const policy = parsePolicy("p.yaml", text, law);
+    const shape = shapeOf(parsePolicy("p.yaml", textOf("juicyway"), law), catalog);
+    const table = catalog.tables.get("analytics_events");
+    if (table === undefined) throw new Error("no events");
+    expect(explain(policy, catalog, shape, table, undefined).says).toEqual([
+      "The subject's rows go, and their number and the sum of amount by country, plan, month are added to products, or the batch is undone.",
+      "What fewer than 5 people of a batch add to is added to one class (country = XX, plan = empty); where even there they are fewer, they wait for others.",
+      expect.stringMatching(/^Whoever waits does so beyond the deadline/),
+    ]);
+  });
 });

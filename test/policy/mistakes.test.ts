@@ -252,4 +252,25 @@ describe("parsePolicy", () => {
       { numRuns: 300 },
     );
   });
+
+  it.each([
+    ["other: { city: other, plan: other }", "other: { city: other }", "does not say what `plan` is"],
+    ["other: { city: other, plan: other }", "other: { city: other, plan: other, amount: 0 }", "no column of `quasi`"],
+    ["sums: { amount: total }", "sums: { amout: total }", "`amout` is not listed"],
+    ["sums: { amount: total }, ", "", "nothing keeps it: add `amount` to `aggregate.sums`"],
+    ["period: month, ", "", "`clock` says which period a row is of"],
+    ["plan: keep", "plan: { shuffle: [] }", "a class is told by it"],
+    ["plan: keep", "plan: { unique: 'p{random}' }", "a class is told by it"],
+    ["    k: 10", "    k: 10\n    order: random", "no row stays of which it could be asked"],
+    ["    k: 10", "    k: 10\n    late: suppress", "puts rows of too few people into one class already"],
+  ])("counts that go somewhere else: %s as %s", (from, to, what) => {
+    const aggregate =
+      "aggregate: { into: counts, count: events, period: month, sums: { amount: total }, other: { city: other, plan: other } }";
+    const text = changed("    conserve: [count, sum(amount)]", `    conserve: [count, sum(amount)]\n    ${aggregate}`);
+    expect(parsePolicy("p", text).tables["events"]).toMatchObject({
+      aggregate: { into: "counts", among: 10, period: "month" },
+    });
+    expect(text).toContain(from);
+    expect(failure(text.replace(from, to)).message).toContain(what);
+  });
 });

@@ -83,7 +83,7 @@ describe("policies/README.md", () => {
     for (const word of ["erased", "anonymised", "retained", "stays", "spared", "kept", "unlinked", "remedied"]) {
       expect(text).toMatch(new RegExp(`^\\| \`${word}\``, "m"));
     }
-    for (const transform of ["set", "unique", "redact", "truncate", "generalise", "now", "stays"]) {
+    for (const transform of ["set", "unique", "redact", "truncate", "generalise", "rekey", "shuffle", "now", "stays"]) {
       expect(text).toMatch(new RegExp(`^\\| \`\\{ ${transform}: `, "m"));
     }
     const table = text.slice(text.indexOf("## Findings"));

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { lates, timeUnits } from "#records/anonymity.ts";
 import { now } from "#policy/schema/blockers.ts";
 import { period } from "#policy/schema/period.ts";
-import { column, measure, text, value } from "#policy/schema/names.ts";
+import { column, measure, table, text, value } from "#policy/schema/names.ts";
 
 const changes = z.strictObject({
   set: value.optional().describe("The same value in every row; `null` empties the column."),
@@ -165,6 +165,23 @@ const attack = z.strictObject({
     ),
 });
 
+const aggregate = z
+  .strictObject({
+    into: table.describe("The table that takes the counts, of the same store."),
+    count: column.describe("Its column that counts the rows."),
+    sums: z
+      .record(column, column)
+      .optional()
+      .describe("Columns of this table, and those of the other that sum them: `{ amount: amount }`."),
+    period: column.optional().describe("Its column of type date for the first day of the period (`clock`, `per`)."),
+    other: z
+      .record(column, value)
+      .describe("The class of rows of too few people, and of what is empty: a value for each column of `quasi`."),
+  })
+  .describe(
+    "The rows go, and counts stay: one row for each class (the columns of `quasi`, by the same names) and period, in another table.",
+  );
+
 const rule = <const T extends string, Keys extends z.ZodRawShape>(name: T, means: string, keys: Keys) =>
   z.strictObject({ treatment: z.literal(name).describe(means), ...keys }).meta({ title: name, description: means });
 
@@ -220,6 +237,7 @@ export const tableRule = z
         ),
       clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
       per: z.enum(timeUnits).optional().describe("The period of the totals; month unless given."),
+      aggregate: aggregate.optional(),
       order: z
         .literal("random")
         .optional()
