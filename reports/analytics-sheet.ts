@@ -1,6 +1,7 @@
 import { figure } from "#lib/figure.ts";
 import type { AttackResult, Measures, Reason } from "#records/anonymity.ts";
 import type { AnonymityItem } from "#report/anonymity-document.ts";
+import type { ConservedItem } from "#report/report-document.ts";
 import type { ReportSource } from "#report/report-source.ts";
 import { block, table, type TableSheet } from "#report/workbook-definition.ts";
 import { classSizes } from "#reports/class-sizes.ts";
@@ -52,6 +53,14 @@ const knowledge: Readonly<Record<AttackResult["precision"], string>> = {
   exact: "day and cent",
   banded: "month and two digits",
 };
+
+/** `country DE, plan pro`; empty where the period alone divides the totals. */
+const cellText = ({ by, cells }: Pick<ConservedItem, "by" | "cells">): string =>
+  by === null
+    ? `${figure(cells)} ${cells === 1 ? "part" : "parts"} of few people, or that would give them away`
+    : Object.entries(by)
+        .map(([name, value]) => `${name} ${value ?? "(empty)"}`)
+        .join(", ");
 
 const lateWords = { suppress: "emptied", erase: "erased" } as const;
 
@@ -160,6 +169,7 @@ export const analyticsSheet: TableSheet = {
         tableColumn,
         { header: "Measure", width: 30, format: "text", of: (row) => row.measure },
         { header: "Period from", width: 14, format: "date", of: (row) => row.period },
+        { header: "Of", width: 30, format: "wrapped", of: cellText },
         { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
         { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
         { header: "Equal", width: 10, format: "check", of: (row) => row.equal },

@@ -73,8 +73,8 @@ const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Com
       return { as: "text" };
     case "truncate": {
       const unit = precision === "banded" && transform.to === "day" ? "month" : transform.to;
-      // By which clocks the rule cuts.
-      return { as: "time", unit, zone: "UTC" };
+      // By the clocks by which the rule cuts.
+      return { as: "time", unit, zone: timeZone };
     }
     case "mean":
       // The mean of one row is its own.
@@ -94,12 +94,11 @@ const comparedAs = (key: AttackKey, precision: Precision, timeZone: string): Com
   }
 };
 
-const comparedAsItIs = ({ type, otherType }: AttackKey, precision: Precision, timeZone: string): Compared => {
+const comparedAsItIs = ({ type }: AttackKey, precision: Precision, timeZone: string): Compared => {
   const as = kindOf(type) ?? "text";
   if (as === "time") {
     // A day is one of the controller's, and a moment late in the evening by UTC belongs to the next.
-    const zone = isZoned(type) === isZoned(otherType) ? "UTC" : timeZone;
-    return { as, unit: precision === "exact" ? "day" : "month", zone };
+    return { as, unit: precision === "exact" ? "day" : "month", zone: timeZone };
   }
   return as === "number" ? { as, digits: precision === "exact" ? undefined : 2 } : { as };
 };

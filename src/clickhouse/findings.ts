@@ -140,6 +140,17 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
       ),
     );
   }
+  const { by = [], conserve = [] } = rule.analytics ?? {};
+  if (by.length > 0 || conserve.some(({ measure }) => measure === "distinct")) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, by.length > 0 ? "by" : "conserve"],
+        `${name}: in ClickHouse counts and sums are conserved by period alone`,
+        "remove `by` and `distinct(…)`",
+      ),
+    );
+  }
   if ((rule.analytics?.late ?? "wait") !== "wait") {
     findings.push(
       unsupported(

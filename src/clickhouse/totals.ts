@@ -39,6 +39,8 @@ export const readTotals = async (
       period: each,
       before: before.get(each)?.[`t${index}`] ?? "0",
       after: after.get(each)?.[`t${index}`] ?? "0",
+      dimensions: {},
+      people: null,
       late: false,
     })),
   );

@@ -129,6 +129,10 @@ export type ConservedTable = {
   after: string;
   /** Rows went, or were emptied, because a deadline had come: they need not be equal. */
   late: Generated<boolean>;
+  /** How many requests' rows it is made of; null where nobody counts. */
+  people: number | null;
+  /** The values by which it is divided beside the period. */
+  dimensions: JSONColumnType<Readonly<Record<string, string | null>>>;
 };
 
 /** Who would be recognised tonight so far: tried together once the rest of the night is done. Empty between nights. */

@@ -16,7 +16,12 @@ export const readFigures = async (db: Kysely<unknown>, { figures }: Shape): Prom
   const taken = new Map<string, string>();
   for (const [table, of] of Map.groupBy(figures, (figure) => figure.table)) {
     const values = of.map(({ measure, where }, index) => {
-      const total = measure.measure === "count" ? sql`count(*)` : sql`sum(${column("t", measure.column)}::numeric)`;
+      const total =
+        measure.measure === "count"
+          ? sql`count(*)`
+          : measure.measure === "sum"
+            ? sql`sum(${column("t", measure.column)}::numeric)`
+            : sql`count(distinct ${column("t", measure.column)}::text)`;
       const value = sql`coalesce(${total} filter (where ${conditionsSql("t", where)}), 0)`;
       return sql`${value}::numeric::text as ${sql.id(`f${index}`)}`;
     });

@@ -20,8 +20,12 @@ export type TotalRow = {
   table_name: string;
   measure: string;
   period: string;
+  /** The values by which the total is divided beside the period. */
+  dimensions: Readonly<Record<string, string | null>>;
   before: string;
   after: string;
+  /** How many requests' rows it is made of; null where nobody counts. */
+  people: number | null;
   late: boolean;
 };
 type RemedyRow = { request: number; code: string; table_name: string; action: string; rows: number };
@@ -65,7 +69,10 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
     refs: refs.map(({ ref }) => ref),
     steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated, late", "journal_step"),
     spared: await rows("request, table_name, rows", "journal_spared"),
-    totals: await rows("table_name, measure, period, before::text, after::text, late", "journal_total"),
+    totals: await rows(
+      "table_name, measure, period, dimensions, before::text, after::text, people, late",
+      "journal_total",
+    ),
     remedies: await rows("request, code, table_name, action, rows", "journal_remedy"),
     stays: await rows("request, table_name, column_name, rows, clock_last", "journal_stay"),
     figures: await rows("figure, before::text, after::text", "journal_figure"),

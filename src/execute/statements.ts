@@ -4,19 +4,21 @@ import { countedInto } from "#execute/aggregate.ts";
 import { keyText, putInAgain, targets, update, type Change } from "#execute/changing.ts";
 import { entriesToTreat, following, scopeFor } from "#execute/entries.ts";
 import type { LateTreatment } from "#records/anonymity.ts";
-import type { Conserve } from "#policy/policy.ts";
+import { conserveText } from "#policy/conserve.ts";
 import { takesRows, type Analysis, type Shape, type Step } from "#records/plan.ts";
 import {
   carriedBy,
   column,
   hasOneOwner,
   keyNames,
+  dimensionsOf,
   periodOf,
   relationText,
   sameRow,
   scopeTable,
   shareOf,
   tableName,
+  totalOf,
 } from "#scope/sql.ts";
 import { removed } from "#scope/stopped.ts";
 
@@ -146,8 +148,6 @@ const owned = (shape: Shape, table: string): RawBuilder<unknown> => {
     : sql`select min(request) as request, ${keys} from ${scopeTable(shape, table)} where not spared group by ${keys}`;
 };
 
-const measureName = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
-
 type Anonymise = Extract<Step, { kind: "anonymise" }>;
 
 const anonymise = (shape: Shape, step: Anonymise, facts: BatchFacts): RawBuilder<Done> => {
@@ -161,6 +161,7 @@ const anonymise = (shape: Shape, step: Anonymise, facts: BatchFacts): RawBuilder
       ? []
       : [
           sql`${periodOf(conserved, "t")} as new_period`,
+          sql`${dimensionsOf(conserved, "t", "after")} as new_dimensions`,
           ...conserved.conserve.map((total, index) => sql`${shareOf(total, "t")} as ${sql.id(`new${index}`)}`),
         ];
   const before = [sql`s.request`, ...old];
@@ -192,24 +193,32 @@ const conserving = (
   step: Extract<Step, { kind: "anonymise" | "erase" }>,
   analysis: Analysis,
   facts: BatchFacts,
-  { first, changed, came = sql`changed` }: Change,
+  { first, changed, came }: Change,
 ): RawBuilder<Done> => {
   const comes = step.kind === "anonymise";
   const stays = !takesRows(step);
-  const totals = analysis.conserve.flatMap((total, index) => [
-    sql`select ${measureName(total)}::text as measure, old_period as period, sum(${sql.id(`old${index}`)}) as before, 0::numeric as after from changed group by 2`,
-    ...(comes
-      ? [
-          sql`select ${measureName(total)}::text, new_period, 0::numeric, sum(${sql.id(`new${index}`)}) from ${came} group by 2`,
-        ]
-      : []),
-  ]);
+  const totals = analysis.conserve.flatMap((total, index) => {
+    const name = sql`${conserveText(total)}::text`;
+    const [old, now] = [totalOf(total, sql.id(`old${index}`)), totalOf(total, sql.id(`new${index}`))];
+    const people = sql`count(distinct request)`;
+    return [
+      sql`select ${name} as measure, old_period as period, old_dimensions as dimensions, ${old} as before, 0::numeric as after, ${people} as people
+        from changed group by 2, 3`,
+      ...(comes
+        ? [
+            came === undefined
+              ? sql`select ${name}, new_period, new_dimensions, 0::numeric, ${now}, ${people} from changed group by 2, 3`
+              : sql`select ${name}, new_period, '{}'::jsonb, 0::numeric, ${now}, 0 from ${came} group by 2`,
+          ]
+        : []),
+    ];
+  });
   const follows = stays ? following(shape, step.table) : sql``;
   return sql`with ${first} changed as (${changed}) ${follows}, totals as (
-    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, before, after, late)
-    select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), coalesce(sum(before), 0), coalesce(sum(after), 0),
-      ${lateOf(step)} is not null
-    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01')), recorded as (
+    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, dimensions, before, after, people, late)
+    select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), dimensions, coalesce(sum(before), 0), coalesce(sum(after), 0),
+      max(people), ${lateOf(step)} is not null
+    from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'), dimensions), recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, late)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${lateOf(step)} from changed group by request returning rows)
     ${done(shape, step.table, stays ? ["old_period", "new_period"] : ["old_period"])}`;

@@ -48,7 +48,7 @@ export const explain = (
   const rule = policy.tables[table.name];
   const columns = table.columns.filter(({ name }) => column === undefined || name === column);
   const figures = policy.figures.flatMap(({ figure, table: read, measure, where }, index): Read[] => {
-    const names = [...(measure.measure === "sum" ? [measure.column] : []), ...Object.keys(where)];
+    const names = [...(measure.measure === "count" ? [] : [measure.column]), ...Object.keys(where)];
     if (read !== table.name || (column !== undefined && !names.includes(column))) return [];
     return [{ name: figure, place: policy.placeOf(["figures", index]) }];
   });
@@ -99,7 +99,11 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
     case "anonymise": {
       const { analytics } = rule;
       const totals = (analytics?.conserve ?? []).map((total) =>
-        total.measure === "count" ? "the number of rows" : `the sum of ${total.column}`,
+        total.measure === "count"
+          ? "the number of rows"
+          : total.measure === "sum"
+            ? `the sum of ${total.column}`
+            : `the number of different values of ${total.column}`,
       );
       if (rule.aggregate !== undefined) return [...aggregateWords(rule.aggregate, analytics), ...lateWords(analytics)];
       return [
@@ -107,7 +111,7 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         ...(totals.length === 0
           ? []
           : [
-              `In every ${analytics?.per} ${totals.join(" and ")} must be the same before and after, or the batch is undone.`,
+              `In every ${[analytics?.per, ...(analytics?.by ?? [])].join(" and every ")} ${totals.join(" and ")} must be the same before and after, or the batch is undone.`,
             ]),
         ...(analytics === undefined || analytics.quasi.length === 0
           ? []

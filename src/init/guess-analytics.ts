@@ -27,6 +27,7 @@ export const guessAnalytics = (
     t: undefined,
     attacks: [],
     late: "wait",
+    by: [],
     conserve: [{ measure: "count" }, ...sums.map(({ name }) => ({ measure: "sum" as const, column: name }))],
     clock,
     per: "month",

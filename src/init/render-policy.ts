@@ -1,7 +1,7 @@
 import { durationText } from "#lib/duration-text.ts";
 import type { PolicyDraft, TableDraft } from "#init/draft.ts";
 import { aligned, flowList, prose, scalar, transformText, type Line } from "#init/yaml-text.ts";
-import type { Conserve } from "#policy/policy.ts";
+import { conserveText } from "#policy/conserve.ts";
 import type { Treatment } from "#records/treatment.ts";
 
 /** The draft as a YAML file that a data protection officer and an engineer go through together. */
@@ -129,8 +129,6 @@ const shortTable = ({ name, guess }: TableDraft): Line =>
         note: guess.note,
       }
     : { key: scalar(name), value: "{ treatment: erase }", note: guess.reason };
-
-const conserveText = (total: Conserve): string => (total.measure === "count" ? "count" : `sum(${total.column})`);
 
 const wholeTable = ({ name, guess, columns, analytics }: TableDraft): string[] => {
   const retain = guess.treatment === "retain";

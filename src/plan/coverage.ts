@@ -207,8 +207,9 @@ const ruleFindings = (policy: Policy, catalog: Catalog, found: Reach, name: stri
   if (rule.treatment === "anonymise" && rule.analytics !== undefined) {
     findings.push(...attackFindings(policy, catalog, name, rule.analytics));
     const sums = rule.analytics.conserve.flatMap((total) => (total.measure === "sum" ? [total.column] : []));
-    const { quasi, sensitive } = rule.analytics;
-    for (const column of [...quasi, ...sensitive, ...sums]) {
+    const distinct = rule.analytics.conserve.flatMap((total) => (total.measure === "distinct" ? [total.column] : []));
+    const { quasi, sensitive, by } = rule.analytics;
+    for (const column of [...quasi, ...sensitive, ...sums, ...distinct, ...by]) {
       if (columnOf(table, column) === undefined) findings.push(missingColumn(policy, ["tables", name], table, column));
     }
     for (const column of [...quasi, ...sensitive]) {

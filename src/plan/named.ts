@@ -86,7 +86,7 @@ const figureFindings = (policy: Policy, catalog: Catalog): Finding[] =>
     const summed = columnOf(table, measure.column);
     if (summed === undefined)
       return [...missing, missingColumn(policy, ["figures", index, "measure"], table, measure.column)];
-    if (summed.shape === "other") return missing;
+    if (summed.shape === "other" || measure.measure === "distinct") return missing;
     return [
       ...missing,
       {

@@ -1,9 +1,9 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
-import type { Aggregate, Analytics, Policy } from "#policy/policy.ts";
+import type { Aggregate, Analytics, Policy, Transform } from "#policy/policy.ts";
 import { attacksOf } from "#anonymity/known.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Gate } from "#records/anonymity.ts";
-import { hasNoKey, type Edge, type PlannedAggregate, type Scope, type Step } from "#records/plan.ts";
+import { hasNoKey, type ColumnChange, type Edge, type PlannedAggregate, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { suppressedBy } from "#plan/late.ts";
 import { orderTables, type Order, type Precedence } from "#plan/order.ts";
@@ -133,6 +133,8 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
     stays,
     analysis: analysis && {
       clock: analysis.clock,
+      zone: isZoned(found, analysis.clock) ? policy.timeZone : undefined,
+      by: analysis.by.map((name) => dimensionOf(found, name, rule.columns[name])),
       per: analysis.per,
       conserve: analysis.conserve,
       late: analysis.late,
@@ -152,6 +154,18 @@ const aggregateOf = (aggregate: Aggregate, catalog: Catalog): PlannedAggregate =
     return { ...each, type: column?.type ?? "text", nullable: column?.nullable ?? true };
   }),
 });
+
+const isZoned = (table: CatalogTable | undefined, clock: string | undefined): boolean =>
+  table?.columns.find(({ name }) => name === clock)?.type.endsWith("with time zone") === true;
+
+const dimensionOf = (
+  table: CatalogTable | undefined,
+  name: string,
+  transform: Transform = { kind: "keep" },
+): ColumnChange => {
+  const column = table?.columns.find((each) => each.name === name);
+  return { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
+};
 
 const gateOf = ({ quasi, k, sensitive, l, t }: Analytics, table: CatalogTable | undefined): Gate | undefined => {
   if (quasi.length === 0) return undefined;

@@ -35,6 +35,8 @@ export type Under = {
   /** `MM-DD`. */
   readonly yearBegins: string;
   readonly on: Temporal.PlainDate;
+  /** By whose clocks a moment is of a day (IANA name). */
+  readonly timeZone?: string;
 };
 
 const file = "policies/retention-classes.yaml";

@@ -9,7 +9,8 @@ import type { Policy } from "#policy/policy.ts";
 
 /** Whose policy it is, and the day on which it is to hold: retention classes are those of the law in force then. */
 export type Holder = {
-  readonly controller: Pick<Controller, "country" | "sector" | "fiscalYearBegins">;
+  readonly controller: Pick<Controller, "country" | "sector" | "fiscalYearBegins"> &
+    Partial<Pick<Controller, "timeZone">>;
   readonly on: Temporal.PlainDate;
 };
 
@@ -24,6 +25,7 @@ export const loadPolicy = async (file: string, holder?: Holder): Promise<Policy>
   const document = documentOf(file, text);
   const hierarchies = await readHierarchyFiles(document.value, document, file);
   if (holder === undefined) return policyFrom(file, document, nowhere, hierarchies);
-  const { country, sector, fiscalYearBegins: yearBegins } = holder.controller;
-  return policyFrom(file, document, { versions: readLaw(), country, sector, yearBegins, on: holder.on }, hierarchies);
+  const { country, sector, fiscalYearBegins: yearBegins, timeZone } = holder.controller;
+  const under = { versions: readLaw(), country, sector, yearBegins, on: holder.on };
+  return policyFrom(file, document, timeZone === undefined ? under : { ...under, timeZone }, hierarchies);
 };

@@ -5,7 +5,16 @@ import { mapValues } from "#policy/map-values.ts";
 import type { Aggregate, Analytics, Expiry, TableRule, Transform } from "#policy/policy.ts";
 import type { WrittenRule, WrittenTransform, WrittenValue } from "#policy/schema/document.ts";
 
-export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
+/** What rules say beside what is written: the mapping files that they name, and by whose clocks a moment is of a day. */
+export type Given = { readonly files: HierarchyFiles; readonly timeZone: string | undefined };
+
+export const ruleOf = (rule: WrittenRule, given: Given): TableRule => {
+  const expiryOf = (written: WrittenExpiry): Expiry | undefined =>
+    written && {
+      clock: written.clock,
+      period: { after: written.after, why: written.why },
+      columns: fateOf(written.then, given),
+    };
   switch (rule.treatment) {
     case "erase":
       return { treatment: "erase", owner: ownerOf(rule.owner), decided: rule.decided, expiry: expiryOf(rule.expires) };
@@ -13,7 +22,7 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
       return {
         treatment: "anonymise",
         owner: ownerOf(rule.owner),
-        columns: anonymised(rule, files),
+        columns: anonymised(rule, given),
         analytics: analyticsOf(rule),
         reorder: rule.order && { among: rule.k ?? usualK },
         aggregate: aggregateOf(rule),
@@ -23,11 +32,15 @@ export const ruleOf = (rule: WrittenRule, files: HierarchyFiles): TableRule => {
       return {
         treatment: "retain",
         owner: ownerOf(rule.owner),
-        columns: mapValues(rule.columns, (written) => transformOf(written, files)),
+        columns: mapValues(rule.columns, (written) => transformOf(written, given)),
         class: rule.class,
         clock: rule.clock,
         readableBy: rule.readable_by,
-        expiry: rule.expired && { clock: rule.clock, period: { class: rule.class }, columns: fateOf(rule.expired) },
+        expiry: rule.expired && {
+          clock: rule.clock,
+          period: { class: rule.class },
+          columns: fateOf(rule.expired, given),
+        },
       };
     case "keep":
       return {
@@ -61,12 +74,12 @@ const conserved = ({ aggregate, conserve = [] }: Anonymise): readonly string[] =
 ];
 
 /** How far values may go depends on what else the rule says. */
-const anonymised = (rule: Anonymise, files: HierarchyFiles): Record<string, Transform> => {
+const anonymised = (rule: Anonymise, given: Given): Record<string, Transform> => {
   const { columns, conserve = [], clock, k = usualK, per = "month" } = rule;
   const summed = conserve.map(conserveOf).flatMap((total) => (total.measure === "sum" ? [total.column] : []));
   return Object.fromEntries(
     Object.entries(columns).map(([name, written]): [string, Transform] => {
-      if (written === "keep" || written.shuffle === undefined) return [name, transformOf(written, files)];
+      if (written === "keep" || written.shuffle === undefined) return [name, transformOf(written, given)];
       const stays = clock !== undefined && (name === clock || summed.includes(name));
       return [name, { kind: "shuffle", within: written.shuffle, among: k, per: stays ? per : undefined }];
     }),
@@ -75,21 +88,14 @@ const anonymised = (rule: Anonymise, files: HierarchyFiles): Record<string, Tran
 
 type WrittenExpiry = Extract<WrittenRule, { treatment: "erase" }>["expires"];
 
-const expiryOf = (written: WrittenExpiry): Expiry | undefined =>
-  written && {
-    clock: written.clock,
-    period: { after: written.after, why: written.why },
-    columns: fateOf(written.then),
-  };
-
-const fateOf = (written: NonNullable<WrittenExpiry>["then"]): Expiry["columns"] =>
-  written === "erase" ? undefined : mapValues(written, (each) => transformOf(each, new Map()));
+const fateOf = (written: NonNullable<WrittenExpiry>["then"], { timeZone }: Given): Expiry["columns"] =>
+  written === "erase" ? undefined : mapValues(written, (each) => transformOf(each, { files: new Map(), timeZone }));
 
 const ownerOf = (owner: string | string[] | undefined): readonly string[] | undefined =>
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Anonymise): Analytics | undefined => {
-  const { quasi, k, sensitive, l, t, attack, late, clock, per } = rule;
+  const { quasi, k, sensitive, l, t, attack, late, by, clock, per } = rule;
   const conserve = conserved(rule);
   if (quasi === undefined && conserve.length === 0 && attack === undefined && late === undefined) return undefined;
   return {
@@ -98,21 +104,23 @@ const analyticsOf = (rule: Anonymise): Analytics | undefined => {
     sensitive: sensitive ?? [],
     l,
     t,
-    attacks: (attack ?? []).map(({ knows, by, whose }) => ({ knows, by, whose: ownerOf(whose) ?? [] })),
+    attacks: (attack ?? []).map(({ whose, ...known }) => ({ ...known, whose: ownerOf(whose) ?? [] })),
     // Whoever decides nothing reveals nobody, and loses no rows.
     late: late ?? "wait",
     conserve: conserve.map(conserveOf),
+    by: by ?? [],
     clock,
     per: per ?? "month",
   };
 };
 
-const transformOf = (written: WrittenTransform, files: HierarchyFiles): Transform => {
+const transformOf = (written: WrittenTransform, { files, timeZone }: Given): Transform => {
   if (written === "keep") return { kind: "keep" };
   const { set, unique, truncate, generalise, band, code, rare, mean, rekey, now, stays } = written;
   if (set !== undefined) return setTo(set);
   if (unique !== undefined) return { kind: "unique", template: unique };
-  if (truncate !== undefined) return { kind: "truncate", to: truncate };
+  if (truncate !== undefined)
+    return { kind: "truncate", to: truncate, ...(timeZone !== undefined && { zone: timeZone }) };
   if (generalise !== undefined) return generalised(generalise, files);
   if (band !== undefined) return { kind: "band", ...band };
   if (code !== undefined) return { kind: "code", bottom: code.bottom, top: code.top };

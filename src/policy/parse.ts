@@ -7,7 +7,7 @@ import type { HierarchyFiles } from "#policy/hierarchy-files.ts";
 import { lawOf, type Under } from "#policy/law.ts";
 import { mapValues } from "#policy/map-values.ts";
 import { blockerOf, conditionOf, type Counts } from "#policy/parse-blockers.ts";
-import { ruleOf, setTo } from "#policy/parse-rules.ts";
+import { ruleOf, setTo, type Given } from "#policy/parse-rules.ts";
 import type { ColumnName, Deletion, Link, Policy } from "#policy/policy.ts";
 import type { PolicyDocument, WrittenRule } from "#policy/schema/document.ts";
 import { policySchema } from "#policy/schema/document.ts";
@@ -42,7 +42,8 @@ export const policyFrom = (
   const statute = lawOf(under, "voucher");
   const digest = digestOfPolicy(document.plain, classes, hierarchies.files);
   const origin = { file, digest, placeOf: document.placeOf };
-  return policyOf(document.value, {}, { ...origin, classes, statute }, hierarchies.files);
+  const given = { files: hierarchies.files, timeZone: under.timeZone };
+  return policyOf(document.value, {}, { ...origin, classes, statute }, given);
 };
 
 /**
@@ -78,7 +79,7 @@ const policyOf = (
   written: PolicyDocument,
   options: Readonly<Record<string, boolean>>,
   origin: Pick<Policy, "file" | "digest" | "placeOf" | "classes" | "statute">,
-  files: HierarchyFiles,
+  given: Given,
 ): Policy => {
   const counts: Counts = (option) => option === undefined || (options[option] ?? written.options?.[option]) === true;
   return {
@@ -97,8 +98,9 @@ const policyOf = (
       ),
       names: written.subject.names ?? [],
     },
+    timeZone: given.timeZone ?? "UTC",
     links: (written.links ?? []).map(linkOf),
-    tables: mapValues(written.tables, (rule) => ruleOf(rule, files)),
+    tables: mapValues(written.tables, (rule) => ruleOf(rule, given)),
     blockers: (written.blockers ?? []).map((blocker) => blockerOf(blocker, counts)),
     recipients: (written.recipients ?? []).flatMap(({ if: option, ...recipient }, index) =>
       counts(option) ? [{ ...recipient, index }] : [],
@@ -111,7 +113,7 @@ const policyOf = (
       equal: equal ?? false,
     })),
     examples: (written.examples ?? []).map(({ options: set = {}, ...example }) => ({ ...example, options: set })),
-    withOptions: (set) => policyOf(written, set, origin, files),
+    withOptions: (set) => policyOf(written, set, origin, given),
     ...origin,
   };
 };

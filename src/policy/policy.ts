@@ -27,6 +27,8 @@ export type Policy = {
   readonly recipients: readonly (Recipient & { readonly index: number })[];
   readonly figures: readonly Figure[];
   readonly examples: readonly Example[];
+  /** By whose clocks a moment is of a day: the controller's (IANA name). */
+  readonly timeZone: string;
   /** How long the law of the controller's country keeps accounting records, where we know it. */
   readonly statute: Law | undefined;
   /** SHA-256 over the canonical JSON of the document: goes into every plan, entry and report. */
@@ -173,6 +175,8 @@ export type Analytics = {
   readonly late: Late;
   /** Totals that must be equal before and after. */
   readonly conserve: readonly Conserve[];
+  /** Columns by whose values the totals are divided, beside the period. */
+  readonly by: readonly string[];
   /** The date or timestamp column that puts a row into a period. */
   readonly clock: string | undefined;
   readonly per: TimeUnit;
@@ -197,7 +201,9 @@ export type KnownRecords = {
   readonly whose: readonly string[];
 };
 
-export type Conserve = { readonly measure: "count" } | { readonly measure: "sum"; readonly column: string };
+export type Conserve =
+  | { readonly measure: "count" }
+  | { readonly measure: "sum" | "distinct"; readonly column: string };
 
 export type Transform =
   | { readonly kind: "keep" }
@@ -211,7 +217,8 @@ export type Transform =
   | { readonly kind: "unique"; readonly template: string }
   /** Replaces the subject's identifiers and names inside text or JSON by `[erased]`. */
   | { readonly kind: "redact" }
-  | { readonly kind: "truncate"; readonly to: TimeUnit }
+  /** `zone`: by whose clocks a moment is of a day, a month; by UTC where nobody's are known. */
+  | { readonly kind: "truncate"; readonly to: TimeUnit; readonly zone?: string }
   /** `from`: where the map was read, if the policy does not write it out. */
   | {
       readonly kind: "generalise";

@@ -69,6 +69,11 @@ const checkFate = (path: Path, fate: "erase" | Columns | undefined, note: Note):
   }
 };
 
+/** A column that is made coarser by itself. */
+const isCoarse = (written: WrittenTransform): boolean =>
+  written !== "keep" &&
+  [written.truncate, written.generalise, written.band, written.code].some((each) => each !== undefined);
+
 const isStay = (transform: WrittenTransform | undefined): boolean =>
   typeof transform === "object" && transform.stays !== undefined;
 
@@ -193,7 +198,7 @@ const checkRecord = (base: Path, columns: Columns, note: Note): void => {
 };
 
 const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "anonymise" }>, note: Note): void => {
-  const { columns, quasi, k, attack, late, sensitive, l, t, conserve, clock, per = "month" } = rule;
+  const { columns, quasi, k, attack, late, sensitive, l, t, conserve, by, clock, per = "month" } = rule;
   const mustBeListed = (path: Path, column: string): boolean => {
     if (listed(columns, column)) return true;
     note(path, `\`${column}\` is not listed in \`columns\``, suggestion(columns, column));
@@ -223,8 +228,8 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
       `\`suppress\` would empty \`${rule.expires.clock}\`, without which rows never expire`,
       "write `erase`, or let no attack compare it",
     );
-  for (const [index, { by }] of (attack ?? []).entries()) {
-    for (const column of Object.keys(by)) mustBeListed([...base, "attack", index, "by", column], column);
+  for (const [index, compared] of (attack ?? []).entries()) {
+    for (const column of Object.keys(compared.by)) mustBeListed([...base, "attack", index, "by", column], column);
   }
   if (rule.per !== undefined && conserve === undefined && rule.aggregate === undefined && !shuffles)
     note([...base, "per"], "`per` divides `conserve`, which is missing");
@@ -232,9 +237,33 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
     const measure = conserveOf(written);
     if (measure.measure === "count" || !mustBeListed([...base, "conserve", index], measure.column)) continue;
     const change = columns[measure.column];
+    if (measure.measure === "distinct") {
+      if (change !== "keep" && !isStay(change))
+        note([...base, "columns", measure.column], "a column whose different values are counted must be `keep`");
+      continue;
+    }
+    const within = change === "keep" ? undefined : (change?.mean ?? change?.shuffle);
+    const parted = within === undefined ? undefined : (by ?? []).find((name) => !within.includes(name));
+    if (parted !== undefined)
+      note(
+        [...base, "columns", measure.column],
+        `its sum is conserved by \`${parted}\`, which must be among those within which it changes`,
+      );
     if (change !== "keep" && change?.mean === undefined && !isShuffled(change)) {
       note([...base, "columns", measure.column], "a column whose sum is conserved must be `keep`, `mean` or `shuffle`");
     }
+  }
+  if (by !== undefined && conserve === undefined) note([...base, "by"], "`by` divides `conserve`, which is missing");
+  for (const [index, column] of (by ?? []).entries()) {
+    const path = [...base, "by", index];
+    if (!mustBeListed(path, column)) continue;
+    const change = columns[column];
+    if (change === "keep" || isStay(change) || (change !== undefined && isCoarse(change))) continue;
+    note(
+      path,
+      `\`${column}\` does not stay, so nothing could be compared by it`,
+      "name columns that are kept or made coarser",
+    );
   }
   if (clock === undefined || !mustBeListed([...base, "clock"], clock)) return;
   const change = columns[clock];
@@ -255,9 +284,13 @@ const checkAggregate = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   if (aggregate === undefined) return;
   const path = [...base, "aggregate"];
   if (quasi === undefined) note(path, "counts are per class of `quasi`, which is missing");
-  for (const key of ["sensitive", "attack", "order"] as const) {
+  for (const key of ["sensitive", "attack", "order", "by"] as const) {
     if (rule[key] !== undefined)
       note([...base, key], "no row stays of which it could be asked: `aggregate` takes them");
+  }
+  for (const [index, written] of (conserve ?? []).entries()) {
+    if (conserveOf(written).measure === "distinct")
+      note([...base, "conserve", index], "what is counted cannot say any more how many values there were");
   }
   if (late === "suppress")
     note(

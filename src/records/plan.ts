@@ -79,7 +79,11 @@ export type Analysis = {
   readonly gate: Gate | undefined;
   readonly attacks: readonly Attack[];
   readonly clock: string | undefined;
+  /** Of a clock that tells moments: by whose it is of a day. */
+  readonly zone: string | undefined;
   readonly per: TimeUnit;
+  /** What the totals are divided by beside the period. */
+  readonly by: readonly ColumnChange[];
   readonly conserve: readonly Conserve[];
   readonly late: Late;
   /** With `late: suppress`, what it sets the columns to by which somebody may be recognised. */

@@ -118,13 +118,17 @@ const retained = disposition.omit({ treatment: true, spared: true });
 
 /**
  * Totals before and after. Withheld (null) where fewer subjects than the table's threshold contributed: the totals of
- * one night would then describe a person (law-and-evidence D5, D6). Whether they are equal is published all the same.
+ * one night would then describe a person (law-and-evidence D5, D6); and where one that is withheld could be told from the others and their totals
+ * otherwise. Whether they are equal is published all the same.
  */
 const conserved = z.strictObject({
   store: z.string(),
   table: z.string(),
   measure: z.string(),
   period: day,
+  /** The values by which the total is divided beside the period; null for those of `cells` that are withheld, together. */
+  by: z.record(z.string(), z.string().nullable()).nullable(),
+  cells: count,
   before: z.string().nullable(),
   after: z.string().nullable(),
   equal: z.boolean(),

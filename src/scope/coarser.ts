@@ -4,13 +4,16 @@ import type { Transform } from "#policy/policy.ts";
 /** What becomes coarser by itself: each value by no other than its own. */
 export type Coarser = Extract<Transform, { kind: "truncate" | "generalise" | "band" | "code" }>;
 
+export const isCoarser = (transform: Transform): transform is Coarser =>
+  ["truncate", "generalise", "band", "code"].includes(transform.kind);
+
 /** The coarser value, in the given type; what is empty stays so. */
 export const coarserSql = (value: RawBuilder<unknown>, typeName: string, transform: Coarser): RawBuilder<unknown> => {
   const type = sql.raw(typeName);
   switch (transform.kind) {
     case "truncate": {
       // With a zone named, so that the session's zone cannot move the day.
-      const zone = typeName.endsWith("with time zone") ? sql`, 'UTC'` : sql``;
+      const zone = typeName.endsWith("with time zone") ? sql`, ${sql.lit(transform.zone ?? "UTC")}` : sql``;
       return sql`cast(date_trunc(${sql.lit(transform.to)}, ${value}${zone}) as ${type})`;
     }
     case "generalise": {

@@ -21,7 +21,7 @@ export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shap
     hint: `let the view show ${root.key} as it stands in ${root.table}`,
   }));
   const figures = policy.figures.flatMap(({ figure, table, measure }, index): Probe[] => {
-    if (measure.measure === "count") return [];
+    if (measure.measure !== "sum") return [];
     return [
       {
         query: sql`select sum(${shareOf(measure, "t")}) from ${tableName(table)} t limit 0`,
@@ -35,7 +35,7 @@ export const probeReadings = (db: Kysely<unknown>, catalog: Catalog, shape: Shap
     step.kind === "anonymise" ? (step.analysis?.conserve ?? []).map((total) => ({ table: step.table, total })) : [],
   );
   const conserved = totals.flatMap(({ table, total }): Probe[] => {
-    if (total.measure === "count") return [];
+    if (total.measure !== "sum") return [];
     return [
       {
         query: sql`select ${shareOf(total, "t")} from ${tableName(table)} t limit 0`,

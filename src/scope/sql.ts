@@ -1,4 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
+import { coarserSql, isCoarser } from "#scope/coarser.ts";
 import { identifier } from "#lib/sql-text.ts";
 import type { Conserve } from "#policy/policy.ts";
 import type { Analysis, Edge, Scope, Shape } from "#records/plan.ts";
@@ -137,6 +138,7 @@ export const carriedBy = (shape: Shape, table: string): readonly Carried[] => {
   if (analysis === undefined || analysis.conserve.length === 0) return [];
   return [
     { name: "old_period", value: (alias) => periodOf(analysis, alias) },
+    { name: "old_dimensions", value: (alias) => dimensionsOf(analysis, alias, "before") },
     ...analysis.conserve.map((total, index): Carried => ({
       name: `old${index}`,
       value: (alias) => shareOf(total, alias),
@@ -145,9 +147,39 @@ export const carriedBy = (shape: Shape, table: string): readonly Carried[] => {
 };
 
 /** The first day of the period that a row belongs to; without a clock all rows share one. */
-export const periodOf = ({ clock, per }: Analysis, alias: string): RawBuilder<unknown> =>
-  clock === undefined ? sql`date '0001-01-01'` : sql`date_trunc(${sql.lit(per)}, ${column(alias, clock)})::date`;
+export const periodOf = ({ clock, zone, per }: Analysis, alias: string): RawBuilder<unknown> => {
+  if (clock === undefined) return sql`date '0001-01-01'`;
+  const value = column(alias, clock);
+  return sql`date_trunc(${sql.lit(per)}, ${zone === undefined ? value : sql`${value} at time zone ${sql.lit(zone)}`})::date`;
+};
+
+/** By what its total is divided beside the period, as JSON: what the rule makes coarser is as coarse on both sides. */
+export const dimensionsOf = (
+  { by }: Pick<Analysis, "by">,
+  alias: string,
+  side: "before" | "after",
+): RawBuilder<unknown> => {
+  const values = by.flatMap(({ name, type, transform }) => {
+    const value = column(alias, name);
+    const is = side === "after" || !isCoarser(transform) ? value : coarserSql(value, type, transform);
+    return [sql`${sql.lit(name)}::text`, sql`(${is})::text`];
+  });
+  return sql`jsonb_build_object(${sql.join(values)})`;
+};
 
 /** What a row adds to a total. */
-export const shareOf = (total: Conserve, alias: string): RawBuilder<unknown> =>
-  total.measure === "count" ? sql`1::numeric` : sql`${column(alias, total.column)}::numeric`;
+export const shareOf = (total: Conserve, alias: string): RawBuilder<unknown> => {
+  switch (total.measure) {
+    case "count":
+      return sql`1::numeric`;
+    case "sum":
+      return sql`${column(alias, total.column)}::numeric`;
+    case "distinct":
+      // Which value it is matters to nobody: only how many there are.
+      return sql`hashtextextended(${column(alias, total.column)}::text, 0)::numeric`;
+  }
+};
+
+/** What such shares come to. */
+export const totalOf = ({ measure }: Conserve, share: RawBuilder<unknown>): RawBuilder<unknown> =>
+  measure === "distinct" ? sql`count(distinct ${share})::numeric` : sql`sum(${share})`;

@@ -95,7 +95,9 @@ const unchanged = ({ changes }: ExpiryStep) => {
           ? [sql`${value}::text is distinct from ${String(transform.value)}::text`]
           : [sql`${value} is distinct from cast(${String(transform.value)}::text as ${sql.raw(type)})`];
       case "truncate": {
-        const moment = type.endsWith("with time zone") ? sql`(${value} at time zone 'UTC')` : sql`${value}::timestamp`;
+        const moment = type.endsWith("with time zone")
+          ? sql`(${value} at time zone ${sql.lit(transform.zone ?? "UTC")})`
+          : sql`${value}::timestamp`;
         return [sql`date_trunc(${sql.lit(transform.to)}, ${moment}) <> ${moment}`];
       }
       default:

@@ -93,7 +93,7 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
       ),
     });
     const totals =
-      "select date_trunc('quarter', at) as quarter, count(*), sum(amount)::text as sum from events group by 1 order by 1";
+      "select date_trunc('quarter', at, 'Europe/Berlin') as quarter, count(*), sum(amount)::text as sum from events group by 1 order by 1";
     const before = await night.store.query(totals);
     await night.ask(...people(1, 12));
     await night.nightly();

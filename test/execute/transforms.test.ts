@@ -32,7 +32,7 @@ test("each transform leaves exactly what it says", async () => {
     label: "kept",
     day: "2026-05-01",
     moment: "2026-05-17 00:00:00",
-    instant: "2026-01-01 00:00:00+00",
+    instant: "2025-12-31 23:00:00+00",
     town: null,
     level: 0,
     flag: false,

@@ -95,9 +95,9 @@ test("dates are dates, times are the controller's wall clock, numbers are number
   const analytics = sheetOf(workbook, "Analytics");
   const totals = analytics
     .getRows(1, 60)
-    ?.find((found) => found.getCell(3).value === "sum(amount)" && found.getCell(5).type === exceljs.ValueType.Number);
-  expect(totals?.getCell(5).value).toBe(1262.5);
-  expect(totals?.getCell(7).value).toBe("✓");
+    ?.find((found) => found.getCell(3).value === "sum(amount)" && found.getCell(6).type === exceljs.ValueType.Number);
+  expect(totals?.getCell(6).value).toBe(1262.5);
+  expect(totals?.getCell(8).value).toBe("✓");
 });
 
 test("outcomes are filterable and say until when, figures are numbers, and an end without a date is words", async () => {

@@ -11,6 +11,8 @@ export const conserved = Array.from({ length: 9 }, (_, index) =>
       table: "analytics_events",
       measure,
       period,
+      by: {},
+      cells: 1,
       before: hidden ? null : total,
       after: hidden ? null : total,
       equal: true,

@@ -14,7 +14,9 @@ export const columnName = z
   .string()
   .regex(/^[^\s.]+(\.[^\s.]+){1,2}$/, "expected `table.column` or `schema.table.column`");
 
-export const measure = z.string().regex(/^(count|sum\([^\s()]+\))$/, "expected `count` or `sum(column)`");
+export const measure = z
+  .string()
+  .regex(/^(count|(sum|distinct)\([^\s()]+\))$/, "expected `count`, `sum(column)` or `distinct(column)`");
 
 export const scalar = z.union([z.string(), z.number(), z.boolean()], {
   error: "expected text, a number, true or false",

@@ -233,7 +233,14 @@ export const tableRule = z
         .array(measure)
         .optional()
         .describe(
-          "Totals per period, `count` or `sum(column)`, that must be equal before and after, or the batch is undone.",
+          "Totals per period, `count`, `sum(column)` or `distinct(column)`, that must be equal before and after, or the batch is undone.",
+        ),
+      by: z
+        .array(column)
+        .min(1)
+        .optional()
+        .describe(
+          "Columns that stay, or become coarser, and by whose values the totals are divided beside the period.",
         ),
       clock: column.optional().describe("The date or time that puts a row into a period of the totals."),
       per: z.enum(timeUnits).optional().describe("The period of the totals; month unless given."),
