@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -11,6 +12,7 @@ import { startClickHouse, type ClickHouseServer } from "#test/clickhouse/server.
 import { customers, webPolicy, webState, webTables } from "#test/clickhouse/web.ts";
 import { policyText } from "#test/execute/night.ts";
 import { Children } from "#test/fault/children.ts";
+import { momentsOf } from "#test/fault/moments.ts";
 import { wholeNight, type NightOrder } from "#test/fault/night.ts";
 import { stateDatabase } from "#test/support/context.ts";
 import { createDatabase, type TestDatabase } from "#test/support/database.ts";
@@ -19,7 +21,9 @@ let children: Children;
 let server: ClickHouseServer;
 let home: string;
 /** What an undisturbed night leaves, to be compared with. */
-let usual: unknown;
+let usual: object;
+/** How long such a night takes here and now, in milliseconds. */
+let took: number;
 
 let state: TestDatabase;
 let shop: TestDatabase;
@@ -53,7 +57,7 @@ const open = async (): Promise<(now: string) => NightOrder> => {
 const close = (): Promise<unknown> =>
   Promise.all([state.drop(), shop.drop(), rm(directory, { recursive: true, force: true })]);
 
-const found = async (): Promise<unknown> => ({
+const found = async (): Promise<object> => ({
   web: await server.client.rows(webState),
   requests: await state.query("select state, code, count(*) as n from lethe.request group by 1, 2"),
   rows: await state.query(
@@ -71,7 +75,9 @@ describe.skipIf(!inProcess)("a night with ClickHouse", () => {
     home = await mkdtemp(join(tmpdir(), "lethe-clickhouse-"));
     server = await startClickHouse(join(home, "data"), "web");
     const at = await open();
+    const started = performance.now();
     await wholeNight(at("2026-11-02T03:00:00Z"));
+    took = performance.now() - started;
     usual = await found();
     await close();
   });
@@ -117,4 +123,29 @@ describe.skipIf(!inProcess)("a night with ClickHouse", () => {
     await wholeNight(at("2026-11-02T03:20:00Z"));
     expect(await found()).toEqual(usual);
   });
+
+  const moments = Number(process.env["LETHE_FAULT_COLUMN_MOMENTS"] ?? 2);
+  const seed = Number(process.env["LETHE_FAULT_SEED"] ?? 20261102);
+
+  test(
+    `killed at ${moments} random moments, Lethe or the server, the next run ends as an undisturbed night does`,
+    async () => {
+      for (const [index, moment] of momentsOf(moments, seed).entries()) {
+        const at = await open();
+        const afterMs = moment * took;
+        if (index % 2 === 0) await children.night(at("2026-11-02T03:00:00Z"), { afterMs });
+        else {
+          const killing = sleep(afterMs).then(() => server.kill());
+          await wholeNight(at("2026-11-02T03:00:00Z")).catch(() => undefined);
+          await killing;
+          await server.start();
+        }
+        await wholeNight(at("2026-11-02T03:10:00Z"));
+        expect({ index, moment, ...(await found()) }).toEqual({ index, moment, ...usual });
+        await close();
+      }
+      await open();
+    },
+    moments * 60_000,
+  );
 });
