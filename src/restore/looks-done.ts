@@ -2,11 +2,18 @@ import { sql, type RawBuilder } from "kysely";
 import type { Policy } from "#policy/policy.ts";
 import { signsOf } from "#scope/treated.ts";
 
+/** The columns of the root row by name, with their types as PostgreSQL prints them. */
+export type RootTypes = ReadonlyMap<string, string>;
+
 /**
  * Whether the root row `alias` says what the policy leaves of somebody: then a restore has not brought them back, or they are erased again
  * already. By the columns that come out the same for everybody; where there are none, it cannot be told.
  */
-export const looksDone = ({ subject, tables, deletion }: Policy, alias: string): RawBuilder<boolean> => {
+export const looksDone = (
+  { subject, tables, deletion }: Policy,
+  alias: string,
+  types: RootTypes,
+): RawBuilder<boolean> => {
   const rule = tables[subject.table];
   const set =
     rule !== undefined && "columns" in rule
@@ -15,7 +22,8 @@ export const looksDone = ({ subject, tables, deletion }: Policy, alias: string):
         ? (deletion.mark?.set ?? {})
         : {};
   const conditions = signsOf(
-    Object.entries(set).map(([name, transform]) => ({ name, transform })),
+    // As the column prints it: what was set as 0 says 0.00 there.
+    Object.entries(set).map(([name, transform]) => ({ name, transform, type: types.get(name) })),
     alias,
   );
   return conditions.length === 0 ? sql`false` : sql`(${sql.join([...conditions], sql` and `)})`;

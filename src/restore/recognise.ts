@@ -8,7 +8,7 @@ import { normaliseFound } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
 import type { OpenRestore } from "#restore/standing.ts";
 import { looksDone } from "#restore/looks-done.ts";
-import { column, tableName } from "#scope/sql.ts";
+import { column, relationText, tableName } from "#scope/sql.ts";
 
 /**
  * A root row that a restore brought back. Certain: its key is that of somebody who was erased, and so are its identifiers, if it has any. Else
@@ -68,7 +68,13 @@ const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => 
       sql.lit(kind),
       sql`${column("t", name)}::text`,
     ]);
-    const query = sql<RootRow>`select ${column("t", key)}::text as key, json_build_object(${sql.join(pairs)}) as values, ${looksDone(policy, "t")} as done
+    const described = await client.query<{ name: string; type: string }>(
+      `select attname as name, format_type(atttypid, atttypmod) as type from pg_attribute
+        where attrelid = $1::regclass and attnum > 0 and not attisdropped`,
+      [relationText(table)],
+    );
+    const types = new Map(described.rows.map(({ name, type }) => [name, type]));
+    const query = sql<RootRow>`select ${column("t", key)}::text as key, json_build_object(${sql.join(pairs)}) as values, ${looksDone(policy, "t", types)} as done
       from ${tableName(table)} t`;
     await client.query("begin isolation level repeatable read read only");
     // Somebody whom a row-level policy hides from us would stay: the server refuses instead.

@@ -120,7 +120,8 @@ test("a second restore while the first is open brings nobody back for good: not 
 test("a replay that is run again does nothing to rows that stay without the person, and an earlier time than the true one neither", async () => {
   await restored({
     tables:
-      "customers: { treatment: anonymise, columns: { email: { unique: 'erased-{random}@invalid' }, phone: { set: null }, status: { set: erased } } }\norders: { treatment: erase }",
+      "customers: { treatment: anonymise, columns: { email: { unique: 'erased-{random}@invalid' }, phone: { set: null }, status: { set: erased }, credit: { set: 0 } } }\norders: { treatment: erase }",
+    schema: `${shop.schema}; alter table customers add credit numeric(10,2) not null default 7`,
     blockers: "- { code: ORDERS, when: { table: orders, note: [open] }, then: block }",
   });
   await night.store.query("update orders set note = 'open' where customer_id = 3");
