@@ -117,7 +117,8 @@ const asKey = (value: RawBuilder<unknown>, type: string, compared: Compared): Ra
         : // What is no number of digits has no logarithm either, and one such record would fail everybody.
           sql`case when ${value} = 0 or ${value}::numeric::text in ('NaN', 'Infinity', '-Infinity') then ${value}::numeric else round(${value}::numeric, (${sql.lit(compared.digits - 1)} - floor(log(abs(${value}::numeric))))::int) end`;
     case "text":
-      return sql`lower(${value}::text)`;
+      // An address alone says in text that it is no network: 10.0.0.7/32. Whoever wrote it down elsewhere did not.
+      return type === "inet" ? sql`lower(abbrev(${value}))` : sql`lower(${value}::text)`;
   }
 };
 

@@ -1,4 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
+import { madeOf } from "#catalog/types.ts";
 import type { Analytics, Policy, Transform } from "#policy/policy.ts";
 import { edgesOf } from "#plan/edges.ts";
 import type { Attack, Treated } from "#records/anonymity.ts";
@@ -11,8 +12,10 @@ export const attacksOf = (
   { attacks }: Pick<Analytics, "attacks">,
 ): readonly Attack[] =>
   attacks.map(({ knows, by, whose }) => {
-    const typeOf = (name: string, column: string): string =>
-      catalog.tables.get(name)?.columns.find((each) => each.name === column)?.type ?? "text";
+    const typeOf = (name: string, column: string): string => {
+      const found = catalog.tables.get(name)?.columns.find((each) => each.name === column);
+      return found === undefined ? "text" : madeOf(found);
+    };
     const columns = new Map(treatedOf(policy, catalog, table).map(({ name, transform }) => [name, transform]));
     return {
       knows,

@@ -51,13 +51,8 @@ export const measureTable = async (ctx: Context, options: MeasureOptions): Promi
         });
       }
       for (const name of quasi) columnOf(table, name);
-      for (const name of options.sensitive) {
-        columnOf(table, name);
-        if (!quasi.includes(name)) continue;
-        throw new LetheError("USAGE", `${name} cannot be a quasi-identifier and sensitive at once`, {
-          hint: "what everybody may know tells classes apart; what nobody should learn is measured in them",
-        });
-      }
+      for (const name of options.sensitive) columnOf(table, name);
+      refuseBoth(quasi, options.sensitive);
       const sensitive = sensitiveOf(table, options.sensitive);
       const threshold = options.k ?? analytics?.k ?? usualK;
       const measures = await measure(session.db, tableName(options.table), { quasi, sensitive, least: threshold });
@@ -65,6 +60,15 @@ export const measureTable = async (ctx: Context, options: MeasureOptions): Promi
       return { store: store.name, table: options.table, quasi, threshold, ...measures, measuredAt };
     }),
   );
+};
+
+/** Throws `USAGE` for a column that is to be both. */
+export const refuseBoth = (quasi: readonly string[], sensitive: readonly string[]): void => {
+  const both = sensitive.find((name) => quasi.includes(name));
+  if (both === undefined) return;
+  throw new LetheError("USAGE", `${both} cannot be a quasi-identifier and sensitive at once`, {
+    hint: "what everybody may know tells classes apart; what nobody should learn is measured in them",
+  });
 };
 
 export const storeOf = ({ stores }: Context, name: string | undefined): Store => {
@@ -88,9 +92,13 @@ export const columnOf = ({ name: table, columns }: CatalogTable, name: string): 
     );
   }
   if (isComparable(found)) return found;
-  throw new LetheError("USAGE", `values of ${table}.${name} cannot be compared: they are ${found.type}`, {
-    hint: "measure columns whose values are equal or different",
-  });
+  throw new LetheError(
+    "USAGE",
+    `values of ${table}.${name} cannot be compared: they are ${found.type}${found.base === undefined ? "" : `, made of ${found.base}`}`,
+    {
+      hint: "measure columns whose values are equal or different",
+    },
+  );
 };
 
 export const unknown = (what: string, name: string, known: Iterable<string>): LetheError => {

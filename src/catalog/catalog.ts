@@ -62,6 +62,8 @@ export type CatalogColumn = {
   readonly name: string;
   /** As `format_type` prints it: `character varying(80)`, `text[]`, `numeric(10,2)`. */
   readonly type: string;
+  /** Of a domain, the type that it is made of; nothing else has one. */
+  readonly base?: string;
   /** What a search for text does with it. Domains and arrays are resolved to their base. `other`: cannot hold an identifier as text. */
   readonly shape: "text" | "json" | "array" | "other";
   readonly nullable: boolean;

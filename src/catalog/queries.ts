@@ -53,6 +53,7 @@ export type ColumnRow = {
   table_oid: number;
   name: string;
   type: string;
+  base: string | null;
   shape: CatalogColumn["shape"];
   nullable: boolean;
   generated: boolean;
@@ -70,9 +71,10 @@ export const columns = `
     select b.oid, t.typbasetype from base b join pg_type t on t.oid = b.base where t.typtype = 'd'
   ),
   resolved as (
-    select b.oid, t.typname, t.typcategory from base b join pg_type t on t.oid = b.base where t.typtype <> 'd'
+    select b.oid, b.base, t.typname, t.typcategory from base b join pg_type t on t.oid = b.base where t.typtype <> 'd'
   )
   select a.attrelid::int8 as table_oid, a.attname as name, format_type(a.atttypid, a.atttypmod) as type,
+    case when r.base <> a.atttypid then format_type(r.base, null) end as base,
     case when r.typname in ('json', 'jsonb') then 'json'
          when r.typcategory = 'A' then 'array'
          when r.typcategory = 'S' or r.typname in ('uuid', 'xml', 'tsvector', 'hstore', 'inet', 'ltree') then 'text'

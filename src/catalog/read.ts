@@ -100,6 +100,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
 const columnFrom = (row: queries.ColumnRow): CatalogColumn => ({
   name: row.name,
   type: row.type,
+  ...(row.base !== null && { base: row.base }),
   shape: row.shape,
   nullable: row.nullable,
   generated: row.generated,

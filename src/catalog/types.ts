@@ -22,10 +22,15 @@ export const decimalsOf = (type: string): number | undefined => {
   return /^(smallint|integer|bigint|numeric\(\d+\))/.test(type) ? 0 : undefined;
 };
 
+/** What values of a column are made of: a domain only says which of them it takes. */
+export const madeOf = ({ type, base }: Pick<CatalogColumn, "type" | "base">): string => base ?? type;
+
 /** Between 1 and 2 is less than between 1 and 9. */
-export const isOrdered = ({ type }: Pick<CatalogColumn, "type">): boolean =>
+export const isOrdered = (column: Pick<CatalogColumn, "type" | "base">): boolean => isOrderedType(madeOf(column));
+
+const isOrderedType = (type: string): boolean =>
   ["time", "number"].includes(kindOf(type) ?? "") || (/^(money|time|interval)\b/.test(type) && !type.endsWith("[]"));
 
 /** Whether values of the column are equal or different to PostgreSQL. */
-export const isComparable = ({ type }: Pick<CatalogColumn, "type">): boolean =>
-  !/^(json|xml|point|polygon|path|box|line|lseg|circle)\b(?!b)/.test(type);
+export const isComparable = (column: Pick<CatalogColumn, "type" | "base">): boolean =>
+  !/^(json|xml|point|polygon|path|box|line|lseg|circle)\b(?!b)/.test(madeOf(column));

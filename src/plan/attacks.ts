@@ -1,5 +1,5 @@
 import type { Catalog } from "#catalog/catalog.ts";
-import { kindOf } from "#catalog/types.ts";
+import { kindOf, madeOf } from "#catalog/types.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
@@ -35,7 +35,7 @@ export const attackFindings = (
     }
     return Object.entries(by).flatMap(([column, other]): readonly Finding[] => {
       const [own, others] = [columnOf(catalog.tables.get(table), column), columnOf(known, other)].map(
-        (each) => each?.type,
+        (each) => each && madeOf(each),
       );
       if (own === undefined || others === undefined || comparedKind(own) === comparedKind(others)) return [];
       return [

@@ -4,7 +4,8 @@ import { createProject, type Project } from "#test/support/project.ts";
 
 const schema = `
 create table customers (id int primary key, email text not null);
-create table events (id bigint primary key, customer_id int references customers, country text, plan text, amount numeric(10,2), payload json);
+create domain document as json;
+create table events (id bigint primary key, customer_id int references customers, country text, plan text, amount numeric(10,2), payload json, scan document);
 insert into customers values (1, 'otto@example.org');
 insert into events select n, 1, case when n <= 6 then 'DE' end, case when n % 2 = 0 then 'pro' else 'free' end, n % 3, '{}' from generate_series(1, 10) n;
 `;
@@ -20,7 +21,7 @@ tables:
     treatment: anonymise
     quasi: [country, plan]
     k: 3
-    columns: { customer_id: { set: null }, country: keep, plan: keep, amount: keep, payload: { set: null } }
+    columns: { customer_id: { set: null }, country: keep, plan: keep, amount: keep, payload: { set: null }, scan: { set: null } }
 `;
 
 let project: Project;
@@ -90,6 +91,11 @@ describe("lethe anonymity measure", () => {
     [["evnts"], "there is no table of store shop called evnts", "did you mean events?"],
     [["events", "--quasi", "land"], "there is no column of events called land", "it has id, customer_id, country"],
     [["events", "--sensitive", "plan"], "plan cannot be a quasi-identifier and sensitive at once", "what everybody"],
+    [
+      ["events", "--quasi", "scan"],
+      "values of events.scan cannot be compared: they are document, made of json",
+      "measure columns",
+    ],
     [["events", "--quasi", "payload"], "values of events.payload cannot be compared: they are json", "measure columns"],
     [["customers"], "the policy names no quasi-identifiers of customers", "--quasi"],
     [["events", "--store", "shap"], "there is no store called shap", "did you mean shop?"],

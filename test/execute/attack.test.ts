@@ -158,6 +158,21 @@ describe("rows that are said to be nobody's, joined to invoices that are kept", 
     ]);
   });
 
+  it("an address is known again as others write it, and an amount of a domain by what it amounts to", async () => {
+    night = await openNight({
+      schema: `create domain price as numeric; ${schema} alter table events alter amount type price;
+        alter table events add ip inet; alter table invoices add ip text; alter table invoices alter total type numeric(12,4);
+        update events set ip = ('10.0.0.' || customer_id)::inet; update invoices set ip = '10.0.0.' || customer_id;`,
+      tables: tables("at: { set: null }, amount: keep, country: { set: null }, visitor: { set: null }, ip: keep")
+        .replace("by: { at: issued_on, amount: total, country: country }", "by: { amount: total, ip: ip }")
+        .replace("clock: at\n  per: quarter", "")
+        .replace("billing_name: { set: null }", "billing_name: { set: null }, ip: keep"),
+    });
+    await night.ask(...people(1, 1));
+    await night.nightly();
+    expect(await night.requests()).toMatchObject([{ state: "failed", code: "ATTACK_MATCHED" }]);
+  });
+
   it("what happened after midnight is of the day that the books call it", async () => {
     night = await openNight({
       schema: `${schema} delete from events where event = 'view';

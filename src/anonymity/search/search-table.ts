@@ -1,4 +1,4 @@
-import { columnOf, storeOf, unknown } from "#anonymity/measure-table.ts";
+import { columnOf, refuseBoth, storeOf, unknown } from "#anonymity/measure-table.ts";
 import { becomes, topOf, type Hierarchy } from "#anonymity/search/hierarchy.ts";
 import { hierarchiesHint, readHierarchies, type Hierarchies } from "#anonymity/search/read-hierarchies.ts";
 import { mostNodes, nodesOf, search, type Answer, type Wanted } from "#anonymity/search/search.ts";
@@ -114,11 +114,12 @@ const wantedOf = (options: SearchOptions, analytics: Analytics | undefined): Fou
 };
 
 const sensitiveOf = ({ hierarchies }: Hierarchies, table: CatalogTable, name: string) => {
-  const column = columnOf(table, name);
-  if (!hierarchies.some((each) => each.column === name)) return { column: name, ordered: isOrdered(column) };
-  throw new LetheError("USAGE", `${name} cannot be a quasi-identifier and sensitive at once`, {
-    hint: "what everybody may know tells classes apart; what nobody should learn is measured in them",
-  });
+  const ordered = isOrdered(columnOf(table, name));
+  refuseBoth(
+    hierarchies.map(({ column }) => column),
+    [name],
+  );
+  return { column: name, ordered };
 };
 
 /** What the file says that the table, or the policy, does not bear out. */
