@@ -18,6 +18,12 @@ const why: Readonly<Record<Reason, (item: AnonymityItem) => string>> = {
   "in-backups": () => "backups that hold the rows as they were",
 };
 
+/** What is to be known of the measure before. */
+const beforeText = ({ beforeMissed, beforeIn }: AnonymityItem): readonly string[] => [
+  ...(beforeMissed === null ? [] : ["not measured before: the store's statement_timeout came first"]),
+  ...(beforeIn === null ? [] : [`measured before in run ${beforeIn}, which died`]),
+];
+
 /** Before the run and after it, where it was measured before. */
 const change = (before: number | undefined, after: number): string =>
   before === undefined ? figure(after) : `${figure(before)} → ${figure(after)}`;
@@ -92,7 +98,7 @@ export const analyticsSheet: TableSheet = {
           header: "Because",
           width: 48,
           format: "wrapped",
-          of: (row) => row.reasons.map((reason) => why[reason](row)).join("; "),
+          of: (row) => [...row.reasons.map((reason) => why[reason](row)), ...beforeText(row)].join("; "),
         },
         { header: "Quasi-identifiers", width: 30, format: "wrapped", of: (row) => row.quasi.join(", ") },
         { header: "Measured", width: 17, format: "instant", of: (row) => row.measuredAt },

@@ -179,7 +179,11 @@ export type AnonymityBeforeTable = {
   run_id: string;
   store: string;
   table_name: string;
-  measures: JSONColumnType<Measures>;
+  measures: JSONColumnType<Measures> | null;
+  /** Why it was not measured. */
+  missed: "timeout" | null;
+  /** The run in which it was, where that one died before it measured again: what it changed is between the two measures. */
+  measured_in: string | null;
 };
 
 export type ResidualTable = {

@@ -152,7 +152,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       threshold bigint not null, k bigint not null, classes bigint not null, rows bigint not null,
       below bigint not null, measured_at timestamptz not null, more jsonb not null, primary key (run_id, store, table_name))`,
     sql`create table lethe.anonymity_before (
-      run_id text not null references lethe.run, store text not null, table_name text not null, measures jsonb not null,
+      run_id text not null references lethe.run, store text not null, table_name text not null, measures jsonb,
+      missed text check (missed in ('timeout')), measured_in text references lethe.run, check ((measures is null) = (missed is not null)),
       primary key (run_id, store, table_name))`,
     // Empty between nights.
     sql`create table lethe.gathered (

@@ -34,6 +34,10 @@ export const anonymityItem = z.strictObject({
   most: z.number().nullable(),
   ...measures,
   before: z.strictObject(measures).nullable(),
+  /** Why there is none: the store's `statement_timeout` came first. */
+  beforeMissed: z.enum(["timeout"]).nullable(),
+  /** The run that measured it before, where that died and this one went on with its work. */
+  beforeIn: z.string().nullable(),
   /** Rows that the runs changed. */
   touched: count,
   known: count,

@@ -22,12 +22,13 @@ type AnonymityRow = Omit<AnonymityItem, "label" | "met">;
 export async function* readAnonymity(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<AnonymityItem> {
   const query = sql<AnonymityRow & { more: AnonymityMore }>`
     select distinct on (a.store, a.table_name) a.store, a.table_name as table, quasi, threshold, k, classes, rows, below, more,
-      (select b.measures from lethe.anonymity_before b where b.run_id = any (${ids}::text[]) and (b.store, b.table_name) = (a.store, a.table_name)
-        order by b.run_id limit 1) as before,
+      b.measures as before, b.missed as "beforeMissed", b.measured_in as "beforeIn",
       (select coalesce(sum(d.rows), 0)::int8 from lethe.disposition d where d.run_id = any (${ids}::text[]) and d.treatment = 'anonymise'
         and (d.store, d.table_name) = (a.store, a.table_name)) as touched,
       measured_at as "measuredAt"
-    from lethe.anonymity a where a.run_id = any (${ids}::text[]) order by a.store, a.table_name, measured_at desc`;
+    from lethe.anonymity a left join lateral (select * from lethe.anonymity_before b
+        where b.run_id = any (${ids}::text[]) and (b.store, b.table_name) = (a.store, a.table_name) order by b.run_id limit 1) b on true
+    where a.run_id = any (${ids}::text[]) order by a.store, a.table_name, measured_at desc`;
   for await (const { more, measuredAt, ...row } of stream(snapshot, query)) {
     const { reasons } = more;
     const met = !reasons.some((reason) => missed.includes(reason));

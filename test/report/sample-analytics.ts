@@ -59,6 +59,8 @@ export const anonymity: AnonymityItem = {
     ],
     sensitive: [{ column: "amount", ordered: true, values: 260, l: 1, entropyL: 1, t: 0.6192 }],
   },
+  beforeMissed: null,
+  beforeIn: null,
   touched: 1_210,
   known: 38_101,
   attacks: [
