@@ -52,16 +52,16 @@ const drawnRows = (shape: Shape, step: Anonymise, drawn: readonly Drawing[], now
   const places = drawn.filter(isPlaced).flatMap((each) => {
     const group = sql.id(groupName(each.name));
     return [
-      // Both in an order of their own: without one PostgreSQL takes that of the other, and every row keeps its value.
-      sql`row_number() over (partition by ${group} order by ${sql.join(keys.map((name) => sql.id(name)))}) as ${numbered("from", each)}`,
-      sql`row_number() over (partition by ${group} order by ${numbered("chance", each)}) as ${numbered("to", each)}`,
+      // Groups are as large in the one order as in the other, so that the places of a group are the same in both: one number joins them, where
+      // PostgreSQL may join by the group alone, every row with every other.
+      sql`row_number() over (order by ${group}, ${sql.join(keys.map((name) => sql.id(name)))}) as ${numbered("from", each)}`,
+      sql`row_number() over (order by ${group}, ${numbered("chance", each)}) as ${numbered("to", each)}`,
     ];
   });
   const taken = drawn.filter(isPlaced).map((each) => {
-    const [own, other] = [sql.id("p", groupName(each.name)), sql.id(`x${each.index}`, groupName(each.name))];
     const [from, to] = [sql.id(`x${each.index}`, `from${each.index}`), sql.id("p", `to${each.index}`)];
     return each.transform.kind === "shuffle"
-      ? sql`join placed ${sql.id(`x${each.index}`)} on ${own} = ${other} and ${from} = ${to}`
+      ? sql`join placed ${sql.id(`x${each.index}`)} on ${from} = ${to}`
       : sql`left join (${freeIntegers(table, each)}) ${sql.id(`x${each.index}`)} on ${sql.id(`x${each.index}`, "place")} = ${to}`;
   });
   const become = drawn.map((each) => sql`${valueOf(each)} as ${sql.id(drawnName(each.name))}`);

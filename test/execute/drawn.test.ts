@@ -192,3 +192,19 @@ test("what is empty is exchanged with nobody, and holds nobody up", async () => 
   await night.nightly();
   expect((await night.requests()).every(({ state }) => state === "completed")).toBe(true);
 });
+
+test("tens of thousands of rows exchange their values as quickly as they are numbered, not each with every other", async () => {
+  night = await openNight({
+    schema: `${customers} create table visits (customer_id int references customers, at int, was int);
+      insert into visits select 1 + n % 6, n, n from generate_series(1, 40000) n`,
+    tables: anonymised("at: { shuffle: [] }, was: keep"),
+    store: { statementTimeoutMs: 20_000 },
+  });
+  await night.ask(...people(6));
+  await night.nightly();
+  expect((await night.requests()).every(({ state }) => state === "completed")).toBe(true);
+  const [found] = await night.store.query(
+    "select count(distinct at)::int as n, count(*) filter (where at = was) < 50 as moved, abs(corr(at, was)) < 0.05 as apart from visits",
+  );
+  expect(found).toEqual({ n: 40_000, moved: true, apart: true });
+});
