@@ -9,7 +9,8 @@ import { classSizes } from "#reports/class-sizes.ts";
 const inRows = (count: number): string => `${figure(count)} ${count === 1 ? "row" : "rows"}`;
 
 const why: Readonly<Record<Reason, (item: AnonymityItem) => string>> = {
-  "small-classes": ({ below, threshold }) => `${inRows(below)} in classes of fewer than ${threshold}`,
+  "small-classes": ({ below, nameless, threshold }) =>
+    `${inRows(nameless?.below ?? below)} in classes of fewer than ${threshold}`,
   "few-values": ({ least }) => `a class with fewer than ${least} values of a sensitive column`,
   "far-values": ({ most }) => `a class further than ${most} from the whole table`,
   matched: ({ attacks }) => `${inRows(Math.max(...attacks.map(({ one }) => one)))} that one person alone fits`,
@@ -89,6 +90,7 @@ export const analyticsSheet: TableSheet = {
         tableColumn,
         { header: "Called", width: 24, format: "text", of: (row) => row.label },
         { header: "k", width: 18, format: "text", of: (row) => change(row.before?.k, row.k) },
+        { header: "k, nameless", width: 12, format: "count", of: (row) => row.nameless?.k ?? null },
         { header: "k wanted", width: 14, format: "count", of: (row) => row.threshold },
         { header: "Rows", width: 14, format: "count", of: (row) => row.rows },
         { header: "Rows below k", width: 14, format: "count", of: (row) => row.below },

@@ -3,6 +3,8 @@ import type { AttackResult, Reason, Sensitive } from "#records/anonymity.ts";
 /** What was measured of a table, and what its policy asks. */
 export type Labelled = {
   readonly k: number;
+  /** Of the nameless rows alone, where people are hidden among those. */
+  readonly nameless: { readonly k: number; readonly rows: number } | null;
   readonly threshold: number;
   readonly rows: number;
   readonly sensitive: readonly (Sensitive & { readonly l: number; readonly t: number })[];
@@ -23,7 +25,8 @@ export type Labelled = {
  */
 export const reasonsOf = (of: Labelled): readonly Reason[] => {
   const reasons: Reason[] = [];
-  if (of.rows > 0 && of.k < of.threshold) reasons.push("small-classes");
+  const hidden = of.nameless ?? of;
+  if (hidden.rows > 0 && hidden.k < of.threshold) reasons.push("small-classes");
   if (of.least !== null && of.sensitive.some(({ l }) => l < (of.least ?? 0))) reasons.push("few-values");
   if (of.most !== null && of.sensitive.some(({ t }) => t > (of.most ?? 1) + 1e-9)) reasons.push("far-values");
   if (of.attacks.some(({ one }) => one > 0)) reasons.push("matched");

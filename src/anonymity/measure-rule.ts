@@ -1,4 +1,4 @@
-import type { Kysely } from "kysely";
+import { sql, type Kysely } from "kysely";
 import { attackTable, countKnown } from "#anonymity/attack-table.ts";
 import { attacksOf, treatedOf } from "#anonymity/known.ts";
 import { measure } from "#anonymity/measures.ts";
@@ -6,7 +6,8 @@ import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
 import type { Anonymity, AttackResult, Measures } from "#records/anonymity.ts";
-import { tableName } from "#scope/sql.ts";
+import { and, tableName } from "#scope/sql.ts";
+import { signsOf } from "#scope/treated.ts";
 
 type Measured = Omit<Anonymity, "store" | "reasons" | "measuredAt">;
 
@@ -69,10 +70,24 @@ export const measureRule = async (
     least: l,
     most: t,
     ...(await measureOf(db, catalog, table, analytics)),
+    nameless: await measureNameless(db, policy, catalog, ruled),
     known: await countKnown(db, table, treatedOf(policy, catalog, table)),
     attacks: await attackRule(db, policy, catalog, ruled),
     notCompared: recordsOf(policy).filter((name) => !compared.has(name)),
   };
+};
+
+/** k of the nameless rows alone, where the policy has people hidden among them. */
+const measureNameless = async (
+  db: Kysely<unknown>,
+  policy: Policy,
+  catalog: Catalog,
+  { table, analytics: { anonymitySet, quasi, k: least } }: Ruled,
+): Promise<Anonymity["nameless"]> => {
+  if (anonymitySet === "everybody") return null;
+  const source = sql`(select t.* from ${tableName(table)} t where ${and(signsOf(treatedOf(policy, catalog, table), "t"))})`;
+  const { rows, classes, k, below } = await measure(db, source, { quasi, sensitive: [], least });
+  return { rows, classes, k, below };
 };
 
 /** Tables in which records of people stay: those that a law holds, and those with personal data that stays on purpose. */

@@ -59,6 +59,7 @@ export const measureColumnsNow = async (
       threshold: k,
       least: l,
       most: t,
+      nameless: null,
       known: await countKnown(store, table),
       attacks: [],
       notCompared,

@@ -151,6 +151,16 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
       ),
     );
   }
+  if (rule.analytics?.anonymitySet === "nameless") {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "anonymity_set"],
+        `${name}: in ClickHouse the rows of everybody count`,
+        "remove `anonymity_set`",
+      ),
+    );
+  }
   if ((rule.analytics?.late ?? "wait") !== "wait") {
     findings.push(
       unsupported(

@@ -171,7 +171,7 @@ export type AnonymityTable = {
 
 export type AnonymityMore = Pick<
   Anonymity,
-  "unique" | "sizes" | "sensitive" | "least" | "most" | "known" | "attacks" | "notCompared" | "reasons"
+  "nameless" | "unique" | "sizes" | "sensitive" | "least" | "most" | "known" | "attacks" | "notCompared" | "reasons"
 >;
 
 /** The same tables before the first batch of the run. */

@@ -7,6 +7,7 @@ import { scopeFor } from "#execute/entries.ts";
 import type { Gate, Late } from "#records/anonymity.ts";
 import type { Shape, Step } from "#records/plan.ts";
 import type { RequestDetail } from "#records/request.ts";
+import { signsOf } from "#scope/treated.ts";
 import { and, column, keyNames, sameRow, scopeTable, tableName } from "#scope/sql.ts";
 
 /** The request has rows in classes that are too small or too much alike, or that only one person fits. */
@@ -186,7 +187,7 @@ const below = async (
   ];
   const same = qs.map((name) => sql`own.${name} is not distinct from f.${name}`);
   const { rows: found } = await sql<Below>`with own as materialized (${rows}),
-      ${classesOf(tableName(table), gate, sql`select distinct ${sql.join(qs)} from own`)},
+      ${classesOf(setOf(table, gate), gate, sql`select distinct ${sql.join(qs)} from own`)},
       measured as (select class.*, ${least} as l, ${most} as t from class ${sql.join(joined, sql` `)}),
       mine as (select request, ${sql.join(qs)}, count(*) as mine from own group by request, ${sql.join(qs)})
     select own.request, min(hashtext(row(${sql.join(qs.map((name) => sql`own.${name}`))})::text)) as class, sum(mine)::int8 as rows, min(size - mine + 1) as k, min(l) as l, max(t) as t
@@ -210,6 +211,12 @@ const below = async (
     },
   }));
 };
+
+/** The rows among which people are hidden: the batch's own are nameless by now. */
+const setOf = (table: string, { nameless }: Gate): RawBuilder<unknown> =>
+  nameless === undefined
+    ? tableName(table)
+    : sql`(select t.* from ${tableName(table)} t where ${and(signsOf(nameless, "t"))})`;
 
 /** To four digits, and not to less than what failed. */
 export const rounded = (t: number): number => Math.ceil(t * 1e4) / 1e4;

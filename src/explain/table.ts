@@ -117,6 +117,11 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
           ? []
           : [
               `Wherever its rows are, at least ${analytics.k} rows of the whole table must be equal in ${analytics.quasi.join(", ")}, or the request waits for others.`,
+              ...(analytics.anonymitySet === "nameless"
+                ? [
+                    "Rows in which somebody is still named do not count for that: whoever sees whose they are is not to find the others.",
+                  ]
+                : []),
               ...sensitiveWords(analytics),
             ]),
         ...(analytics?.attacks ?? []).map(

@@ -22,6 +22,7 @@ export const guessAnalytics = (
   return {
     quasi: quasi.map(({ name }) => name),
     k: 5,
+    anonymitySet: "everybody",
     sensitive: [],
     l: undefined,
     t: undefined,

@@ -1,8 +1,8 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Aggregate, Analytics, Policy, Transform } from "#policy/policy.ts";
-import { attacksOf } from "#anonymity/known.ts";
+import { attacksOf, treatedOf } from "#anonymity/known.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
-import type { Gate } from "#records/anonymity.ts";
+import type { Gate, Treated } from "#records/anonymity.ts";
 import { hasNoKey, type ColumnChange, type Edge, type PlannedAggregate, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { suppressedBy } from "#plan/late.ts";
@@ -139,7 +139,7 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       conserve: analysis.conserve,
       late: analysis.late,
       suppressed: suppressedBy(rule.columns, analysis, found),
-      gate: gateOf(analysis, found),
+      gate: gateOf(analysis, found, treatedOf(policy, catalog, table)),
       attacks: attacksOf(policy, catalog, table, analysis),
     },
     ...(reorder !== undefined && { reorder: { columns, among: reorder.among } }),
@@ -167,7 +167,12 @@ const dimensionOf = (
   return { name, type: column?.type ?? "text", json: column?.shape === "json", transform };
 };
 
-const gateOf = ({ quasi, k, sensitive, l, t }: Analytics, table: CatalogTable | undefined): Gate | undefined => {
+const gateOf = (
+  { quasi, k, anonymitySet, sensitive, l, t }: Analytics,
+  table: CatalogTable | undefined,
+  treated: readonly Treated[],
+): Gate | undefined => {
   if (quasi.length === 0) return undefined;
-  return { quasi, k, sensitive: sensitiveOf(table, sensitive), l, t };
+  const nameless = anonymitySet === "nameless" ? treated : undefined;
+  return { quasi, k, nameless, sensitive: sensitiveOf(table, sensitive), l, t };
 };

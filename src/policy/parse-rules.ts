@@ -95,12 +95,13 @@ const ownerOf = (owner: string | string[] | undefined): readonly string[] | unde
   typeof owner === "string" ? [owner] : owner;
 
 const analyticsOf = (rule: Anonymise): Analytics | undefined => {
-  const { quasi, k, sensitive, l, t, attack, late, by, clock, per } = rule;
+  const { quasi, k, sensitive, l, t, attack, late, by, clock, per, anonymity_set: set } = rule;
   const conserve = conserved(rule);
   if (quasi === undefined && conserve.length === 0 && attack === undefined && late === undefined) return undefined;
   return {
     quasi: quasi ?? [],
     k: k ?? usualK,
+    anonymitySet: set ?? "everybody",
     sensitive: sensitive ?? [],
     l,
     t,

@@ -2,7 +2,7 @@ import type { Place } from "#lib/errors.ts";
 import type { Law } from "#policy/law.ts";
 import type { Anchor } from "#policy/retention.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
-import type { Late, TimeUnit } from "#records/anonymity.ts";
+import type { AnonymitySet, Late, TimeUnit } from "#records/anonymity.ts";
 import type { IdentifierKind } from "#records/request.ts";
 
 /**
@@ -163,6 +163,8 @@ export type Analytics = {
   readonly quasi: readonly string[];
   /** Rows of each class that holds rows of a batch, at least: else the batch is undone. */
   readonly k: number;
+  /** Which rows of a class count. */
+  readonly anonymitySet: AnonymitySet;
   /** Columns of which nobody should learn what they say of somebody who is found in a class. */
   readonly sensitive: readonly string[];
   /** Distinct values of each of them in such a class, at least. */

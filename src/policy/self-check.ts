@@ -74,6 +74,10 @@ const isCoarse = (written: WrittenTransform): boolean =>
   written !== "keep" &&
   [written.truncate, written.generalise, written.band, written.code].some((each) => each !== undefined);
 
+/** A column by which a treated row is known. */
+const isSign = (written: WrittenTransform): boolean =>
+  written !== "keep" && (written.set !== undefined || written.unique !== undefined);
+
 const isStay = (transform: WrittenTransform | undefined): boolean =>
   typeof transform === "object" && transform.stays !== undefined;
 
@@ -208,6 +212,14 @@ const checkAnalytics = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   const shuffles = rule.order !== undefined || Object.values(columns).some((each) => isShuffled(each));
   if (k !== undefined && quasi === undefined && !shuffles)
     note([...base, "k"], "k is measured over `quasi`, which is missing");
+  if (rule.anonymity_set !== undefined && quasi === undefined)
+    note([...base, "anonymity_set"], "nobody is hidden in classes without `quasi`, which is missing");
+  if (rule.anonymity_set === "nameless" && !Object.values(columns).some(isSign))
+    note(
+      [...base, "anonymity_set"],
+      "no column says the same in every treated row, so nobody could tell which rows are nameless",
+      "give a column `{ set: … }` or `{ unique: … }`",
+    );
   for (const [index, column] of (sensitive ?? []).entries()) {
     const path = [...base, "sensitive", index];
     if (!mustBeListed(path, column)) continue;
@@ -284,7 +296,7 @@ const checkAggregate = (base: Path, rule: Extract<WrittenRule, { treatment: "ano
   if (aggregate === undefined) return;
   const path = [...base, "aggregate"];
   if (quasi === undefined) note(path, "counts are per class of `quasi`, which is missing");
-  for (const key of ["sensitive", "attack", "order", "by"] as const) {
+  for (const key of ["sensitive", "attack", "order", "by", "anonymity_set"] as const) {
     if (rule[key] !== undefined)
       note([...base, key], "no row stays of which it could be asked: `aggregate` takes them");
   }

@@ -25,6 +25,13 @@ export type Late = (typeof lates)[number];
 /** What is done then. */
 export type LateTreatment = Exclude<Late, "wait">;
 
+/**
+ * Among whom somebody is hidden: all rows of the table, which is what whoever gets it without its names sees (requirement D3); or the nameless ones,
+ * which is what is left to whoever knows whose the others are, since they see them in the table, or what has changed in it (D6).
+ */
+export const anonymitySets = ["everybody", "nameless"] as const;
+export type AnonymitySet = (typeof anonymitySets)[number];
+
 /** The k of whoever names none. */
 export const usualK = 5;
 
@@ -33,6 +40,8 @@ export type Gate = {
   readonly quasi: readonly string[];
   /** Rows of the whole table in each class, at least. */
   readonly k: number;
+  /** What tells the rows that count, where only nameless ones do; undefined: all do. */
+  readonly nameless: readonly Treated[] | undefined;
   readonly sensitive: readonly Sensitive[];
   /** Distinct values of each sensitive column in each class, at least. */
   readonly l: number | undefined;
@@ -133,6 +142,8 @@ export type Anonymity = Measures & {
   readonly threshold: number;
   readonly least: number | null;
   readonly most: number | null;
+  /** The same of the nameless rows alone, where the policy has people hidden among them; null where all rows count. */
+  readonly nameless: Pick<Measures, "rows" | "classes" | "k" | "below"> | null;
   /** Rows of people who are known: not as the rule leaves rows. */
   readonly known: number;
   readonly attacks: readonly AttackResult[];

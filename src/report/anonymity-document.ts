@@ -38,6 +38,8 @@ export const anonymityItem = z.strictObject({
   beforeMissed: z.enum(["timeout"]).nullable(),
   /** The run that measured it before, where that died and this one went on with its work. */
   beforeIn: z.string().nullable(),
+  /** The same of the nameless rows alone, where the policy has people hidden among those; else null. */
+  nameless: z.strictObject({ rows: count, classes: count, k: count, below: count }).nullable(),
   /** Rows that the runs changed. */
   touched: count,
   known: count,

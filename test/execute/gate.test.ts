@@ -121,6 +121,28 @@ test("rows of the living count, since classes are of the whole table, and their 
   expect(await night.requests()).toMatchObject([{ state: "completed" }]);
 });
 
+test("where only the nameless count, who is beside the living waits for others who go, and the report measures both", async () => {
+  night = await openNight({
+    schema: `${schema(4)} insert into visits (customer_id, city, plan) values (1, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (3, 'Kiel', 'pro'), (4, 'Kiel', 'pro'), (4, 'Sylt', 'pro')`,
+    tables: tables("k: 3\n  anonymity_set: nameless"),
+  });
+  await night.ask(...people(2));
+  await night.nightly();
+  const waits = { state: "failed", code: "ANONYMITY_BELOW", detail: { measured: { k: 2 }, wait: { missing: 1 } } };
+  expect(await night.requests()).toMatchObject([waits, waits]);
+  await night.ask({ email: "p3@shop.example" });
+  const { report } = await night.nightly();
+  const done = { state: "completed" };
+  expect(await night.requests()).toMatchObject([done, done, done]);
+  const document = JSON.parse(await readFile(join(report ?? "", "report.json"), "utf8")) as {
+    analytics: { anonymity: unknown[] };
+  };
+  // Who is alone on Sylt lives, and has not asked for anything.
+  expect(document.analytics.anonymity).toMatchObject([
+    { k: 1, below: 1, nameless: { rows: 3, classes: 1, k: 3, below: 0 }, met: true, reasons: ["known-rows"] },
+  ]);
+});
+
 test("what goes for others' sake makes a class too small for who is left in it, and they wait as well", async () => {
   // Both of Kiel need p2, who is alone on Sylt.
   night = await openNight({

@@ -40,6 +40,13 @@ describe("parsePolicy", () => {
       "`count`, `sum(column)` or `distinct(column)`",
       "avg",
     ],
+    [
+      "nameless rows that nothing tells",
+      "    k: 10",
+      "    k: 10\n    anonymity_set: nameless",
+      "no column says the same in every treated row",
+      "nameless",
+    ],
     ["a dimension that is not listed", "conserve: [", "by: [town]\n    conserve: [", "`town` is not listed", "town"],
     [
       "a dimension that does not stay",

@@ -59,6 +59,7 @@ export const anonymity: AnonymityItem = {
     ],
     sensitive: [{ column: "amount", ordered: true, values: 260, l: 1, entropyL: 1, t: 0.6192 }],
   },
+  nameless: { rows: 3_103, classes: 61, k: 5, below: 0 },
   beforeMissed: null,
   beforeIn: null,
   touched: 1_210,

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { lates, timeUnits } from "#records/anonymity.ts";
+import { anonymitySets, lates, timeUnits } from "#records/anonymity.ts";
 import { now } from "#policy/schema/blockers.ts";
 import { period } from "#policy/schema/period.ts";
 import { column, measure, table, text, value } from "#policy/schema/names.ts";
@@ -201,6 +201,12 @@ export const tableRule = z
         .optional()
         .describe(
           "How many rows each class must have where rows of a batch are, or it is undone, and among how many people rows are shuffled; 5 unless given.",
+        ),
+      anonymity_set: z
+        .enum(anonymitySets)
+        .optional()
+        .describe(
+          "Which rows of a class count: those of `everybody`, unless given, or only the `nameless` ones, for whoever knows whose the others are.",
         ),
       sensitive: z
         .array(column)
