@@ -13,11 +13,11 @@ const statements = [
     ended_on = date_trunc('month', ended_on)::date, note = null from subject s where t.customer_id = s.id`,
   `update invoices t set billing_name = null, billing_street = null, billing_city = null
     from subject s where t.customer_id = s.id`,
-  `update analytics_events t set customer_id = null, occurred_at = date_trunc('day', occurred_at, 'UTC'), url = null,
+  `update analytics_events t set customer_id = null, occurred_at = date_trunc('day', occurred_at, 'Europe/Berlin'), url = null,
     user_agent = null, ip = null, device_id = null from subject s where t.customer_id = s.id`,
   `update customers t set external_id = 'erased-' || replace(gen_random_uuid()::text, '-', ''),
     email = 'erased-' || replace(gen_random_uuid()::text, '-', '') || '@invalid', phone = null, first_name = null,
-    last_name = null, birth_date = null, company = null, locale = 'und', created_at = date_trunc('month', created_at, 'UTC')
+    last_name = null, birth_date = null, company = null, locale = 'und', created_at = date_trunc('month', created_at, 'Europe/Berlin')
     from subject s where t.id = s.id`,
 ];
 

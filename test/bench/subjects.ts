@@ -23,8 +23,8 @@ const counted = {
   invoices: "select count(*) || ' ' || sum(amount) || ' ' || sum(tax) from invoices",
   analytics: "select count(*) || ' ' || sum(amount) from analytics_events",
   months: `select md5(string_agg(line, ',' order by line)) from (
-    select date_trunc('month', occurred_at, 'UTC') || ' ' || count(*) || ' ' || sum(amount) as line from analytics_events
-    group by date_trunc('month', occurred_at, 'UTC')) m`,
+    select date_trunc('month', occurred_at, 'Europe/Berlin') || ' ' || count(*) || ' ' || sum(amount) as line from analytics_events
+    group by date_trunc('month', occurred_at, 'Europe/Berlin')) m`,
 } as const;
 
 /** What neither side may change. */
@@ -42,7 +42,7 @@ const mistakes = {
   "customers that still have a name": `select count(*) from customers where id = any($1) and
     (email not like 'erased-%@invalid' or external_id not like 'erased-%' or first_name is not null or last_name is not null
       or phone is not null or birth_date is not null or company is not null or locale <> 'und'
-      or created_at <> date_trunc('month', created_at, 'UTC'))`,
+      or created_at <> date_trunc('month', created_at, 'Europe/Berlin'))`,
   addresses: "select count(*) from addresses where customer_id = any($1)",
   payment_methods: "select count(*) from payment_methods where customer_id = any($1)",
   sessions: "select count(*) from sessions where customer_id = any($1)",
@@ -53,7 +53,7 @@ const mistakes = {
   "events with an owner": "select count(*) from analytics_events where customer_id = any($1)",
   "events that tell of somebody": `select count(*) from analytics_events where customer_id is null and $1::bigint[] is not null and
     (url is not null or user_agent is not null or ip is not null or device_id is not null
-      or occurred_at <> date_trunc('day', occurred_at, 'UTC'))`,
+      or occurred_at <> date_trunc('day', occurred_at, 'Europe/Berlin'))`,
 } as const;
 
 /** Rows, by place, that an erasure of these customers should have changed and did not; empty when all is well. */

@@ -42,7 +42,7 @@ const openDemo = async (policy: string): Promise<void> => {
 
 const totals = () =>
   night.store.query(
-    "select date_trunc('quarter', occurred_at) as quarter, event, count(*), sum(amount)::text as sum from analytics_events group by 1, 2 order by 1, 2",
+    "select date_trunc('quarter', occurred_at, 'Europe/Berlin') as quarter, event, count(*), sum(amount)::text as sum from analytics_events group by 1, 2 order by 1, 2",
   );
 const states = async (): Promise<Record<string, number>> => {
   const requests = await night.requests();

@@ -75,7 +75,7 @@ const deletions = [
   `delete from subscriptions ${own("subscriptions")}`,
   `delete from payment_methods ${own("methods")}`,
   "update payments t set payer_id = null from subject s where t.payer_id = s.id",
-  `update analytics_events t set customer_id = null, occurred_at = date_trunc('day', occurred_at, 'UTC'), session_ref = null, city = null,
+  `update analytics_events t set customer_id = null, occurred_at = date_trunc('day', occurred_at, 'Europe/Berlin'), session_ref = null, city = null,
     device_id = null, url = null, properties = null from subject s where t.customer_id = s.id`,
   "delete from customers t using subject s where t.id = s.id",
   "update audit_log t set old_row = null, new_row = null from subject s where t.table_name = 'customers' and t.row_id = s.id::text",
