@@ -181,3 +181,21 @@ test("who was archived again by a replay and is active again after the release w
   expect((await night.requests()).map(({ state }) => state)).toEqual(["archived", "archived"]);
   expect(await night.requests(ada)).toHaveLength(1);
 });
+
+test("whose rows went because a deadline had come are not brought back as one among many: they go again, though nobody waits", async () => {
+  night = await openNight({
+    ...shop,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null }, phone: { set: null }, status: keep } }
+orders: { treatment: anonymise, quasi: [note], k: 3, late: erase, columns: { customer_id: { set: null }, note: keep } }`,
+  });
+  await takeCopy(night.store);
+  await night.ask({ email: "ada@example.org" });
+  await night.nightly(night.at("2026-12-01T02:00:00Z"));
+  const orders = () => night.store.query("select customer_id from orders order by id");
+  expect(await orders()).toEqual([{ customer_id: 2 }, { customer_id: 3 }]);
+  await restoreCopy(night.store);
+  expect(await orders()).toHaveLength(3);
+  await replay(night.at("2026-12-02T02:00:00Z"), "2026-12-01T01:30:00Z");
+  expect(await orders()).toEqual([{ customer_id: 2 }, { customer_id: 3 }]);
+  expect(await standingIn(night)).toBe("current");
+});
