@@ -1,9 +1,12 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { columnFindings } from "#clickhouse/findings.ts";
 import { readColumnCatalog, type ColumnCatalog } from "#clickhouse/read-catalog.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { inProcess } from "#test/clickhouse/columns-night.ts";
 import { openStore } from "#test/clickhouse/columns-store.ts";
+import { repository } from "#test/support/cli.ts";
 import { webPolicy, webTables } from "#test/clickhouse/web.ts";
 
 describe.skipIf(!inProcess)("a policy for a store of ClickHouse", () => {
@@ -29,6 +32,12 @@ describe.skipIf(!inProcess)("a policy for a store of ClickHouse", () => {
 
   test("that treats every table fits", () => {
     expect(found(whole)).toEqual([]);
+  });
+
+  test("as the README shows it fits", async () => {
+    const readme = await readFile(join(repository, "README.md"), "utf8");
+    const [, text = ""] = /```yaml\n(policy: events\n[\s\S]*?)```/.exec(readme) ?? [];
+    expect(found(text)).toEqual(["POLICY_TABLE_UNCOVERED table latest has no rule"]);
   });
 
   test("leaves no table out, since nothing declares who is in it", () => {
