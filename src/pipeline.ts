@@ -133,7 +133,8 @@ const eraseInStores = async (ctx: Context, run: Run): Promise<void> => {
   for (const store of asked)
     await failures.collect(async () => void heldBack.push(...(await execute(ctx, run, store))));
   await stopHeldBack(ctx, run, heldBack);
-  // Last: what is done there is not undone, and whom another store keeps is not claimed any more.
+  // Last: what is done there is not undone, and whom another store keeps is not claimed any more. One that could not be asked may let people wait.
+  if (unasked.some(({ policy }) => policy.deletion.mode !== "hard")) failures.rethrow();
   for (const store of ctx.columnStores.filter((each) => !unaskedColumns.includes(each)))
     await failures.collect(() => eraseInColumns(ctx, run, store));
   failures.rethrow();

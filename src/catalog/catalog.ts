@@ -45,6 +45,8 @@ export type CatalogTable = {
   readonly triggerable: boolean;
   /** Columns by which an index finds rows: it begins with them, and holds every row. */
   readonly indexed: readonly string[];
+  /** Digest of the statement that makes it, where that says more than what is above: in ClickHouse. */
+  readonly definition?: string;
   /** The planner's estimate; -1 when never analysed. */
   readonly estimatedRows: number;
 };

@@ -31,6 +31,30 @@ export type ColumnClientOptions = {
   readonly statementTimeoutMs: number;
 };
 
+/** What an account's profile may say else: to stop in the middle and call that the answer, or to read less than there is. */
+const wholeAnswers = {
+  max_rows_to_read: "0",
+  max_bytes_to_read: "0",
+  max_result_rows: "0",
+  max_result_bytes: "0",
+  limit: "0",
+  offset: "0",
+  final: 0,
+  apply_deleted_mask: 1,
+  transform_null_in: 0,
+  join_use_nulls: 0,
+  prefer_column_name_to_alias: 0,
+  skip_unavailable_shards: 0,
+  read_overflow_mode: "throw",
+  result_overflow_mode: "throw",
+  timeout_overflow_mode: "throw",
+  group_by_overflow_mode: "throw",
+  sort_overflow_mode: "throw",
+  set_overflow_mode: "throw",
+  join_overflow_mode: "throw",
+  distinct_overflow_mode: "throw",
+} as const;
+
 /** Connects at the first statement: a store that does not answer fails in the stage that needs it. */
 export const openColumnClient = ({ location, label, statementTimeoutMs }: ColumnClientOptions): ColumnClient => {
   let opened: Promise<ClickHouseClient> | undefined;
@@ -40,6 +64,11 @@ export const openColumnClient = ({ location, label, statementTimeoutMs }: Column
     // Two equal blocks of rows are two blocks, not one sent twice.
     insert_deduplicate: 0,
     async_insert: 0,
+    // A copy of a table has as many partitions as the table.
+    max_partitions_per_insert_block: "0",
+    // Dates before 1970 and after 2149 stay what they are.
+    enable_extended_results_for_datetime_functions: 1,
+    ...wholeAnswers,
     max_execution_time: Math.ceil(statementTimeoutMs / 1000),
     session_timezone: "UTC",
   } as const;
@@ -68,7 +97,8 @@ export const openColumnClient = ({ location, label, statementTimeoutMs }: Column
     try {
       for await (const rows of result.stream()) yield (rows as Row[]).map((row) => row.json<R>());
     } catch (error) {
-      throw clickhouseFailure(error, label);
+      // What is no row is what the server says of an error, and quotes values.
+      throw clickhouseFailure(error instanceof SyntaxError ? new Error("cut off") : error, label);
     }
   }
 

@@ -2,7 +2,7 @@ import type { CatalogColumn } from "#catalog/catalog.ts";
 
 /** A column's type without what stands around it: `LowCardinality(Nullable(String))` is a nullable `String`. */
 export const unwrapped = (type: string): { readonly base: string; readonly nullable: boolean } => {
-  const around = /^(LowCardinality|Nullable)\((.*)\)$/s.exec(type);
+  const around = /^(LowCardinality|Nullable|SimpleAggregateFunction)\((?:\w+(?:\([^)]*\))?, )?(.*)\)$/s.exec(type);
   if (around === null) return { base: type, nullable: false };
   const inner = unwrapped(around[2] ?? "");
   return { base: inner.base, nullable: inner.nullable || around[1] === "Nullable" };

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { aloneWith } from "#clickhouse/alone.ts";
 import { measureColumnsBefore } from "#clickhouse/anonymity.ts";
+import { claimTables, dropTables } from "#clickhouse/own-tables.ts";
 import { prepareBatch } from "#clickhouse/prepare.ts";
 import type { ColumnBatch } from "#clickhouse/scope.ts";
 import { settleBatches, type Saved } from "#clickhouse/settle.ts";
@@ -9,16 +10,20 @@ import type { When } from "#clickhouse/steps.ts";
 import type { ColumnStore, Context } from "#context.ts";
 import { freezeBatch } from "#execute/batches.ts";
 import { claimPages, countClaims, type Claimed } from "#execute/claims.ts";
-import { returnForApproval, stopRequests } from "#execute/stops.ts";
+import type { Failure } from "#execute/failure.ts";
+import { halving, type Unfinished } from "#execute/halving.ts";
+import { returnForApproval, stopFailed, stopRequests } from "#execute/stops.ts";
 import { dayIn } from "#lib/clock.ts";
+import { isLetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
-import { uuidFrom } from "#lib/random.ts";
 import { planHash, planOf, shapeDigest } from "#plan/shape.ts";
 import type { Run } from "#records/run.ts";
 
+type Where = Omit<ColumnBatch, "id">;
+
 /** Erases everybody who is due in a store of ClickHouse, batch by batch. Stops between batches when the run is asked to. */
-export const eraseInColumns = (ctx: Context, run: Run, store: ColumnStore): Promise<void> =>
-  aloneWith(ctx, store.name, async () => {
+export const eraseInColumns = async (ctx: Context, run: Run, store: ColumnStore): Promise<void> => {
+  await aloneWith(ctx, store.name, async () => {
     if ((await countClaims(ctx, store.name)) === 0) return;
     ctx.progress.stage(`Erase in ${store.name}`);
     const { shape, catalog } = await currentColumnShape(store);
@@ -28,64 +33,94 @@ export const eraseInColumns = (ctx: Context, run: Run, store: ColumnStore): Prom
     if (total > 0) await measureColumnsBefore(ctx, run, store, catalog);
     let done = 0;
     for await (const claims of claimPages(ctx, store, undefined)) {
-      await eraseAmong(ctx, run, { store, catalog, shape }, claims);
+      await halving(claims, {
+        attempt: (some) => attempt(ctx, run, { store, catalog, shape }, some),
+        fail: (claim, failure) => stopFailed(ctx, run, store.name, claim, failure),
+      });
       done += claims.length;
       ctx.progress.advance(done, total, "subjects");
     }
     ctx.progress.end(`${total} ${total === 1 ? "subject" : "subjects"}`);
   });
-
-/** Those who would be recognised wait, and the others go without them: which may leave others alone. */
-const eraseAmong = async (
-  ctx: Context,
-  run: Run,
-  where: Omit<ColumnBatch, "id">,
-  claims: readonly Claimed[],
-): Promise<void> => {
-  for (let left = claims; left.length > 0;) {
-    const stopped = await attempt(ctx, run, where, left);
-    if (stopped.size === 0) return;
-    left = left.filter(({ request }) => !stopped.has(request));
-  }
 };
 
-/** Prepares, freezes and carries out a batch. Returns who of it has to wait or was decided about meanwhile: then nothing was changed. */
+/**
+ * Prepares, freezes and carries out a batch; those who would be recognised wait, and the others go without them, which may leave others alone.
+ * What fails before anything was changed may be one person's: the batch is halved until they are alone (I4).
+ */
 const attempt = async (
   ctx: Context,
   run: Run,
-  where: Omit<ColumnBatch, "id">,
+  where: Where,
   subjects: readonly Claimed[],
-): Promise<ReadonlySet<number>> => {
+): Promise<Unfinished<Claimed> | undefined> => {
   const { store, shape } = where;
-  const batch: ColumnBatch = { ...where, id: uuidFrom(ctx.random(16)) };
-  const { tooFew, rowSets, ...prepared } = await prepareBatch(batch, subjects, whenOf(ctx));
+  if (subjects.length === 0) return undefined;
+  const id = await claimTables(ctx, store);
+  const prepared = await prepareBatch({ ...where, id }, subjects, whenOf(ctx)).catch(async (error: unknown) => {
+    await dropTables(ctx, store, id);
+    return failureOf(error);
+  });
+  if ("doubtful" in prepared) return { subjects, failure: prepared };
   faultPoint("after-batch-prepared");
+  const { tooFew, moved, rowSets, ...saved } = prepared;
+  const without = (stopped: ReadonlySet<number>): Promise<Unfinished<Claimed> | undefined> =>
+    attempt(
+      ctx,
+      run,
+      where,
+      subjects.filter(({ request }) => !stopped.has(request)),
+    );
+  if (moved) {
+    await dropTables(ctx, store, id);
+    return { subjects, failure: changing };
+  }
   if (tooFew.length > 0) {
+    await dropTables(ctx, store, id);
     const stops = tooFew.map(({ request, code, detail }) => ({
       request,
       code,
       detail: { store: store.name, ...detail },
     }));
     await stopRequests(ctx, run, "failed", stops);
-    return new Set(tooFew.map(({ request }) => request));
+    return without(new Set(tooFew.map(({ request }) => request)));
   }
-  const refs = subjects.map(({ ref }) => ref);
-  const plan = planOf(shape, refs, { rowSets, remedies: [] });
-  await sql`insert into lethe.column_batch (id, prepared) values (${batch.id}, ${JSON.stringify(prepared satisfies Saved)}::jsonb)`.execute(
+  const plan = planOf(
+    shape,
+    subjects.map(({ ref }) => ref),
+    { rowSets, remedies: [] },
+  );
+  await sql`update lethe.column_batch set prepared = ${JSON.stringify(saved satisfies Saved)}::jsonb where id = ${id}`.execute(
     ctx.state.db,
   );
   const requests = subjects.map(({ request }) => request);
-  const decided = await freezeBatch(ctx, run, shape, plan, {
-    id: batch.id,
-    planHash: planHash(plan),
-    requests,
-    holds: [],
-  });
+  const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: planHash(plan), requests, holds: [] });
   // No hold is placed on rows of such a store, so none can have moved.
   if (decided === "moved") throw new TypeError("no hold covers rows of ClickHouse");
-  if (decided.length > 0) return new Set(decided);
+  if (decided.length > 0) {
+    await dropTables(ctx, store, id);
+    return without(new Set(decided));
+  }
   await settleBatches(ctx, run, store);
-  return new Set();
+  return undefined;
+};
+
+/** Somebody goes on writing the people's rows. */
+const changing: Failure = {
+  code: "PLAN_MOVED",
+  tries: 4,
+  detail: { hint: "its rows kept changing while they were prepared; the next night tries again" },
+  doubtful: undefined,
+};
+
+/** Whom ClickHouse cannot do it for; whether that is one person's fault or the store's, halving finds out. */
+const failureOf = (error: unknown): Failure => {
+  if (isLetheError(error, "TOTALS_CHANGED"))
+    return { code: error.code, tries: 1, detail: { hint: error.hint }, doubtful: undefined };
+  if (!isLetheError(error, "DATABASE_FAILED")) throw error;
+  const hint =
+    "ClickHouse cannot make of some row what the policy says: mend the row or the policy, then approve again";
+  return { code: "CONSTRAINT_VIOLATED", tries: 1, detail: { hint }, doubtful: error };
 };
 
 const whenOf = (ctx: Context): When => {

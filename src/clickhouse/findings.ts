@@ -9,7 +9,7 @@ import type { Shape } from "#records/plan.ts";
 
 /** Everything that is wrong between a policy and a store of ClickHouse: what is wrong anywhere, and what such a store cannot do. */
 export const columnFindings = (policy: Policy, catalog: ColumnCatalog): readonly Finding[] => {
-  const uncovered = uncoveredFindings(policy, catalog);
+  const uncovered = [...uncoveredFindings(policy, catalog), ...storageFindings(policy, catalog)];
   const asked = [
     ...wholeFindings(policy),
     ...Object.entries(policy.tables).flatMap(([name, rule]) => ruleFindings(policy, catalog, name, rule)),
@@ -37,6 +37,50 @@ const uncoveredFindings = (policy: Policy, catalog: ColumnCatalog): readonly Fin
       place: policy.placeOf(["tables"]),
       hint: `add one for ${name}: erase, anonymise, or keep with a reason; ClickHouse declares no references that would tell whether people are in it`,
     }));
+
+/** Tables that could not be searched, or that pass on what somebody else would have to forget. */
+const storageFindings = (policy: Policy, { columnTables, tables }: ColumnCatalog): readonly Finding[] =>
+  [...columnTables.values()].flatMap(({ name, engine, definition, types }) => {
+    const path = ["tables", name];
+    const found: Finding[] = [];
+    if (engine === "MaterializedView" && !intoThisDatabase(definition, tables.get(name)?.schema ?? "")) {
+      found.push(
+        unsupported(
+          policy,
+          path,
+          `materialised view ${name} writes where nothing is searched`,
+          "let it write TO a table of this database that has a rule",
+        ),
+      );
+    }
+    if (tables.get(name)?.kind === "table" && !/MergeTree$|^(Log|TinyLog|StripeLog|Memory)$/.test(engine)) {
+      found.push(
+        unsupported(
+          policy,
+          path,
+          `${name} is of engine ${engine}: what it holds, or passes on, cannot be searched`,
+          "move it to a database that is no store, and see to it that it forgets people by itself",
+        ),
+      );
+    }
+    const state = [...types].find(([, type]) => /^AggregateFunction\(.*String/.test(type));
+    if (state !== undefined) {
+      found.push(
+        unsupported(
+          policy,
+          path,
+          `${name}.${state[0]} keeps text in states of a function, which cannot be searched`,
+          "use SimpleAggregateFunction, or move the table to a database that is no store",
+        ),
+      );
+    }
+    return found;
+  });
+
+const intoThisDatabase = (definition: string, database: string): boolean => {
+  const [, into, plain] = /^CREATE MATERIALIZED VIEW .*? TO (?:(\S+)\.)(\S+)/.exec(definition) ?? [];
+  return plain !== undefined && into?.replaceAll("`", "") === database;
+};
 
 const unsupported = (policy: Policy, path: readonly (string | number)[], message: string, hint: string): Finding => ({
   code: "STORE_UNSUPPORTED",
@@ -171,6 +215,30 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
       ),
     );
   }
+  const whose = name === policy.subject.table ? policy.subject.key : ownerOf(policy, name);
+  const kept = whose === undefined ? undefined : rule.columns[whose];
+  if (whose !== undefined && (kept?.kind === "keep" || kept?.kind === "stays")) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "columns", whose],
+        `${name}.${whose} says whose a row is, and would go on saying so`,
+        "set it to null, or to a value that is nobody's",
+      ),
+    );
+  }
+  const measured = [...(rule.analytics?.quasi ?? []), ...(rule.analytics?.sensitive ?? [])];
+  const random = measured.find((column) => rule.columns[column]?.kind === "unique");
+  if (random !== undefined) {
+    findings.push(
+      unsupported(
+        policy,
+        [...path, "columns", random],
+        `${name}.${random} is measured, and would be different in every row`,
+        "leave it out of what is measured, or make it coarser",
+      ),
+    );
+  }
   for (const [column, transform] of Object.entries(rule.columns)) {
     if (isSupported(transform)) continue;
     findings.push(
@@ -184,6 +252,10 @@ const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule
   }
   return findings;
 };
+
+/** The column by which a link leads from rows to a person. */
+const ownerOf = ({ links }: Policy, name: string): string | undefined =>
+  links.find(({ from, to }) => from.table === name && to.table !== name)?.from.column;
 
 /** Whose a row is has to be plain: nothing sees to it that a row of two people is spared. */
 const sharedFindings = (policy: Policy, shape: Shape): readonly Finding[] =>

@@ -1,12 +1,12 @@
 import { aloneWith } from "#clickhouse/alone.ts";
 import { locateInColumns } from "#clickhouse/locate.ts";
+import { withTables } from "#clickhouse/own-tables.ts";
 import { readRowSet } from "#clickhouse/prepare.ts";
-import { createScope, dropBatch, type ColumnBatch } from "#clickhouse/scope.ts";
+import { createScope, type ColumnBatch } from "#clickhouse/scope.ts";
 import { currentColumnShape } from "#clickhouse/shape.ts";
 import type { ColumnStore, Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Forecast, FoundIn, RequestName } from "#forecast.ts";
-import { uuidFrom } from "#lib/random.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
 
@@ -38,14 +38,14 @@ const foresee = async (
 ): Promise<Foreseen> => {
   const { shape, catalog } = await currentColumnShape(store);
   const here: Located[] = [];
-  for await (const rows of locateInColumns(store, withKeys(store, wanted, before))) here.push(...rows);
+  for await (const rows of locateInColumns(ctx, store, withKeys(store, wanted, before))) here.push(...rows);
   const byRequest = Map.groupBy(here, ({ request }) => request);
   const one = here.filter(({ request }) => byRequest.get(request)?.length === 1);
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
   const subjects = one.map(({ request, key }) => ({ request, ref: refs.get(request) ?? "", key }));
-  const batch: ColumnBatch = { id: uuidFrom(ctx.random(16)), store, catalog, shape };
   const located = subjects.map(({ ref }) => ref);
-  try {
+  return withTables(ctx, store, async (id) => {
+    const batch: ColumnBatch = { id, store, catalog, shape };
     await createScope(batch, subjects);
     const tables = shape.steps.flatMap((step) => (step.kind === "cut" ? [] : [step.table]));
     const rowSets = [];
@@ -63,9 +63,7 @@ const foresee = async (
       held: [],
     };
     return { forecast, found: one.map((each) => ({ ...each, store: store.name })) };
-  } finally {
-    await dropBatch(batch);
-  }
+  });
 };
 
 async function* withKeys(

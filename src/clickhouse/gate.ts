@@ -1,7 +1,8 @@
 import { countValues, distances } from "#clickhouse/measures.ts";
-import { inScope, ofBatch, type ColumnBatch } from "#clickhouse/scope.ts";
+import { ofBatch, own, type ColumnBatch } from "#clickhouse/scope.ts";
 import { madeOf, type Anonymise, type When } from "#clickhouse/steps.ts";
 import { id, list, tableIn } from "#clickhouse/sql.ts";
+import { takenRequest } from "#clickhouse/taken.ts";
 import { rounded, waits, type TooFew } from "#execute/gate.ts";
 import type { Gate } from "#records/anonymity.ts";
 
@@ -17,13 +18,18 @@ type Below = {
  * The requests whose rows would be in classes that are too small or too much alike, of the whole table as it would be (requirement D3), where
  * whoever is to be hidden counts as one row. Asked before anything changes, so that there is nothing to undo.
  */
-export const belowGate = async (batch: ColumnBatch, step: Anonymise, when: When): Promise<readonly TooFew[]> => {
+export const belowGate = async (
+  batch: ColumnBatch,
+  step: Anonymise,
+  place: number,
+  when: When,
+): Promise<readonly TooFew[]> => {
   const gate = step.analysis?.gate;
   if (gate === undefined) return [];
   const { client } = batch.store;
   const { quasi, k, sensitive, l, t } = gate;
   const by = list(quasi.map((_, index) => `q${index}`));
-  const cells = cellsOf(batch, step, gate, when);
+  const cells = cellsOf(batch, step, place, { gate, when });
   const same = (alias: string): string => quasi.map((_, index) => `m.q${index} <=> ${alias}.q${index}`).join(" and ");
   const joined: string[] = [];
   for (const [index, { ordered }] of sensitive.entries()) {
@@ -33,17 +39,17 @@ export const belowGate = async (batch: ColumnBatch, step: Anonymise, when: When)
   const least = sensitive.map((_, index) => `d${index}.l`);
   const most = sensitive.map((_, index) => `d${index}.distance`);
   const failing = [
-    `size - mine + 1 < ${k}`,
-    ...(l === undefined ? [] : [`least(${list([...least, "1e9"])}) < ${l}`]),
+    `c.size - m.mine + 1 < ${k}`,
+    ...(l === undefined ? [] : [`least(${list([...least, "toUInt64(1000000000)"])}) < ${l}`]),
     // Sums of fractions: what is equal on paper may differ in the last digits.
-    ...(t === undefined ? [] : [`greatest(${list([...most, "0"])}) > ${t} + 1e-9`]),
+    ...(t === undefined ? [] : [`greatest(${list([...most, "toFloat64(0)"])}) > ${t} + 1e-9`]),
   ];
   const measured =
     sensitive.length === 0
       ? ""
-      : `, min(least(${list([...least, "1e9"])})) as l, max(greatest(${list([...most, "0"])})) as t`;
+      : `, min(least(${list([...least, "toUInt64(1000000000)"])})) as l, max(greatest(${list([...most, "toFloat64(0)"])})) as t`;
   const found = await client.rows<Below>(
-    `select m.request as request, sum(mine) as rows, min(size - mine + 1) as k ${measured}
+    `select m.request as request, sum(m.mine) as rows, min(c.size - m.mine + 1) as k ${measured}
     from (select ${by}, request, count() as mine from ${cells} where request > 0 group by ${by}, request) m
     inner join (select ${by}, count() as size from ${cells} group by ${by}) c on ${same("c")} ${joined.join(" ")}
     where ${failing.join(" or ")} group by request order by request`,
@@ -69,14 +75,19 @@ export const belowGate = async (batch: ColumnBatch, step: Anonymise, when: When)
 };
 
 /** `request` is 0 in rows that are nobody's of the batch. */
-const cellsOf = (batch: ColumnBatch, step: Anonymise, { quasi, sensitive }: Gate, when: When): string => {
-  const { client } = batch.store;
+const cellsOf = (
+  batch: ColumnBatch,
+  step: Anonymise,
+  place: number,
+  { gate: { quasi, sensitive }, when }: { readonly gate: Gate; readonly when: When },
+): string => {
+  const table = tableIn(batch.store.client.database, step.table);
   const names = [
     ...quasi.map((name, index) => [name, `q${index}`] as const),
     ...sensitive.map(({ column }, index) => [column, `v${index}`] as const),
   ];
   const are = list(names.map(([name, alias]) => `t.${id(name)} as ${alias}`));
   const will = list(names.map(([name, alias]) => `${madeOf(batch, step, when, name)} as ${alias}`));
-  return `(select ${are}, toUInt64(0) as request from (select * from ${tableIn(client.database, step.table)} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
-    union all select ${will}, w.request as request from ${inScope(batch, step.table)})`;
+  return `(select ${are}, toUInt64(0) as request from (select * from ${table} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
+    union all select ${will}, t.${takenRequest} as request from ${own(batch, "taken", place)} t)`;
 };

@@ -1,14 +1,16 @@
 import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { ColumnStore } from "#context.ts";
 import { columnKind } from "#clickhouse/column-types.ts";
-import { ownPrefix } from "#clickhouse/sql.ts";
+import { ownNames, text } from "#clickhouse/sql.ts";
 import { digestOf } from "#lib/canonical.ts";
-import { LetheError } from "#lib/errors.ts";
+import { isLetheError, LetheError } from "#lib/errors.ts";
 
 /** What of a table of ClickHouse no other store has. */
 export type ColumnTable = {
   readonly name: string;
   readonly engine: string;
+  /** The statement that makes it. */
+  readonly definition: string;
   /** Columns of the sorting and the partition key: ClickHouse does not change them in place. */
   readonly keys: readonly string[];
   /** Types as ClickHouse writes them, by column; of those that are stored. */
@@ -17,7 +19,7 @@ export type ColumnTable = {
 
 export type ColumnCatalog = Catalog & { readonly columnTables: ReadonlyMap<string, ColumnTable> };
 
-type TableRow = { readonly name: string; readonly engine: string };
+type TableRow = { readonly name: string; readonly engine: string; readonly definition: string };
 type ColumnRow = {
   readonly table: string;
   readonly name: string;
@@ -40,22 +42,39 @@ export const readColumnCatalog = async ({
   const { database } = client;
   const serverVersion = await readVersion(store, client);
   const tables = await client.rows<TableRow>(
-    `select name, engine from system.tables where database = {database:String} and not is_temporary and not startsWith(name, {own:String}) order by name`,
-    { database, own: ownPrefix },
+    `select name, engine, replaceRegexpOne(create_table_query, ${text(" UUID '[^']*'")}, '') as definition from system.tables
+    where database = {database:String} and not is_temporary and not match(name, {own:String}) order by name`,
+    { database, own: ownNames },
   );
   const columns = await client.rows<ColumnRow>(
     `select table, name, type, default_kind, toUInt8(is_in_sorting_key or is_in_partition_key or is_in_primary_key or is_in_sampling_key) as key
-    from system.columns where database = {database:String} and not startsWith(table, {own:String}) order by table, position`,
-    { database, own: ownPrefix },
+    from system.columns where database = {database:String} and not match(table, {own:String}) order by table, position`,
+    { database, own: ownNames },
   );
+  const hidden = await client
+    .rows<{ table: string }>(
+      "select distinct table from system.row_policies where database in ({database:String}, '')",
+      {
+        database,
+      },
+    )
+    // In one process there are none, nor may anybody ask; an account of a server is granted to.
+    .catch((error: unknown) => {
+      if (isLetheError(error, "DATABASE_PRIVILEGE")) return [];
+      throw error;
+    });
+  const policies = new Set(hidden.map(({ table }) => table));
   const byTable = Map.groupBy(columns, ({ table }) => table);
-  const read = tables.map(({ name, engine }) => {
+  const read = tables.map(({ name, engine, definition }) => {
     const own = byTable.get(name) ?? [];
+    const rowSecurity = policies.has(name) || policies.has("");
+    const schema = digestOf({ engine, definition });
     return {
-      catalogued: catalogued(database, name, engine, own),
+      catalogued: { ...catalogued(database, name, engine, own), rowSecurity, definition: schema },
       native: {
         name,
         engine,
+        definition,
         keys: own.filter((column) => column.key === 1).map((column) => column.name),
         types: new Map(own.filter(isStored).map((column) => [column.name, column.type])),
       } satisfies ColumnTable,
@@ -113,6 +132,5 @@ const catalogued = (database: string, name: string, engine: string, columns: rea
   estimatedRows: -1,
 });
 
-/** Engines that hold rows of their own; the others show those of tables, or pass rows on. */
-const isTable = (engine: string): boolean =>
-  /MergeTree$|^(Log|TinyLog|StripeLog|Memory|Set|Join|EmbeddedRocksDB|KeeperMap)$/.test(engine);
+/** Engines that show rows of tables, which are asked themselves. */
+const isTable = (engine: string): boolean => !/^(View|MaterializedView|Distributed)$/.test(engine);

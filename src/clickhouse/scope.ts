@@ -14,21 +14,21 @@ export type ColumnBatch = {
 
 export type Subject = { readonly request: number; readonly ref: string; readonly key: string };
 
-/** Tables of a batch begin with it. */
-export const prefixOf = (batch: string): string => `${ownPrefix}${batch.replaceAll("-", "")}_`;
+/** What tables of a batch are for: whom it is about, rows as they were, and as they will be. */
+export type Purpose = "way" | "taken" | "staged";
 
 /** A table of the batch by its purpose and the place of what it is for. */
-export const own = ({ id: batch, store }: ColumnBatch, purpose: "way" | "rows" | "staged", place: number): string =>
+export const own = ({ id: batch, store }: ColumnBatch, purpose: Purpose, place: number): string =>
   tableIn(store.client.database, ownName(batch, purpose, place));
 
-export const ownName = (batch: string, purpose: string, place: number): string =>
-  `${prefixOf(batch)}${purpose}_${place}`;
+export const ownName = (batch: string, purpose: Purpose, place: number): string =>
+  `${ownPrefix(batch)}${purpose}_${place}`;
 
 /** What a power failure must not take while rows are between two tables. */
-const onDisk = "settings fsync_after_insert = 1, fsync_part_directory = 1";
+export const onDisk = "settings fsync_after_insert = 1, fsync_part_directory = 1";
 
 /** The columns by whose values rows of the batch are found: the subject's key, then what links lead to. */
-const waysOf = ({ root, scopes }: Shape): readonly string[] => [
+export const waysOf = ({ root, scopes }: Shape): readonly string[] => [
   ...new Set([wayName(root.table, root.key), ...scopes.flatMap(({ via }) => via.map(({ edge }) => wayTo(edge)))]),
 ];
 
@@ -57,7 +57,7 @@ export const createScope = async (batch: ColumnBatch, subjects: readonly Subject
     }
     const value = `t.${id(column)}`;
     await client.run(
-      `insert into ${own(batch, "way", place)} select distinct w.request, assumeNotNull(${value}) from ${inScope(batch, table)} where ${value} is not null`,
+      `insert into ${own(batch, "way", place)} select distinct w.lethe_request, assumeNotNull(${value}) from ${inScope(batch, table)} where ${value} is not null`,
     );
   }
 };
@@ -113,40 +113,16 @@ export const ofBatch = (batch: ColumnBatch, table: string): string => {
   return `(${left} in (select ${value} from ${way})${narrowed(where)})`;
 };
 
-/** Rows `t` of a table that are of the batch, each once, with the first request `w` whose they are. */
-export const inScope = (batch: ColumnBatch, table: string): string => {
+/** Rows `t` of a table that are of the batch, each once, with the first request `w.lethe_request` whose they are; `also` is computed of each. */
+export const inScope = (batch: ColumnBatch, table: string, also?: string): string => {
   const { column, table: way, asText, where } = wayInto(batch, table);
   const [left, value] = asText ? [`toString(t.${id(column)})`, "toString(value)"] : [`t.${id(column)}`, "value"];
   const narrow = narrowed(where, "t.");
-  return `(select * from ${tableIn(batch.store.client.database, table)} where ${ofBatch(batch, table)}) t
-    inner join (select ${value} as v, min(request) as request from ${way} group by v) w on ${left} = w.v${narrow === "" ? "" : ` and (1${narrow})`}`;
+  const columns = list([...storedColumns(batch, table).map(id), ...(also === undefined ? [] : [also])]);
+  return `(select ${columns} from ${tableIn(batch.store.client.database, table)} where ${ofBatch(batch, table)}) t
+    inner join (select ${value} as lethe_value, min(request) as lethe_request from ${way} group by lethe_value) w on ${left} = w.lethe_value${narrow === "" ? "" : ` and (1${narrow})`}`;
 };
 
 /** What a row says, all of it, in 16 bytes: rows have no other name. */
-export const rowHash = (batch: ColumnBatch, table: string): string =>
-  `sipHash128(formatRow('RowBinary', ${list(storedColumns(batch, table).map(id))}))`;
-
-export const createRows = async (batch: ColumnBatch, place: number, table: string): Promise<void> => {
-  const { client } = batch.store;
-  const rows = own(batch, "rows", place);
-  await client.run(`create table ${rows} (hash FixedString(16)) engine = MergeTree order by hash ${onDisk}`);
-  await client.run(
-    `insert into ${rows} select ${rowHash(batch, table)} from ${tableIn(client.database, table)} where ${ofBatch(batch, table)}`,
-  );
-};
-
-/** The tables of a batch. */
-export const dropBatch = ({ id: batch, store }: ColumnBatch): Promise<void> => dropTables(store, prefixOf(batch));
-
-/** The tables of every batch: of those that were not begun, and of runs that died before they began. */
-export const dropBatches = (store: ColumnStore): Promise<void> => dropTables(store, ownPrefix);
-
-const dropTables = async ({ client }: ColumnStore, prefix: string): Promise<void> => {
-  const { database } = client;
-  const tables = await client.rows<{ name: string }>(
-    "select name from system.tables where database = {database:String} and startsWith(name, {prefix:String}) order by name",
-    { database, prefix },
-  );
-  // At once: a database of engine Atomic else keeps them for some minutes.
-  for (const { name } of tables) await client.run(`drop table if exists ${tableIn(database, name)} sync`);
-};
+export const rowHash = (columns: readonly string[]): string =>
+  `sipHash128(formatRow('RowBinary', ${list(columns.map(id))}))`;

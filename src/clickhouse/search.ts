@@ -1,42 +1,45 @@
 import type { ColumnClient } from "#clickhouse/client.ts";
-import { list, id, ownPrefix, tableIn, text } from "#clickhouse/sql.ts";
+import { list, id, tableIn, text } from "#clickhouse/sql.ts";
 import type { CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
+import { LetheError } from "#lib/errors.ts";
 import { betweenDigits, notInPhones, wordWithDigits } from "#verify/phone-silhouette.ts";
 import type { Hit } from "#verify/search.ts";
 import { profileWhile, type Sought, type SoughtForm, type SoughtProfile } from "#verify/sought.ts";
 
-/** In memory, and never on the disk of the server: what names people stands in it. */
-const soughtName = `${ownPrefix}sought`;
-
-/** Runs `search` while everything that is sought stands in a table beside the store's. */
+/**
+ * Runs `search` while everything that is sought stands in the table `ours`, in memory and never on the disk of the server; afterwards it has to
+ * be there still, all of it.
+ */
 export const withSought = async <T>(
   client: ColumnClient,
+  ours: string,
   sought: AsyncIterable<Sought>,
   search: (profile: SoughtProfile) => Promise<T>,
 ): Promise<T> => {
-  const ours = tableIn(client.database, soughtName);
-  await client.run(`drop table if exists ${ours} sync`);
   await client.run(`create table ${ours} (request UInt64, kind String, form String) engine = Memory`);
-  try {
-    const profile = await profileWhile(sought, (forms) =>
-      client.insert(ours, ["request", "kind", "form"], rows(forms)),
-    );
-    return await search(profile);
-  } finally {
-    await client.run(`drop table if exists ${ours} sync`);
-  }
+  let forms = 0;
+  const counted = async function* (rows: AsyncIterable<SoughtForm>): AsyncGenerator<readonly unknown[]> {
+    for await (const [request, , kind, form] of rows) {
+      forms += 1;
+      yield [request, kind, form];
+    }
+  };
+  const profile = await profileWhile(sought, (rows) => client.insert(ours, ["request", "kind", "form"], counted(rows)));
+  const result = await search(profile);
+  const [left] = await client.rows<{ rows: number }>(`select count() as rows from ${ours}`);
+  if (left?.rows === forms) return result;
+  throw new LetheError("DATABASE_FAILED", "what is sought was gone from ClickHouse before the search was over", {
+    hint: "the server was started anew, or somebody dropped the table; the next run searches again",
+  });
 };
-
-async function* rows(forms: AsyncIterable<SoughtForm>): AsyncGenerator<readonly unknown[]> {
-  for await (const [request, , kind, form] of forms) yield [request, kind, form];
-}
 
 /**
  * Searches a table, declared in the policy or not, in every column that can hold text: one scan for all subjects. A cell is cut into
- * what could be an identifier, and the pieces are joined to what is sought, as the search of PostgreSQL does it.
+ * what could be an identifier, and the pieces are joined to what is sought in `ours`, as the search of PostgreSQL does it.
  */
 export const searchColumns = async (
   client: ColumnClient,
+  ours: string,
   table: CatalogTable,
   profile: SoughtProfile,
 ): Promise<readonly Hit[]> => {
@@ -49,7 +52,7 @@ export const searchColumns = async (
           {
             kind: "phone",
             of: phonesOf(profile.phone.sizes.at(-1) ?? 0),
-            looksLike: `match(cell.2, ${text(posix(profile.phone.pattern))})`,
+            looksLike: `match(lethe_cell.2, ${text(posix(profile.phone.pattern))})`,
           },
         ]),
   ];
@@ -57,16 +60,16 @@ export const searchColumns = async (
   const hits: Hit[] = [];
   for (const { kind, of, looksLike } of pieces) {
     const cells = list(columns.map((column) => `(${text(column.name)}, ${textOf(column)})`));
-    const found = await client.rows<{ request: number; column: string; rows: number }>(
-      `select w.request as request, name as column, uniqExact(place) as rows from (
-        select place, cell.1 as name, arrayJoin(arrayDistinct(${of})) as form from (
-          select (_part, _part_offset) as place, arrayJoin([${cells}]) as cell from ${tableIn(client.database, table.name)})
-        where length(cell.2) >= ${Math.min(profile.shortest, 1_000)}
-          and ${looksLike} and form in (select form from ${tableIn(client.database, soughtName)} where kind = ${text(kind)})) f
-      inner join (select distinct request, form from ${tableIn(client.database, soughtName)} where kind = ${text(kind)}) w on w.form = f.form
-      group by request, column order by request, column`,
+    const found = await client.rows<{ request: number; name: string; found: number }>(
+      `select w.request as request, f.lethe_name as name, uniqExact(f.lethe_place) as found from (
+        select lethe_place, lethe_cell.1 as lethe_name, arrayJoin(arrayDistinct(${of})) as lethe_form from (
+          select rowNumberInAllBlocks() as lethe_place, arrayJoin([${cells}]) as lethe_cell from ${tableIn(client.database, table.name)})
+        where length(lethe_cell.2) >= ${Math.min(profile.shortest, 1_000)}
+          and ${looksLike} and lethe_form in (select form from ${ours} where kind = ${text(kind)})) f
+      inner join (select distinct request, form from ${ours} where kind = ${text(kind)}) w on w.form = f.lethe_form
+      group by request, name order by request, name`,
     );
-    hits.push(...found.map((row) => ({ ...row, table: table.name })));
+    hits.push(...found.map((row) => ({ request: row.request, column: row.name, rows: row.found, table: table.name })));
   }
   return hits;
 };
@@ -78,7 +81,7 @@ const textOf = ({ name, shape }: CatalogColumn): string => {
 };
 
 /** Web addresses write `@` as `%40` and `+` as `%2B`; JSON may write `@` as an escape. */
-const decoded = "replaceAll(replaceAll(replaceAll(lowerUTF8(cell.2), '%40', '@'), '%2b', '+'), '\\\\u0040', '@')";
+const decoded = "replaceAll(replaceAll(replaceAll(lowerUTF8(lethe_cell.2), '%40', '@'), '%2b', '+'), '\\\\u0040', '@')";
 
 /** For a character class of RE2. */
 const classed = (characters: string): string => characters.replaceAll(/[\]^\-\\[]/g, String.raw`\$&`);
@@ -94,7 +97,7 @@ const tokensOf = (inners: readonly string[]): string => {
 
 /** Sequences of neighbouring groups of digits: two numbers side by side are one piece, but a longer number does not contain a shorter one. */
 const phonesOf = (longest: number): string => {
-  const words = `replaceRegexpAll(cell.2, ${text(posix(wordWithDigits))}, 'x')`;
+  const words = `replaceRegexpAll(lethe_cell.2, ${text(posix(wordWithDigits))}, 'x')`;
   const pieces = `splitByRegexp(${text(posix(notInPhones))}, ${words})`;
   const groups = `arrayFilter(group -> group <> '', splitByRegexp(${text(posix(`${betweenDigits}+`))}, piece))`;
   const sequences = `arrayMap(first -> arrayMap(many -> arrayStringConcat(arraySlice(${groups}, first, many)), range(1, least(length(${groups}) - first + 1, ${longest}) + 1)), arrayEnumerate(${groups}))`;

@@ -8,5 +8,8 @@ export const text = (value: string): string => `'${value.replaceAll(/[\\']/g, St
 
 export const list = (parts: readonly string[]): string => parts.join(", ");
 
-/** Names of our own tables begin with it: they are no part of the store. */
-export const ownPrefix = "lethe_";
+/** Tables of our own are no part of the store: `lethe_`, an id without hyphens, and what for. */
+export const ownPrefix = (owner: string): string => `lethe_${owner.replaceAll("-", "")}_`;
+
+/** The same as a pattern of RE2. */
+export const ownNames = "^lethe_[0-9a-f]{32}_";

@@ -37,4 +37,4 @@ export const made = (batch: ColumnBatch, step: Anonymise, when: When): string =>
 export const periodIn = (batch: ColumnBatch, table: string, { clock, per }: Analysis, timeZone: string): string =>
   clock === undefined
     ? "'0001-01-01'"
-    : `toString(ifNull(${periodSql(clock, per, { type: typeIn(batch, table, clock), timeZone })}, toDate(0)))`;
+    : `toString(ifNull(${periodSql(clock, per, { type: typeIn(batch, table, clock), timeZone })}, toDate32(0)))`;

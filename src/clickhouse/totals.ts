@@ -1,7 +1,7 @@
 import type { ColumnBatch } from "#clickhouse/scope.ts";
-import { ofBatch, own } from "#clickhouse/scope.ts";
+import { own } from "#clickhouse/scope.ts";
 import { periodIn, type Anonymise } from "#clickhouse/steps.ts";
-import { id, list, tableIn } from "#clickhouse/sql.ts";
+import { id, list } from "#clickhouse/sql.ts";
 import type { TotalRow } from "#execute/journal.ts";
 import { LetheError } from "#lib/errors.ts";
 
@@ -21,24 +21,24 @@ export const readTotals = async (
   const period = periodIn(batch, table, analysis, timeZone);
   const sums = analysis.conserve.map((total, index) =>
     total.measure === "count"
-      ? `toString(count()) as t${index}`
-      : `toString(ifNull(sum(accurateCastOrNull(${id(total.column)}, 'Decimal(76, 12)')), 0)) as t${index}`,
+      ? `toString(count()) as lethe_t${index}`
+      : `toString(ifNull(sum(accurateCastOrNull(${id(total.column)}, 'Decimal(76, 12)')), 0)) as lethe_t${index}`,
   );
   const of = async (source: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> => {
-    const rows = await client.rows<{ period: string } & Record<string, string>>(
-      `select ${period} as period, ${list(sums)} from ${source} group by period order by period`,
+    const rows = await client.rows<{ lethe_period: string } & Record<string, string>>(
+      `select ${period} as lethe_period, ${list(sums)} from ${source} group by lethe_period order by lethe_period`,
     );
-    return new Map(rows.map((row) => [row.period, row]));
+    return new Map(rows.map((row) => [row.lethe_period, row]));
   };
-  const before = await of(`${tableIn(client.database, table)} where ${ofBatch(batch, table)}`);
+  const before = await of(own(batch, "taken", place));
   const after = await of(own(batch, "staged", place));
   const totals = [...new Set([...before.keys(), ...after.keys()])].flatMap((each) =>
     analysis.conserve.map((total, index) => ({
       table_name: table,
       measure: total.measure === "count" ? "count" : `sum(${total.column})`,
       period: each,
-      before: before.get(each)?.[`t${index}`] ?? "0",
-      after: after.get(each)?.[`t${index}`] ?? "0",
+      before: before.get(each)?.[`lethe_t${index}`] ?? "0",
+      after: after.get(each)?.[`lethe_t${index}`] ?? "0",
       dimensions: {},
       people: null,
       late: false,

@@ -70,7 +70,7 @@ export const columnTransformSql = (
     case "band": {
       const from = decimal(transform.from);
       const width = decimal(transform.width);
-      return cast(`floor((toDecimal64(${value}, 6) - ${from}) / ${width}) * ${width} + ${from}`);
+      return cast(`floor((toDecimal256(${value}, 6) - ${from}) / ${width}) * ${width} + ${from}`);
     }
     case "code": {
       const above =
@@ -85,7 +85,7 @@ export const columnTransformSql = (
   }
 };
 
-const decimal = (number: number): string => `toDecimal64(${text(String(number))}, 6)`;
+const decimal = (number: number): string => `toDecimal256(${text(String(number))}, 6)`;
 
 const isDate = (type: string): boolean => /^Date(32)?$/.test(unwrapped(type).base);
 
@@ -100,18 +100,23 @@ const beginnings = {
 /** The beginning of a period where the controller is: of a moment the moment of that midnight. */
 const truncated = (value: string, unit: keyof typeof beginnings, { type, timeZone }: ColumnTransform): string => {
   if (isDate(type)) return unit === "day" ? value : `${beginnings[unit]}(${value})`;
-  const local = `toTimeZone(${value}, ${text(timeZone)})`;
-  return unit === "day"
-    ? `toStartOfDay(${local})`
-    : `toStartOfDay(toDateTime(${beginnings[unit]}(${local}), ${text(timeZone)}))`;
+  const local = toLocal(value, type, timeZone);
+  if (unit === "day") return `toStartOfDay(${local})`;
+  return `toStartOfDay(toDateTime64(${beginnings[unit]}(${local}), 0, ${text(timeZone)}))`;
 };
 
-/** The first day of the period of the totals in which a moment lies: a `Date`. */
+/** By the clocks of a time zone, and of the type that holds every year. */
+const toLocal = (value: string, type: string, timeZone: string): string => {
+  const scale = /^DateTime64\((\d)/.exec(unwrapped(type).base)?.[1] ?? "0";
+  return `toDateTime64(${value}, ${scale}, ${text(timeZone)})`;
+};
+
+/** The first day of the period of the totals in which a moment lies: a `Date32`. */
 export const periodSql = (
   column: string,
   unit: keyof typeof beginnings,
   of: Pick<ColumnTransform, "type" | "timeZone">,
 ): string => {
-  const value = isDate(of.type) ? id(column) : `toTimeZone(${id(column)}, ${text(of.timeZone)})`;
-  return unit === "day" ? `toDate(${value})` : `toDate(${beginnings[unit]}(${value}))`;
+  const value = isDate(of.type) ? id(column) : toLocal(id(column), of.type, of.timeZone);
+  return unit === "day" ? `toDate32(${value})` : `toDate32(${beginnings[unit]}(${value}))`;
 };

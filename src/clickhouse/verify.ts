@@ -1,12 +1,20 @@
+import { sql } from "kysely";
+import { aloneWith } from "#clickhouse/alone.ts";
 import { measureColumnsNow } from "#clickhouse/anonymity.ts";
-import { waitForParts } from "#clickhouse/change.ts";
+import { withTables } from "#clickhouse/own-tables.ts";
+import { waitForParts } from "#clickhouse/parts.ts";
 import { readColumnCatalog } from "#clickhouse/read-catalog.ts";
 import { searchColumns, withSought } from "#clickhouse/search.ts";
 import { tableIn, id, ownPrefix } from "#clickhouse/sql.ts";
 import type { ColumnStore, Context } from "#context.ts";
+import { LetheError } from "#lib/errors.ts";
 import type { Hit } from "#verify/search.ts";
+import { ready } from "#verify/settle.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
 import type { StoreFindings } from "#verify/verify-store.ts";
+
+type SoughtThere = { readonly identifiers: AsyncIterable<Sought>; readonly keys: AsyncIterable<SoughtKey> };
+type Findings = Omit<StoreFindings, "tables">;
 
 /**
  * Searches a store of ClickHouse for everything that should be gone, once the parts with rows as they were are gone from disk; and for the
@@ -15,53 +23,86 @@ import type { StoreFindings } from "#verify/verify-store.ts";
 export const verifyColumns = async (
   ctx: Context,
   store: ColumnStore,
-  sought: { readonly identifiers: AsyncIterable<Sought>; readonly keys: AsyncIterable<SoughtKey> },
+  sought: SoughtThere,
   changed: ReadonlySet<string>,
-): Promise<Omit<StoreFindings, "tables">> => {
-  const { client, policy } = store;
-  const catalog = await readColumnCatalog(store);
-  const treated = Object.entries(policy.tables).flatMap(([table, { treatment }]) =>
-    treatment === "keep" ? [] : [table],
+): Promise<Findings> => {
+  const { tables } = await readColumnCatalog(store);
+  const treated = Object.entries(store.policy.tables).flatMap(([table, { treatment }]) =>
+    treatment === "keep" || !tables.has(table) ? [] : [table],
   );
-  await waitForParts({ store, tables: treated.filter((table) => catalog.tables.has(table)) });
-  const tables = [...catalog.tables.values()].filter(({ kind }) => kind === "table");
-  const hits = await withSought(client, sought.identifiers, async (profile) => {
-    const found: Hit[] = [];
-    for (const [index, table] of tables.entries()) {
-      found.push(...(await searchColumns(client, table, profile)));
-      ctx.progress.advance(index + 1, tables.length, "tables");
-    }
-    return found;
+  await waitForParts(ctx, store, treated);
+  const findings = await aloneWith(ctx, store.name, () => searchAlone(ctx, store, sought, changed));
+  if (findings !== undefined) return findings;
+  throw new LetheError("RUN_STOPPED", `stopped while waiting for store ${store.name}`, {
+    hint: "the next run searches it",
   });
-  hits.push(...(await searchKeys(store, sought.keys)));
+};
+
+const searchAlone = async (
+  ctx: Context,
+  store: ColumnStore,
+  sought: SoughtThere,
+  changed: ReadonlySet<string>,
+): Promise<Findings> => {
+  const { client } = store;
+  const catalog = await readColumnCatalog(store);
+  const tables = [...catalog.tables.values()].filter(({ kind }) => kind === "table");
+  const hits = await withTables(ctx, store, async (own) => {
+    const ours = (what: string): string => tableIn(client.database, `${ownPrefix(own)}${what}`);
+    const found = await withSought(client, ours("sought"), sought.identifiers, async (profile) => {
+      const all: Hit[] = [];
+      for (const [index, table] of tables.entries()) {
+        all.push(...(await searchColumns(client, ours("sought"), table, profile)));
+        ctx.progress.advance(index + 1, tables.length, "tables");
+      }
+      return all;
+    });
+    return [...found, ...(await searchKeys(ctx, store, ours("keys"), sought.keys))];
+  });
   return { hits, catalog, anonymity: await measureColumnsNow(ctx, store, catalog, changed) };
 };
 
-const searchKeys = async ({ client, policy }: ColumnStore, keys: AsyncIterable<SoughtKey>): Promise<readonly Hit[]> => {
-  const { table, key } = policy.subject;
+const searchKeys = async (
+  ctx: Context,
+  { client, policy }: ColumnStore,
+  ours: string,
+  keys: AsyncIterable<SoughtKey>,
+): Promise<readonly Hit[]> => {
+  const { table, key, keyOf } = policy.subject;
   const owning = [
     { table, column: key },
     ...policy.links.filter(({ to }) => to.table === table && to.column === key).map(({ from }) => from),
   ].filter(({ table: name }) => policy.tables[name]?.treatment !== "keep");
-  const ours = tableIn(client.database, `${ownPrefix}keys`);
-  await client.run(`drop table if exists ${ours} sync`);
   await client.run(`create table ${ours} (request UInt64, key String) engine = Memory`);
-  try {
-    await client.insert(ours, ["request", "key"], known(keys));
-    const hits: Hit[] = [];
-    for (const { table: name, column } of owning) {
-      const found = await client.rows<{ request: number; rows: number }>(
-        `select w.request as request, count() as rows from ${tableIn(client.database, name)} t inner join ${ours} w on ifNull(toString(t.${id(column)}), '') = w.key
-        group by request order by request`,
-      );
-      hits.push(...found.map((row) => ({ ...row, table: name, column })));
-    }
-    return hits;
-  } finally {
-    await client.run(`drop table if exists ${ours} sync`);
+  await client.insert(ours, ["request", "key"], known(keys));
+  // Whose rows are to be told by a key of another store may have come only after they were looked for.
+  if (keyOf !== undefined) {
+    const { rows } = await sql<{
+      request: number;
+      key: string;
+    }>`select s.request_id as request, s.key from lethe.subject s
+      join lethe.request r on r.id = s.request_id where s.store = ${keyOf} and s.key is not null and ${ready(ctx)}`.execute(
+      ctx.state.db,
+    );
+    await client.insert(ours, ["request", "key"], pairs(rows));
   }
+  const hits: Hit[] = [];
+  for (const { table: name, column } of owning) {
+    const found = await client.rows<{ request: number; found: number }>(
+      `select w.request as request, count() as found from (select ifNull(toString(${id(column)}), '') as lethe_key from ${tableIn(client.database, name)}) t
+      inner join (select distinct request, key from ${ours}) w on t.lethe_key = w.key group by request order by request`,
+    );
+    hits.push(...found.map((row) => ({ request: row.request, rows: row.found, table: name, column })));
+  }
+  return hits;
 };
 
 async function* known(keys: AsyncIterable<SoughtKey>): AsyncGenerator<readonly unknown[]> {
   for await (const { request, key } of keys) if (key !== null) yield [request, key];
+}
+
+async function* pairs(
+  rows: readonly { readonly request: number; readonly key: string }[],
+): AsyncGenerator<readonly unknown[]> {
+  for (const { request, key } of rows) yield await Promise.resolve([request, key]);
 }

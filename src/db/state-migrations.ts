@@ -61,7 +61,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       plan_hash text not null references lethe.plan,
       state text not null check (state in ('frozen', 'committed', 'abandoned', 'lost')), requests integer not null,
       committed_at timestamptz)`,
-    sql`create table lethe.column_batch (id uuid primary key, prepared jsonb not null)`,
+    sql`create table lethe.column_batch (id uuid primary key, store text not null, prepared jsonb, progress jsonb)`,
     sql`create index batch_store on lethe.batch (store, committed_at)`,
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,

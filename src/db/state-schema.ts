@@ -257,8 +257,16 @@ export type BatchTable = {
   committed_at: string | null;
 };
 
-/** What a batch of a store of ClickHouse will have done, from before it changes anything until it is recorded. */
-export type ColumnBatchTable = { id: string; prepared: JSONColumnType<object> };
+/**
+ * Whose tables in a store of ClickHouse begin with an id: what a batch will have done, from before it changes anything until it is recorded, and
+ * how far it is; without `prepared` something of a batch that never changed anything, or only asked.
+ */
+export type ColumnBatchTable = {
+  id: string;
+  store: string;
+  prepared: JSONColumnType<object> | null;
+  progress: JSONColumnType<object> | null;
+};
 
 /** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
 export type SuppressionTable = { mac: Buffer; key_id: string; store: string; erased_at: string; expires_on: string };

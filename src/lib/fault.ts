@@ -52,6 +52,7 @@ export const columnPoints = [
   "after-batch-prepared",
   "after-mutation-begun",
   "after-columns-removed",
+  "before-partition-moved",
   "after-partition-moved",
   "after-columns-moved",
   "after-columns-recorded",

@@ -28,7 +28,10 @@ describe.skipIf(!inProcess)("the search of a table of ClickHouse", () => {
     await client.run(`insert into web.t select 1, ${value}`);
     const table = (await readColumnCatalog({ name: "events", client })).tables.get("t");
     if (table === undefined) throw new TypeError("the table was just made");
-    const hits = await withSought(client, streamed(sought), (profile) => searchColumns(client, table, profile));
+    const hits = await withSought(client, "web.sought", streamed(sought), (profile) =>
+      searchColumns(client, "web.sought", table, profile),
+    );
+    await client.run("drop table web.sought sync");
     return hits.map(({ request, column, rows }) => [request, column, rows]);
   };
 
