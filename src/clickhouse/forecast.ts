@@ -44,8 +44,8 @@ const foresee = async (
   const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
   const subjects = one.map(({ request, key }) => ({ request, ref: refs.get(request) ?? "", key }));
   const located = subjects.map(({ ref }) => ref);
-  return withTables(ctx, store, async (id) => {
-    const batch: ColumnBatch = { id, store, catalog, shape };
+  return withTables(ctx, store, async (own) => {
+    const batch: ColumnBatch = { id: own, store, catalog, shape };
     await createScope(batch, subjects);
     const tables = shape.steps.flatMap((step) => (step.kind === "cut" ? [] : [step.table]));
     const rowSets = [];
