@@ -1,5 +1,7 @@
 import { sql } from "kysely";
-import type { Context, Store } from "#context.ts";
+import { aloneWith } from "#clickhouse/alone.ts";
+import { locateInColumns } from "#clickhouse/locate.ts";
+import type { ColumnStore, Context, Store } from "#context.ts";
 import { lockHolds } from "#db/hold-lock.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import { checkPlacing, insertHold, placedAs, type Placing } from "#holds/placing.ts";
@@ -86,7 +88,32 @@ const lookUp = async (ctx: Context, asked: readonly Identifier[]): Promise<Found
       for (const each of found?.identifiers ?? []) wanted.set(`${each.kind} ${each.value}`, each);
     }
   }
+  for (const store of ctx.columnStores) {
+    const keys = await keysIn(ctx, store, [...wanted.values()]).catch((error: unknown) => {
+      if (isLetheError(error, "DATABASE_LOST") || isLetheError(error, "DATABASE_REFUSED")) return null;
+      throw error;
+    });
+    known.set(store.name, keys);
+  }
   return { stores: [...known].map(([store, keys]) => ({ store, keys })), identifiers: [...wanted.values()] };
+};
+
+/** A bare number as key is one of the first store. */
+const keysIn = async (
+  ctx: Context,
+  store: ColumnStore,
+  identifiers: readonly Identifier[],
+): Promise<readonly string[]> => {
+  const keys: string[] = [];
+  async function* wanted(): AsyncGenerator<Wanted> {
+    for (const each of identifiers) {
+      if (each.kind !== "key" || !/^[0-9]+$/.test(each.value)) yield await Promise.resolve({ request: 0, ...each });
+    }
+  }
+  await aloneWith(ctx, store.name, async () => {
+    for await (const rows of locateInColumns(ctx, store, wanted())) keys.push(...rows.map(({ key }) => key));
+  });
+  return keys;
 };
 
 type Rows = { readonly keys: readonly string[]; readonly identifiers: readonly Identifier[] };
