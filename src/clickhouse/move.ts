@@ -8,7 +8,8 @@ type Part = {
   readonly partition: string;
   readonly name: string;
   readonly hash: string;
-  readonly level: number;
+  /** Neither merged nor mutated since its rows came. */
+  readonly original: number;
   readonly last: number;
 };
 
@@ -33,7 +34,12 @@ export const moveStaged = async (
     const moving = progress.of(place).moving?.[partition];
     const moved = moving !== undefined && wasMoved(batch, table, { moving, parts, there, started });
     if (moving === undefined) {
-      const noted: Moving = { parts: there.map(({ name }) => name), started };
+      const noted: Moving = {
+        parts: there.map(({ name }) => name),
+        last: Math.max(0, ...there.map(({ last }) => last)),
+        hashes: parts.map(({ hash }) => hash),
+        started,
+      };
       await progress.note(place, { moving: { ...progress.of(place).moving, [partition]: noted } });
       faultPoint("before-partition-moved");
     }
@@ -55,24 +61,19 @@ type Evidence = {
 
 /**
  * Whether a partition that is still there to be moved was moved by a server that died before it could forget it here. Its parts would be among
- * those that have come since, the same to the byte; parts that were merged since and reach behind what was there hide that.
+ * those that have come since, the same to the byte as they were or, merged since, are; what came and was merged or mutated there hides that.
  */
 const wasMoved = ({ store }: ColumnBatch, table: string, { moving, parts, there, started }: Evidence): boolean => {
   if (Math.abs(started - moving.started) <= sameStart) return false;
   const before = new Set(moving.parts);
-  const last = Math.max(
-    0,
-    ...moving.parts.map((name) => Number(name.split("_").at(-2) ?? 0)),
-    ...blocksOf(moving.parts),
-  );
   const come = there.filter(({ name }) => !before.has(name));
-  const hashes = come.map(({ hash }) => hash);
-  const found = parts.filter(({ hash }) => hashes.includes(hash));
-  if (found.length === parts.length) return true;
-  const hiding = come.some(
-    (part) => part.level > 0 && part.last > last && !parts.some(({ hash }) => hash === part.hash),
-  );
-  if (found.length === 0 && !hiding) return false;
+  const came = new Set(come.map(({ hash }) => hash));
+  const ways = [moving.hashes, parts.map(({ hash }) => hash)];
+  if (ways.some((hashes) => hashes.every((hash) => came.has(hash)))) return true;
+  const known = new Set(ways.flat());
+  const some = come.some(({ hash }) => known.has(hash));
+  const hiding = come.some(({ original, last }) => original === 0 && last > moving.last);
+  if (!some && !hiding) return false;
   throw new LetheError(
     "COLUMNS_UNDECIDED",
     `store ${store.name}: whether rows of ${table} were put back before the server died cannot be told`,
@@ -82,13 +83,9 @@ const wasMoved = ({ store }: ColumnBatch, table: string, { moving, parts, there,
   );
 };
 
-/** The last block of each part by its name: `partition_first_last_level`, and after a mutation its number behind that. */
-const blocksOf = (names: readonly string[]): readonly number[] =>
-  names.map((name) => Number(/_(\d+)_\d+(?:_\d+)?$/.exec(name)?.[1] ?? 0));
-
 const partsOf = ({ store: { client } }: ColumnBatch, table: string): Promise<readonly Part[]> =>
   client.rows<Part>(
-    `select partition_id as partition, name, hash_of_all_files as hash, toUInt32(level) as level, max_block_number as last
+    `select partition_id as partition, name, hash_of_all_files as hash, level = 0 and data_version = min_block_number as original, max_block_number as last
     from system.parts where database = {database:String} and table = {table:String} and active order by partition, name`,
     { database: client.database, table },
   );

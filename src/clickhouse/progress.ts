@@ -1,9 +1,14 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 
-/** Parts of a partition, as they were when moving rows into it began. */
+/** A partition, as it was when moving rows into it began. */
 export type Moving = {
+  /** The names of its parts. */
   readonly parts: readonly string[];
+  /** The last of its blocks. */
+  readonly last: number;
+  /** Of the parts that were to be moved: they may be merged before anybody looks again. */
+  readonly hashes: readonly string[];
   /** When the server had started then, in seconds since 1970: a server that has not died since has moved all or nothing. */
   readonly started: number;
 };

@@ -26,6 +26,9 @@ tables:
   plans: { treatment: keep, reason: nothing about people }
 `;
 
+/** Whoever goes needs no company. */
+export const noGate = webPolicy.replace("    quasi: [country, at]\n    k: 3\n", "");
+
 /** Parts go at once, and what they hold can be found in their files with plain tools. */
 const soon = "old_parts_lifetime = 1";
 
