@@ -16,6 +16,7 @@ const hidden = {
   most: null,
   known: 3900,
   attacks: [{ knows: "invoices", precision: "exact", rows: 100, nobody: 80, one: 0, few: 5, many: 15 }],
+  nameless: null,
   notCompared: ["payments"],
   reasons: ["small-classes", "known-rows", "not-compared"],
 };

@@ -50,7 +50,8 @@ test("a table is read in one statement for all subjects, ten or two hundred", as
   for (const count of [10, 200]) {
     const { store, sent } = counted(first);
     const { hits } = await verifyStore(ctx, store, { identifiers: sought(count), keys: keys() }, new Set());
-    expect(hits).toHaveLength(count);
+    // On a busy machine autovacuum may have put some value into the statistics by now.
+    expect(hits.filter(({ table }) => table !== "pg_stats")).toHaveLength(count);
     statements.push(sent());
   }
   expect(statements[0]).toBeGreaterThan(5);
