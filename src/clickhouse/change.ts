@@ -12,7 +12,11 @@ import { faultPoint } from "#lib/fault.ts";
  * those that were taken down: where rows stay they stay as they are, and verification finds them.
  */
 export const changeStore = async (ctx: Context, batch: ColumnBatch, progress: BatchProgress): Promise<void> => {
-  for (const { step, place } of stepsOf(batch)) {
+  // What stays comes first, soon after it was looked at: a row that is written meanwhile and says the same would go, and one that is deleted come back.
+  const steps = stepsOf(batch).toSorted(
+    (a, b) => Number(b.step.kind === "anonymise") - Number(a.step.kind === "anonymise"),
+  );
+  for (const { step, place } of steps) {
     if (step.kind !== "erase" && step.kind !== "anonymise") continue;
     if (progress.of(place).removed === undefined) {
       const where =

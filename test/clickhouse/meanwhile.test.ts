@@ -36,12 +36,28 @@ describe.skipIf(!inProcess)("what is written in ClickHouse while a night works o
 
   test("after that stays as it is, and is found", async () => {
     night = await openColumns({ columns: noGate });
+    await night.run(written);
     await night.ask(...three);
+    // As another row said before.
     beforeStatement(night, /`pageviews` delete where/, () => night.run(written));
     await night.nightly();
-    expect(await marked()).toEqual([{ user_id: 1, country: "DE" }]);
+    expect(await marked()).toEqual([
+      { user_id: 1, country: "DE" },
+      { user_id: null, country: "Europe" },
+    ]);
     expect(await states()).toEqual(["failed RESIDUAL", "completed", "completed"]);
-    expect(await events()).toMatchObject({ rows: 901, amount: "102137.5" });
+    expect(await events()).toMatchObject({ rows: 902, amount: "103137.5" });
+  });
+
+  test("and what is deleted does not come back", async () => {
+    night = await openColumns({ columns: noGate });
+    await night.run(written);
+    await night.ask(...three);
+    const deleted = "alter table web.events delete where amount = 1000 settings mutations_sync = 2";
+    beforeStatement(night, /`pageviews` delete where/, () => night.run(deleted));
+    await night.nightly();
+    expect(await marked()).toEqual([]);
+    expect(await states()).toEqual(["completed", "completed", "completed"]);
   });
 });
 
@@ -62,7 +78,7 @@ describe.skipIf(!inProcess)("a half-done batch in ClickHouse", () => {
   test("is prepared anew where its tables are gone and nothing was begun, and decided by nobody where something was", async () => {
     night = await openColumns({ columns: noGate });
     await night.ask(...three);
-    dieBefore(night, /`pageviews` delete where/);
+    dieBefore(night, /`events` delete where/);
     await expect(night.nightly()).rejects.toThrow("died");
     await night.state.query("update lethe.column_batch set progress = null");
     for (const name of await leftOver(night)) await night.run(`drop table web.${name} sync`);
