@@ -46,9 +46,10 @@ export const readColumnCatalog = async ({
     where database = {database:String} and not is_temporary and not match(name, {own:String}) order by name`,
     { database, own: ownNames },
   );
+  // What is ephemeral is never stored, and cannot be read.
   const columns = await client.rows<ColumnRow>(
     `select table, name, type, default_kind, toUInt8(is_in_sorting_key or is_in_partition_key or is_in_primary_key or is_in_sampling_key) as key
-    from system.columns where database = {database:String} and not match(table, {own:String}) order by table, position`,
+    from system.columns where database = {database:String} and not match(table, {own:String}) and default_kind <> 'EPHEMERAL' order by table, position`,
     { database, own: ownNames },
   );
   const hidden = await client
