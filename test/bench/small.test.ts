@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 test(
   "the bench runs from end to end on small shops, and both sides make the same changes",
-  { timeout: 240_000 },
+  { timeout: 600_000 },
   async () => {
     const main = resolve(import.meta.dirname, "main.ts");
     const { stdout } = await promisify(execFile)(process.execPath, ["-C", "source", main, "--small", "--json"]);
