@@ -15,6 +15,7 @@ import { probeConditions } from "#scope/probe-conditions.ts";
 import { probeReadings } from "#scope/probe-readings.ts";
 import { borneBySeveral, locate, type Located, type Wanted } from "#scope/locate.ts";
 import { unnamed } from "#scope/subjects.ts";
+import type { ScopeSubject } from "#scope/derive.ts";
 import { probeChecks } from "#catalog/probe.ts";
 
 export type RequestName = { readonly id: number; readonly ref: string };
@@ -71,6 +72,25 @@ export const fitting =
  */
 export const forecast = async (ctx: Context, requests: readonly RequestName[]): Promise<readonly Forecast[]> =>
   (await foresee(ctx, requests)).forecasts;
+
+/** Whose rows could go in one store as a whole, and nothing stops: neither blockers nor legal holds. Changes nothing. */
+export const whoCanGo = async (
+  ctx: Context,
+  store: string,
+  requests: readonly RequestName[],
+): Promise<readonly ScopeSubject[]> => {
+  const { forecasts, found } = await foresee(ctx, requests);
+  const forecasted = forecasts.find((each) => each.store === store);
+  const held = new Set(forecasted?.held.map(({ request }) => request));
+  const free = new Set(forecasted?.plan.requests.filter((ref) => !held.has(ref)));
+  const refs = new Map(requests.map(({ id, ref }) => [id, ref]));
+  return unnamed(
+    found.flatMap(({ request, store: where, key }) => {
+      const ref = refs.get(request) ?? "";
+      return where === store && free.has(ref) ? [{ request, ref, key }] : [];
+    }),
+  );
+};
 
 /** With whom was found where: that is no part of a forecast, which people look at. */
 const foresee = async (

@@ -26,4 +26,10 @@ domain a value's group takes: of numbers and times the width of the group by the
 range of the column, of text the other values in the group by all others in the
 hierarchy. A row that is held back loses all of each column.
 
+With --due only the rows of people whose requests are due (approved, in their
+time of grace, or waiting for company) become coarser; all others stay as they
+are and count as company where they are equal. Loss is over the rows that are
+due, of which at most 10,000 requests are looked at. Levels that would weaken
+classes of published rows are refused.
+
 Ends with 1 where no levels reach what is asked.`;

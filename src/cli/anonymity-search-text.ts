@@ -12,7 +12,7 @@ export const foundText = (found: Found): string => {
 };
 
 /** What each class has to reach, in words. */
-const askedText = ({ wanted: { k, l, t, sensitive } }: Found): string => {
+export const askedText = ({ k, l, t, sensitive }: Omit<Found["wanted"], "suppress">): string => {
   const of = sensitive.join(", ");
   const asked = [
     `k ${k}`,
@@ -31,15 +31,15 @@ const verdict = (found: Found): string => {
   if (!met) {
     const limit = allowed === 0 ? "" : `, and ${figure(allowed)} may be`;
     return [
-      `No levels meet ${askedText(found)}${wanted.suppress === 0 ? "" : ` with ${wanted.suppress} % of the rows held back`}.`,
+      `No levels meet ${askedText(wanted)}${wanted.suppress === 0 ? "" : ` with ${wanted.suppress} % of the rows held back`}.`,
       `At the best there are, ${rowsText(best.held)} (${percent} %) would have to be held back${limit}:`,
     ].join("\n");
   }
   const held = best.held === 0 ? "" : `, and ${rowsText(best.held)} (${percent} %) held back`;
-  return `Least loss that meets ${askedText(found)}: ${loss} of 1${held}.`;
+  return `Least loss that meets ${askedText(wanted)}: ${loss} of 1${held}.`;
 };
 
-const columnsText = (columns: readonly FoundColumn[]): string =>
+export const columnsText = (columns: readonly FoundColumn[]): string =>
   textTable(
     columns.map(({ column, level, of, becomes, loss }) => [column, `${level} of ${of}`, becomes, loss.toFixed(4)]),
     [{ title: "column" }, { title: "level" }, { title: "becomes" }, { title: "loss", align: "right" }],
@@ -69,7 +69,7 @@ const lookedText = ({ looked, nodes, met }: Found): string => {
     : `${of}; the others are finer, and cannot meet it either.`;
 };
 
-const policyText = (columns: readonly FoundColumn[]): string =>
+export const policyText = (columns: readonly FoundColumn[]): string =>
   ["For the policy:", "", "columns:", ...columns.map(policyLine)].join("\n");
 
 const policyLine = ({ column, transform, missing }: FoundColumn): string => {

@@ -1,5 +1,6 @@
 import { InvalidArgumentError, type Command } from "commander";
 import { hierarchiesHelp } from "#cli/anonymity-search-help.ts";
+import type { SearchOptions as Search } from "#anonymity/search/asked.ts";
 import type { Shell } from "#cli/shell.ts";
 
 type Options = {
@@ -55,6 +56,7 @@ type SearchOptions = {
   readonly l?: number;
   readonly t?: number;
   readonly suppress: number;
+  readonly due?: true;
 };
 
 const registerSearch = (anonymity: Command, shell: Shell): void => {
@@ -69,18 +71,29 @@ const registerSearch = (anonymity: Command, shell: Shell): void => {
     .option("--l <values>", "distinct values of each sensitive column in each class, at least", wholeNumber)
     .option("--t <distance>", "of each sensitive column in each class from the table, at most: 0 to 1", within(1))
     .option("--suppress <percent>", "rows that may be held back, in percent", within(100), 0)
+    .option("--due", "only the rows of people whose requests are due; all others stay as they are")
     .addHelpText("after", hierarchiesHelp)
-    .action(async (table: string, { hierarchies, store, k, sensitive, l, t, suppress }: SearchOptions) => {
+    .action(async (table: string, { hierarchies, store, k, sensitive, l, t, suppress, due }: SearchOptions) => {
+      const options = { table, hierarchies, store, k, sensitive, l, t, suppress };
+      if (due === true) return answerDue(shell, options);
       const [{ searchTable }, { foundText }] = await Promise.all([
         import("#anonymity/search/search-table.ts"),
         import("#cli/anonymity-search-text.ts"),
       ]);
-      const found = await shell.withContext((context) =>
-        searchTable(context, { table, hierarchies, store, k, sensitive, l, t, suppress }),
-      );
+      const found = await shell.withContext((context) => searchTable(context, options));
       shell.answer(found, () => foundText(found));
       if (!found.met) shell.exitWith(1);
     });
+};
+
+const answerDue = async (shell: Shell, options: Search): Promise<void> => {
+  const [{ searchDue }, { dueText }] = await Promise.all([
+    import("#anonymity/search/due/search-due.ts"),
+    import("#cli/anonymity-due-text.ts"),
+  ]);
+  const found = await shell.withContext((context) => searchDue(context, options));
+  shell.answer(found, () => dueText(found));
+  if (!found.met) shell.exitWith(1);
 };
 
 const listOf = (text: string): readonly string[] => {

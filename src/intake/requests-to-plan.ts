@@ -1,6 +1,7 @@
 import type { Kysely } from "kysely";
 import type { StateDb } from "#db/state-schema.ts";
 import { LetheError } from "#lib/errors.ts";
+import { passingCodes } from "#records/request.ts";
 
 /** More are planned in batches by the night; a person reads no more than this at once. */
 const most = 10_000;
@@ -34,3 +35,21 @@ export const requestsToPlan = async (
   }
   return found;
 };
+
+/** The requests that the nights are to execute: approved, in their time of grace, or waiting for something that the next night tries again, such as company. */
+export const dueRequests = (
+  db: Kysely<StateDb>,
+): Promise<readonly { readonly id: number; readonly ref: string; readonly due_on: string }[]> =>
+  db
+    .selectFrom("lethe.request")
+    .select(["id", "ref", "due_on"])
+    .where((where) =>
+      where.or([
+        where("state", "in", ["approved", "scheduled"]),
+        where.and([where("state", "=", "failed"), where("code", "in", passingCodes)]),
+      ]),
+    )
+    .orderBy("due_on")
+    .orderBy("id")
+    .limit(most)
+    .execute();

@@ -15,7 +15,7 @@ export type Question = {
 export const whole = 1_000_000;
 
 /** With its schema, also where it is created: a table of the store that has the same name is never meant. */
-const temporary = (name: string): RawBuilder<unknown> => sql.id("pg_temp", `lethe_search_${name}`);
+export const temporary = (name: string): RawBuilder<unknown> => sql.id("pg_temp", `lethe_search_${name}`);
 
 /** `q0, …, v0, …, n`: the distinct rows as they are, and how many rows each stands for. */
 export const finest = temporary("finest");

@@ -44,7 +44,7 @@ const lengthInDays = (unit: string | undefined, value: string): number => {
 };
 
 /** The loss of one value in millionths, from its definition. */
-const lossOf = (hierarchy: Hierarchy, column: readonly Value[], value: Value, level: number): number => {
+export const lossOf = (hierarchy: Hierarchy, column: readonly Value[], value: Value, level: number): number => {
   const { steps } = hierarchy;
   if (level === topOf(hierarchy)) return 1e6;
   if (level === 0 || value === null) return 0;
@@ -124,7 +124,7 @@ const measuresIn = (table: Rows, in_: ReadonlySet<number>, sensitive: readonly S
 };
 
 /** Of the values of some rows from those of all: total variation, or the earth mover's. */
-const distanceOf = (some: Rows, all: Rows, column: string, ordered: boolean): number => {
+export const distanceOf = (some: Rows, all: Rows, column: string, ordered: boolean): number => {
   const key = (row: Rows[number]): Value => row[column] ?? null;
   const values = [...new Set(all.map(key))].toSorted((a, b) => {
     if (a === null || b === null) return Number(a === null) - Number(b === null);

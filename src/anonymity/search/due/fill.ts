@@ -1,0 +1,218 @@
+import { sql, type Kysely, type RawBuilder } from "kysely";
+import { becomesSql, between } from "#anonymity/search/due/becomes.ts";
+import {
+  choicesTable,
+  codesTable,
+  due,
+  knownTable,
+  owns,
+  placesOf,
+  stay,
+  stays,
+  type DueColumn,
+  type DueQuestion,
+  type Place,
+} from "#anonymity/search/due/tables.ts";
+import type { Missed } from "#anonymity/search/fill.ts";
+import { stepsSql } from "#anonymity/search/steps-sql.ts";
+import { sensitiveOf, whole } from "#anonymity/search/tables.ts";
+import { topOf } from "#anonymity/search/hierarchy.ts";
+import { and, column, sameRow, tableName } from "#scope/sql.ts";
+import { signsOf } from "#scope/treated.ts";
+
+/** Whose rows are due: `entries` is `request, k1, …` of each, `key` names the columns of the row that `k1, …` are. */
+export type DueRows = {
+  readonly entries: RawBuilder<unknown>;
+  /** `request, person`: the same person for requests of one. */
+  readonly persons: RawBuilder<unknown>;
+  readonly key: readonly string[];
+};
+
+export type DueFilled = {
+  readonly people: number;
+  readonly rows: number;
+  readonly staying: number;
+  readonly published: number;
+  /** Of each quasi-identifier what the rows that are due lose by each choice, in millionths of a row. */
+  readonly losses: readonly (readonly number[])[];
+  readonly missed: readonly Missed[];
+};
+
+/**
+ * Reads the table once for the rows that are due and once for those that stay, in the caller's transaction; everything after works on distinct
+ * rows. Call `createDueTables` before.
+ */
+export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, rows: DueRows): Promise<DueFilled> => {
+  const { columns, sensitive } = question;
+  await fillDue(db, question, rows);
+  await fillStay(db, question, rows);
+  const missed: Missed[] = [];
+  for (const [index, each] of columns.entries()) {
+    await fillChoices(db, index, each);
+    missed.push(...(await missedIn(db, index, each)));
+  }
+  const counted = await sql<Omit<DueFilled, "losses" | "missed">>`select d.*, s.*
+    from (select count(distinct p) as people, coalesce(sum(own), 0)::int8 as rows from ${due}) d,
+      (select coalesce(sum(n), 0)::int8 as staying, coalesce(sum(n) filter (where published), 0)::int8 as published from ${stay}) s`.execute(
+    db,
+  );
+  const [counts] = counted.rows;
+  if (counts === undefined) throw new TypeError("an aggregate over everything is one row");
+  if (missed.length > 0 || counts.rows === 0) return { ...counts, losses: [], missed };
+  for (const [index, each] of columns.entries()) await fillCodes(db, index, each, movesTable(question));
+  for (const [index, { ordered }] of sensitive.entries()) {
+    const code = ordered ? sql`dense_rank() over (order by v)` : sql`row_number() over ()`;
+    const [v, b] = [sql.id(`v${index}`), sql.id(`b${index}`)];
+    await sql`insert into ${sensitiveOf(index)} select v, ${code} from (
+        select ${v} as v from ${due} union select ${b} from ${due} union select ${v} from ${stay}) d
+      where v is not null`.execute(db);
+  }
+  await fillOwns(db, question);
+  await fillStays(db, question);
+  return { ...counts, losses: await lossesOf(db, columns), missed };
+};
+
+/** A rule changes sensitive values as well: then every class is at another distance from the table than before, also where nobody comes or goes. */
+const movesTable = ({ sensitive }: DueQuestion): boolean =>
+  sensitive.some(({ after }) => after.kind !== "keep" && after.kind !== "stays");
+
+const names = (name: string, of: readonly unknown[]): readonly RawBuilder<unknown>[] =>
+  of.map((_, index) => sql.id(`${name}${index}`));
+
+/** A row that two people share is in scope for both, and there once: `own` counts it for the first. */
+const fillDue = async (
+  db: Kysely<unknown>,
+  { table, columns, sensitive }: DueQuestion,
+  { entries, persons, key }: DueRows,
+): Promise<void> => {
+  const quasi = columns.map(({ hierarchy }, index) => sql`${column("t", hierarchy.column)} as ${sql.id(`q${index}`)}`);
+  const values = sensitive.flatMap(({ column: name, type, after }, index) => [
+    sql`${becomesSql(column("t", name), type, after)} as ${sql.id(`v${index}`)}`,
+    sql`${column("t", name)} as ${sql.id(`b${index}`)}`,
+  ]);
+  const keys = sql.join(key.map((_, index) => sql.id(`k${index + 1}`)));
+  const by = sql.join([sql`p`, ...names("q", columns), ...names("v", sensitive), ...names("b", sensitive)]);
+  await sql`insert into ${due} with e as (select distinct j.person as p, ${keys} from (${entries}) s join (${persons}) j using (request)),
+      o as (select *, p = min(p) over (partition by ${keys}) as first from e)
+    select ${by}, count(*), count(*) filter (where first) from (
+      select ${sql.join([sql`o.p`, sql`o.first`, ...quasi, ...values])} from o join ${tableName(table)} t on ${sameRow({ key }, "t", "o")}) r
+    group by ${by}`.execute(db);
+};
+
+/** Where nothing tells what was published, whatever stays may be. */
+const fillStay = async (
+  db: Kysely<unknown>,
+  { table, columns, sensitive, treated }: DueQuestion,
+  { entries, key }: DueRows,
+): Promise<void> => {
+  const read = [...columns.map(({ hierarchy }) => hierarchy.column), ...sensitive.map((each) => each.column)];
+  const values = [...read.map((name) => column("t", name)), and(signsOf(treated, "t"))];
+  await sql`insert into ${stay} select ${sql.join([...values, sql`count(*)`])} from ${tableName(table)} t
+    where not exists (select from (${entries}) s where ${sameRow({ key }, "t", "s")})
+    group by ${sql.join(values.map((_, index) => sql.lit(index + 1)))}`.execute(db);
+};
+
+/** Of every value, since a width is measured by the range of the whole column; what becomes of it only where somebody is due. */
+const fillChoices = async (db: Kysely<unknown>, index: number, each: DueColumn): Promise<void> => {
+  const { hierarchy, type, choices, now } = each;
+  const { join, steps } = stepsSql(hierarchy.steps);
+  const q = sql.id(`q${index}`);
+  const rules = [...choices.map(({ transform }) => transform), ...(now === undefined ? [] : [now])];
+  const become = rules.map((rule) => sql`case when d.n > 0 then ${becomesSql(sql`d.v`, type, rule)} end`);
+  const losses = choices.map(({ level }) => {
+    if (level === 0) return sql.lit(0);
+    return level === topOf(hierarchy)
+      ? sql.lit(whole)
+      : sql`case when d.v is null then 0 else coalesce(${steps[level - 1]?.loss ?? sql`0`}, 0) end`;
+  });
+  const [first] = between(hierarchy);
+  const missed = first === undefined ? sql`false` : sql`d.v is not null and (${steps[0]?.group ?? sql`d.v`}) is null`;
+  await sql`insert into ${choicesTable(index)}
+    with d as materialized (
+      select v, sum(n)::int8 as n from (select ${q} as v, own as n from ${due} union all select ${q}, 0 from ${stay}) u
+      group by v)
+    select ${sql.join([sql`d.v`, sql`d.n`, missed, ...become, ...losses])} from d ${join}`.execute(db);
+};
+
+const missedIn = async (db: Kysely<unknown>, index: number, { hierarchy }: DueColumn): Promise<readonly Missed[]> => {
+  const { rows } = await sql<Omit<Missed, "column">>`select coalesce(sum(n), 0)::int8 as rows, count(*) as values
+    from ${choicesTable(index)} where missed and n > 0`.execute(db);
+  return rows.filter((row) => row.rows > 0).map((row) => ({ column: hierarchy.column, ...row }));
+};
+
+const nameAt = (place: Place): RawBuilder<unknown> => (place === "now" ? sql.id("now") : sql.id(`x${place}`));
+
+/** NULL has the code 0, and is a value like others, which a rule may make another of. With `everything`, what was published has codes of its own also where nobody who is due can come to it. */
+const fillCodes = async (db: Kysely<unknown>, index: number, each: DueColumn, everything: boolean): Promise<void> => {
+  const places = placesOf(each);
+  const from = sql`from ${choicesTable(index)} where n > 0`;
+  const known = places.map((place) => sql`select ${nameAt(place)} as v ${from}`);
+  const published = sql`select ${sql.id(`q${index}`)} from ${stay} where published`;
+  await sql`insert into ${knownTable(index)} select v, row_number() over ()
+    from (${sql.join([...known, ...(everything ? [published] : [])], sql` union `)}) u where v is not null`.execute(db);
+  const joins = places.map(
+    (place) =>
+      sql`left join ${knownTable(index)} ${sql.id(`k_${place}`)} on ${sql.id(`k_${place}`, "v")} = d.${nameAt(place)}`,
+  );
+  const codes = places.map((place) => sql`coalesce(${sql.id(`k_${place}`, "code")}, 0)`);
+  await sql`insert into ${codesTable(index)} select ${sql.join([sql`d.v`, ...codes])}
+    from (select * ${from}) d ${sql.join(joins, sql` `)}`.execute(db);
+};
+
+const codeOf = (alias: string, index: number, table: RawBuilder<unknown>, value: RawBuilder<unknown>) =>
+  sql`left join ${table} ${sql.id(`${alias}${index}`)} on ${sql.id(`${alias}${index}`, "v")} = ${value}`;
+
+const fillOwns = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion): Promise<void> => {
+  const codes = columns.flatMap((each, index) =>
+    placesOf(each).map((place) => {
+      const name = place === "now" ? "now" : `c${place}`;
+      // Looked up apart, because only equality can be hashed.
+      const ofNull = sql`select ${sql.id(name)} from ${codesTable(index)} where v is null`;
+      return sql`coalesce(${sql.id(`x${index}`, name)}, (${ofNull}))`;
+    }),
+  );
+  const others = ["y", "z"].flatMap((alias) => sensitive.map((_, index) => sql.id(`${alias}${index}`, "code")));
+  const joins = [
+    ...columns.map((_, index) => codeOf("x", index, codesTable(index), sql.id("f", `q${index}`))),
+    ...sensitive.map((_, index) => codeOf("y", index, sensitiveOf(index), sql.id("f", `v${index}`))),
+    ...sensitive.map((_, index) => codeOf("z", index, sensitiveOf(index), sql.id("f", `b${index}`))),
+  ];
+  await sql`insert into ${owns} select ${sql.join([sql`f.p`, ...codes, ...others, sql`f.n`, sql`f.own`])}
+    from ${due} f ${sql.join(joins, sql` `)}`.execute(db);
+};
+
+/** What nobody who is due can be equal to is one row for all, of which only the sensitive values count: they are part of the table. */
+const fillStays = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion): Promise<void> => {
+  const codes = columns.map(
+    (_, index) => sql`case when ${sql.id("f", `q${index}`)} is null then 0 else ${sql.id(`x${index}`, "code")} end`,
+  );
+  const joins = [
+    ...columns.map((_, index) => codeOf("x", index, knownTable(index), sql.id("f", `q${index}`))),
+    ...sensitive.map((_, index) => codeOf("y", index, sensitiveOf(index), sql.id("f", `v${index}`))),
+  ];
+  const apart = sql.join(
+    codes.map((code) => sql`(${code}) is null`),
+    sql` or `,
+  );
+  const read = [
+    ...codes.map((code) => sql`case when ${apart} then -1 else ${code} end`),
+    ...sensitive.map((_, index) => sql.id(`y${index}`, "code")),
+    sql`f.published and not (${apart})`,
+  ];
+  await sql`insert into ${stays} select ${sql.join([...read, sql`sum(f.n)`])} from ${stay} f ${sql.join(joins, sql` `)}
+    group by ${sql.join(read.map((_, index) => sql.lit(index + 1)))}`.execute(db);
+};
+
+const lossesOf = async (
+  db: Kysely<unknown>,
+  columns: readonly DueColumn[],
+): Promise<readonly (readonly number[])[]> => {
+  const losses: (readonly number[])[] = [];
+  for (const [index, { choices }] of columns.entries()) {
+    const each = [...choices.keys()].map((place) => sql`coalesce(sum(${sql.id(`w${place}`)}::int8 * n), 0)::int8`);
+    const { rows } = await sql<{ losses: readonly number[] }>`select jsonb_build_array(${sql.join(each)}) as losses
+      from ${choicesTable(index)}`.execute(db);
+    losses.push(rows[0]?.losses ?? []);
+  }
+  return losses;
+};
