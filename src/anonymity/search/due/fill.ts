@@ -72,9 +72,12 @@ export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, 
   return { ...counts, losses: await lossesOf(db, columns), missed };
 };
 
-/** A rule changes sensitive values as well: then every class is at another distance from the table than before, also where nobody comes or goes. */
-const movesTable = ({ sensitive }: DueQuestion): boolean =>
-  sensitive.some(({ after }) => after.kind !== "keep" && after.kind !== "stays");
+/**
+ * What distances are measured from is not what it was: a rule changes sensitive values as well, or rows come to count by going. Then every class is at
+ * another distance than before, also where nobody comes or goes.
+ */
+const movesTable = ({ sensitive, nameless }: DueQuestion): boolean =>
+  nameless || sensitive.some(({ after }) => after.kind !== "keep" && after.kind !== "stays");
 
 const names = (name: string, of: readonly unknown[]): readonly RawBuilder<unknown>[] =>
   of.map((_, index) => sql.id(`${name}${index}`));
@@ -182,7 +185,7 @@ const fillOwns = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion
 };
 
 /** What nobody who is due can be equal to is one row for all, of which only the sensitive values count: they are part of the table. */
-const fillStays = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion): Promise<void> => {
+const fillStays = async (db: Kysely<unknown>, { columns, sensitive, nameless }: DueQuestion): Promise<void> => {
   const codes = columns.map(
     (_, index) => sql`case when ${sql.id("f", `q${index}`)} is null then 0 else ${sql.id(`x${index}`, "code")} end`,
   );
@@ -200,7 +203,9 @@ const fillStays = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestio
     sql`f.published and not (${apart})`,
   ];
   await sql`insert into ${stays} select ${sql.join([...read, sql`sum(f.n)`])} from ${stay} f ${sql.join(joins, sql` `)}
-    group by ${sql.join(read.map((_, index) => sql.lit(index + 1)))}`.execute(db);
+    where ${nameless ? sql`f.published` : sql`true`} group by ${sql.join(read.map((_, index) => sql.lit(index + 1)))}`.execute(
+    db,
+  );
 };
 
 const lossesOf = async (

@@ -26,14 +26,17 @@ export type DueOutcome = {
 
 type Asked = { readonly question: DueQuestion; readonly thresholds: Thresholds };
 
-/** Every row of the table after the night: `q0, …, v0, …, n`. Who waits has their rows as they are. */
-const tableAt = ({ sensitive }: DueQuestion, chosen: Chosen): RawBuilder<unknown> => {
+/**
+ * Every row that hides anybody after the night: `q0, …, v0, …, n`. Who waits has their rows as they are, and where only nameless rows count they
+ * do not.
+ */
+const tableAt = ({ sensitive, nameless }: DueQuestion, chosen: Chosen): RawBuilder<unknown> => {
   const values = (name: string) => sensitive.map((_, at) => sql`${numbered(name, at)} as ${numbered("v", at)}`);
   const ownAt = (place: (each: Chosen[number]) => Place, name: string) =>
     sql.join([...named(chosen, (each) => codeName(each.index, place(each))), ...values(name), sql`own as n`]);
   const staying = sql.join([...named(chosen, ({ index }) => `q${index}`), ...values("v"), sql`n`]);
   return sql`(select ${ownAt(({ place }) => place, "v")} from ${owns} where p not in (select p from ${waiting})
-    union all select ${ownAt(() => 0, "b")} from ${owns} where p in (select p from ${waiting})
+    union all select ${ownAt(() => 0, "b")} from ${owns} where ${nameless ? sql`false` : sql`p in (select p from ${waiting})`}
     union all select ${staying} from ${stays})`;
 };
 

@@ -138,6 +138,7 @@ const questionOf = (
         hint: "name other columns with --sensitive, or leave out l and t in the policy",
       });
     }),
+    nameless: rule.analytics?.anonymitySet === "nameless",
     // An earlier policy may have published other values in what is measured: by that no row is told.
     treated: Object.entries(rule.columns).flatMap(([name, transform]) =>
       names.has(name) ? [] : [{ name, transform, type: types.get(name) }],

@@ -23,6 +23,8 @@ export type DueQuestion = {
   readonly sensitive: readonly DueSensitive[];
   /** By what rows that were published can be told, see `signsOf`. */
   readonly treated: readonly Treated[];
+  /** Only rows that can be told by that hide anybody, as the policy says (`anonymity_set: nameless`): neither the living nor who waits. */
+  readonly nameless: boolean;
 };
 
 /** `p, q0, …, v0, …, b0, …, n, own`: the distinct rows of each person `p`, sensitive values after the night and before it; how many, and of how many `p` is the first owner. */

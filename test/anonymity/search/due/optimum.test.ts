@@ -137,8 +137,16 @@ const asked = fc.record({
 });
 
 const question = fc
-  .tuple(dueColumn("p"), dueColumn("number"), dueColumn("day"), fc.subarray([0, 1, 2], { minLength: 1 }), fc.boolean())
-  .map(([p, number, day, taken, moves]) => ({
+  .tuple(
+    dueColumn("p"),
+    dueColumn("number"),
+    dueColumn("day"),
+    fc.subarray([0, 1, 2], { minLength: 1 }),
+    fc.boolean(),
+    fc.boolean(),
+  )
+  .map(([p, number, day, taken, moves, nameless]) => ({
+    nameless,
     columns: [p, number, day].filter((_, index) => taken.includes(index)),
     // What the policy makes of a sensitive value changes the table that all classes are compared with.
     sensitive: [
@@ -162,6 +170,7 @@ describe("the levels that a search finds for the rows that are due", () => {
           table: "small",
           columns: of.columns,
           sensitive: measured,
+          nameless: of.nameless,
           treated: [{ name: "owner", transform: { kind: "null" } }],
         };
         const found = await searched(rows, whole, people, thresholds);

@@ -41,21 +41,27 @@ type Class = { readonly size: number; readonly l: readonly number[]; readonly t:
 /** The table with the rows of who is due, and does not wait, as the rules write them. */
 const tableBy = (
   rows: readonly Row[],
-  { columns, sensitive }: DueQuestion,
+  { columns, sensitive, nameless }: DueQuestion,
   people: People,
   rules: Rules | undefined,
   waiting: ReadonlySet<number> = new Set(),
-): readonly Row[] =>
-  rows.map((row) => {
-    const [first] = people.get(row.id) ?? [];
-    if (first === undefined || waiting.has(first) || rules === undefined) return row;
+): readonly Row[] => {
+  const goes = ({ id }: Row): boolean => {
+    const [first] = people.get(id) ?? [];
+    return first !== undefined && !waiting.has(first) && rules !== undefined;
+  };
+  const counts = (row: Row): boolean => goes(row) || (!people.has(row.id) && row["owner"] === null);
+  const some = nameless ? rows.filter(counts) : rows;
+  return some.map((row) => {
+    if (!goes(row)) return row;
     const quasi = columns.map(({ hierarchy: { column } }, index) => [
       column,
-      written(rules[index] ?? { kind: "keep" }, row[column] ?? null),
+      written(rules?.[index] ?? { kind: "keep" }, row[column] ?? null),
     ]);
     const others = sensitive.map(({ column, after }) => [column, written(after, row[column] ?? null)]);
     return { ...row, ...Object.fromEntries([...quasi, ...others]) } as Row;
   });
+};
 
 const keyOf = (row: Row, { columns }: DueQuestion): string =>
   JSON.stringify(columns.map(({ hierarchy: { column } }) => row[column] ?? null));
