@@ -4,22 +4,23 @@ import { reasonsOf } from "#anonymity/label.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
 import { measureColumns } from "#clickhouse/measures.ts";
 import type { ColumnCatalog } from "#clickhouse/read-catalog.ts";
-import { tableIn, id } from "#clickhouse/sql.ts";
+import { withTables } from "#clickhouse/own-tables.ts";
+import { ownPrefix, tableIn, id } from "#clickhouse/sql.ts";
 import { everyStore, type ColumnStore, type Context } from "#context.ts";
 import type { Analytics } from "#policy/policy.ts";
 import type { Anonymity, Measures } from "#records/anonymity.ts";
 import type { Run } from "#records/run.ts";
 
 const measureOf = (
+  ctx: Context,
   store: ColumnStore,
   catalog: ColumnCatalog,
-  table: string,
-  { quasi, sensitive, k }: Analytics,
+  { table, analytics: { quasi, sensitive, k } }: { readonly table: string; readonly analytics: Analytics },
 ): Promise<Measures> =>
-  measureColumns(store.client, tableIn(store.client.database, table), {
-    quasi,
-    sensitive: sensitiveOf(catalog.tables.get(table), sensitive),
-    least: k,
+  withTables(ctx, store, (own) => {
+    const { database } = store.client;
+    const wanted = { quasi, sensitive: sensitiveOf(catalog.tables.get(table), sensitive), least: k };
+    return measureColumns(store.client, tableIn(database, `${ownPrefix(own)}cells`), tableIn(database, table), wanted);
   });
 
 /** Measures, once a run and before its first batch, the tables in which people are to be hidden. */
@@ -30,7 +31,7 @@ export const measureColumnsBefore = async (
   catalog: ColumnCatalog,
 ): Promise<void> => {
   for (const { table, analytics } of measuredTables(store.policy)) {
-    const measures = await measureOf(store, catalog, table, analytics);
+    const measures = await measureOf(ctx, store, catalog, { table, analytics });
     await sql`insert into lethe.anonymity_before (run_id, store, table_name, measures)
       values (${run.id}, ${store.name}, ${table}, ${JSON.stringify(measures)}::jsonb) on conflict do nothing`.execute(
       ctx.state.db,
@@ -53,7 +54,7 @@ export const measureColumnsNow = async (
     if (!changed.has(table)) continue;
     const { quasi, k, l = null, t = null } = analytics;
     const found = {
-      ...(await measureOf(store, catalog, table, analytics)),
+      ...(await measureOf(ctx, store, catalog, { table, analytics })),
       table,
       quasi,
       threshold: k,

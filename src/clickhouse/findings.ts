@@ -109,148 +109,123 @@ const wholeFindings = (policy: Policy): readonly Finding[] => {
     );
 };
 
-const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule: TableRule): readonly Finding[] => {
-  const path = ["tables", name];
-  const findings: Finding[] = [];
+/** What is written in a rule, where, and what to write instead; only where `asked`. */
+type Refused = readonly [asked: boolean, path: readonly string[], message: string, hint: string];
+
+const ruleFindings = (policy: Policy, catalog: ColumnCatalog, name: string, rule: TableRule): readonly Finding[] =>
+  refusedOf(policy, catalog, name, rule)
+    .filter(([asked]) => asked)
+    .map(([, path, message, hint]) => unsupported(policy, ["tables", name, ...path], message, hint));
+
+const refusedOf = (policy: Policy, catalog: ColumnCatalog, name: string, rule: TableRule): readonly Refused[] => {
   if (rule.treatment === "retain") {
     return [
-      unsupported(
-        policy,
-        path,
-        `${name}: a store of ClickHouse retains no records for a statute`,
-        "erase, anonymise or keep them",
-      ),
+      [true, [], `${name}: a store of ClickHouse retains no records for a statute`, "erase, anonymise or keep them"],
     ];
   }
-  if (rule.expiry !== undefined) {
-    findings.push(
-      unsupported(
-        policy,
-        path,
-        `${name}: rows of ClickHouse expire by its own TTL`,
-        "remove `expires`, and give the table a TTL",
-      ),
-    );
-  }
-  const engine = catalog.columnTables.get(name)?.engine;
-  if (engine === undefined || rule.treatment === "keep") return findings;
-  const whole =
-    rule.treatment === "erase"
-      ? /^(Versioned|Collapsing|VersionedCollapsing|Replacing|Summing|Aggregating|Graphite)?MergeTree$/
-      : /^MergeTree$/;
-  if (!whole.test(engine) && catalog.tables.get(name)?.kind === "table") {
-    const why = /^(Replicated|Shared)/.test(engine)
-      ? "its copies on other servers could not be waited for"
-      : engine.endsWith("MergeTree")
-        ? "it would take rows for one that are equal once nobody is in them"
-        : "its rows cannot be rewritten";
-    findings.push(
-      unsupported(
-        policy,
-        path,
-        `${name} is of engine ${engine}: ${why}`,
-        "see the README on what is possible with ClickHouse",
-      ),
-    );
-  }
-  if (rule.treatment === "erase") return findings;
-  if (rule.aggregate !== undefined) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "aggregate"],
-        `${name}: rows of ClickHouse are counted into no other table`,
-        "remove `aggregate`, and let the rows stay without the person, or go",
-      ),
-    );
-  }
-  if (rule.reorder !== undefined) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "order"],
-        `${name}: rows of ClickHouse lie in the order of its sorting key`,
-        "remove `order`, and leave out of the sorting key what tells people apart",
-      ),
-    );
-  }
-  if ((rule.analytics?.attacks ?? []).length > 0) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "attack"],
-        `${name}: no attack is tried in ClickHouse`,
-        "remove `attack`; the label says that nothing was compared",
-      ),
-    );
-  }
-  const { by = [], conserve = [] } = rule.analytics ?? {};
-  if (by.length > 0 || conserve.some(({ measure }) => measure === "distinct")) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, by.length > 0 ? "by" : "conserve"],
-        `${name}: in ClickHouse counts and sums are conserved by period alone`,
-        "remove `by` and `distinct(…)`",
-      ),
-    );
-  }
-  if (rule.analytics?.anonymitySet === "nameless") {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "anonymity_set"],
-        `${name}: in ClickHouse the rows of everybody count`,
-        "remove `anonymity_set`",
-      ),
-    );
-  }
-  if ((rule.analytics?.late ?? "wait") !== "wait") {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "late"],
-        `${name}: in ClickHouse who would be recognised waits, whatever their deadline`,
-        "remove `late`, and make the columns coarser if that takes too long",
-      ),
-    );
-  }
-  const whose = name === policy.subject.table ? policy.subject.key : ownerOf(policy, name);
-  const kept = whose === undefined ? undefined : rule.columns[whose];
-  if (whose !== undefined && (kept?.kind === "keep" || kept?.kind === "stays")) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "columns", whose],
-        `${name}.${whose} says whose a row is, and would go on saying so`,
-        "set it to null, or to a value that is nobody's",
-      ),
-    );
-  }
-  const measured = [...(rule.analytics?.quasi ?? []), ...(rule.analytics?.sensitive ?? [])];
-  const random = measured.find((column) => rule.columns[column]?.kind === "unique");
-  if (random !== undefined) {
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "columns", random],
-        `${name}.${random} is measured, and would be different in every row`,
-        "leave it out of what is measured, or make it coarser",
-      ),
-    );
-  }
-  for (const [column, transform] of Object.entries(rule.columns)) {
-    if (isSupported(transform)) continue;
-    findings.push(
-      unsupported(
-        policy,
-        [...path, "columns", column],
-        `${name}.${column}: {${transform.kind}} is not done in ClickHouse`,
-        "use {set: …}, {truncate: …}, {generalise: …}, {band: …}, {code: …}, {rare: …} or {unique: …}",
-      ),
-    );
-  }
-  return findings;
+  const expires: Refused = [
+    rule.expiry !== undefined,
+    [],
+    `${name}: rows of ClickHouse expire by its own TTL`,
+    "remove `expires`, and give the table a TTL",
+  ];
+  if (rule.treatment === "keep") return [expires];
+  const engine = engineRefused(catalog, name, rule.treatment);
+  return rule.treatment === "erase" ? [expires, engine] : [expires, engine, ...anonymiseRefused(policy, name, rule)];
+};
+
+const engineRefused = (
+  { columnTables, tables }: ColumnCatalog,
+  name: string,
+  treatment: "erase" | "anonymise",
+): Refused => {
+  const { engine = "" } = columnTables.get(name) ?? {};
+  // Which take rows for one that are equal in their keys: when they go, none is there to be taken.
+  const whole = treatment === "erase" ? /^(?!Replicated|Shared)\w*MergeTree$/ : /^MergeTree$/;
+  const why = /^(Replicated|Shared)/.test(engine)
+    ? "its copies on other servers could not be waited for"
+    : engine.endsWith("MergeTree")
+      ? "it would take rows for one that are equal once nobody is in them"
+      : "its rows cannot be rewritten";
+  return [
+    tables.get(name)?.kind === "table" && !whole.test(engine),
+    [],
+    `${name} is of engine ${engine}: ${why}`,
+    "see the README on what is possible with ClickHouse",
+  ];
+};
+
+type Anonymised = Extract<TableRule, { treatment: "anonymise" }>;
+
+const anonymiseRefused = (policy: Policy, name: string, rule: Anonymised): readonly Refused[] => {
+  const {
+    attacks = [],
+    by = [],
+    conserve = [],
+    quasi = [],
+    sensitive = [],
+    late = "wait",
+    anonymitySet,
+  } = rule.analytics ?? {};
+  const whose = name === policy.subject.table ? policy.subject.key : (ownerOf(policy, name) ?? "");
+  const random = [...quasi, ...sensitive].find((column) => rule.columns[column]?.kind === "unique") ?? "";
+  const distinct = conserve.some(({ measure }) => measure === "distinct");
+  return [
+    [
+      rule.aggregate !== undefined,
+      ["aggregate"],
+      `${name}: rows of ClickHouse are counted into no other table`,
+      "remove `aggregate`, and let the rows stay without the person, or go",
+    ],
+    [
+      rule.reorder !== undefined,
+      ["order"],
+      `${name}: rows of ClickHouse lie in the order of its sorting key`,
+      "remove `order`, and leave out of the sorting key what tells people apart",
+    ],
+    [
+      attacks.length > 0,
+      ["attack"],
+      `${name}: no attack is tried in ClickHouse`,
+      "remove `attack`; the label says that nothing was compared",
+    ],
+    [
+      by.length > 0 || distinct,
+      [by.length > 0 ? "by" : "conserve"],
+      `${name}: in ClickHouse counts and sums are conserved by period alone`,
+      "remove `by` and `distinct(…)`",
+    ],
+    [
+      anonymitySet === "nameless",
+      ["anonymity_set"],
+      `${name}: in ClickHouse the rows of everybody count`,
+      "remove `anonymity_set`",
+    ],
+    [
+      late !== "wait",
+      ["late"],
+      `${name}: in ClickHouse who would be recognised waits, whatever their deadline`,
+      "remove `late`, and make the columns coarser if that takes too long",
+    ],
+    [
+      ["keep", "stays"].includes(rule.columns[whose]?.kind ?? ""),
+      ["columns", whose],
+      `${name}.${whose} says whose a row is, and would go on saying so`,
+      "set it to null, or to a value that is nobody's",
+    ],
+    [
+      random !== "",
+      ["columns", random],
+      `${name}.${random} is measured, and would be different in every row`,
+      "leave it out of what is measured, or make it coarser",
+    ],
+    ...Object.entries(rule.columns).map(([column, transform]): Refused => [
+      !isSupported(transform),
+      ["columns", column],
+      `${name}.${column}: {${transform.kind}} is not done in ClickHouse`,
+      "use {set: …}, {truncate: …}, {generalise: …}, {band: …}, {code: …}, {rare: …} or {unique: …}",
+    ]),
+  ];
 };
 
 /** The column by which a link leads from rows to a person. */

@@ -1,3 +1,4 @@
+import { createCells, keysOf, type Cells } from "#clickhouse/cells.ts";
 import { countValues, distances } from "#clickhouse/measures.ts";
 import { ofBatch, own, type ColumnBatch } from "#clickhouse/scope.ts";
 import { madeOf, type Anonymise, type When } from "#clickhouse/steps.ts";
@@ -28,30 +29,29 @@ export const belowGate = async (
   if (gate === undefined) return [];
   const { client } = batch.store;
   const { quasi, k, sensitive, l, t } = gate;
-  const by = list(quasi.map((_, index) => `q${index}`));
-  const cells = cellsOf(batch, step, place, { gate, when });
+  const cells: Cells = { table: own(batch, "cells", place), quasi: quasi.length, sensitive };
+  await createCells(client, cells, cellsOf(batch, step, place, { gate, when }), true);
+  const { table } = cells;
+  const by = keysOf(cells);
   const same = (alias: string): string => quasi.map((_, index) => `m.q${index} <=> ${alias}.q${index}`).join(" and ");
   const joined: string[] = [];
-  for (const [index, { ordered }] of sensitive.entries()) {
-    const values = await countValues(client, cells, { index, ordered });
-    joined.push(`inner join (${distances(cells, by, { index, ordered }, values)}) d${index} on ${same(`d${index}`)}`);
+  for (const index of sensitive.keys()) {
+    const values = await countValues(client, cells, index);
+    joined.push(`inner join (${distances(cells, index, values)}) d${index} on ${same(`d${index}`)}`);
   }
-  const least = sensitive.map((_, index) => `d${index}.l`);
-  const most = sensitive.map((_, index) => `d${index}.distance`);
+  const least = `least(${list([...sensitive.map((_, index) => `d${index}.l`), "toUInt64(1000000000)"])})`;
+  const most = `greatest(${list([...sensitive.map((_, index) => `d${index}.distance`), "toFloat64(0)"])})`;
   const failing = [
     `c.size - m.mine + 1 < ${k}`,
-    ...(l === undefined ? [] : [`least(${list([...least, "toUInt64(1000000000)"])}) < ${l}`]),
+    ...(l === undefined ? [] : [`${least} < ${l}`]),
     // Sums of fractions: what is equal on paper may differ in the last digits.
-    ...(t === undefined ? [] : [`greatest(${list([...most, "toFloat64(0)"])}) > ${t} + 1e-9`]),
+    ...(t === undefined ? [] : [`${most} > ${t} + 1e-9`]),
   ];
-  const measured =
-    sensitive.length === 0
-      ? ""
-      : `, min(least(${list([...least, "toUInt64(1000000000)"])})) as l, max(greatest(${list([...most, "toFloat64(0)"])})) as t`;
+  const measured = sensitive.length === 0 ? "" : `, min(${least}) as l, max(${most}) as t`;
   const found = await client.rows<Below>(
     `select m.request as request, sum(m.mine) as rows, min(c.size - m.mine + 1) as k ${measured}
-    from (select ${by}, request, count() as mine from ${cells} where request > 0 group by ${by}, request) m
-    inner join (select ${by}, count() as size from ${cells} group by ${by}) c on ${same("c")} ${joined.join(" ")}
+    from (select ${by}, request, sum(w) as mine from ${table} where request > 0 group by ${by}, request) m
+    inner join (select ${by}, sum(w) as size from ${table} group by ${by}) c on ${same("c")} ${joined.join(" ")}
     where ${failing.join(" or ")} group by request order by request`,
   );
   return found.map((row) => ({
@@ -88,6 +88,6 @@ const cellsOf = (
   ];
   const are = list(names.map(([name, alias]) => `t.${id(name)} as ${alias}`));
   const will = list(names.map(([name, alias]) => `${madeOf(batch, step, when, name)} as ${alias}`));
-  return `(select ${are}, toUInt64(0) as request from (select * from ${table} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
-    union all select ${will}, t.${takenRequest} as request from ${own(batch, "taken", place)} t)`;
+  return `select ${are}, toUInt64(0) as request from (select * from ${table} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
+    union all select ${will}, t.${takenRequest} as request from ${own(batch, "taken", place)} t`;
 };

@@ -53,9 +53,14 @@ async function* search(
       and t.${id(column)} not in (select ${id(column)} from ${subject} where ${id(key)} is not null group by ${id(column)} having uniqExact(${id(key)}) > 1)) as lethe_value${index}`,
   );
   const columns = list([...new Set([key, ...named.map(([, column]) => column)])].map(id));
+  const found = tableIn(client.database, `${ownPrefix(own)}found`);
+  await client.run(`create table ${found} (lethe_request Int64, lethe_found ${base}) engine = Memory`);
+  await client.run(
+    `insert into ${found} select distinct lethe_request, lethe_found from (${finders.join(" union all ")}) where lethe_found not in (${list(root.nobody)})`,
+  );
   const query = `select f.lethe_request as lethe_request, toString(f.lethe_found) as lethe_key ${values.map((value) => `, ${value}`).join("")}
-    from (select distinct lethe_request, lethe_found from (${finders.join(" union all ")}) where lethe_found not in (${list(root.nobody)})) f
-    left join (select ${columns} from ${subject} where ${id(key)} in (select lethe_found from (${finders.join(" union all ")}))) t on t.${id(key)} = f.lethe_found
+    from ${found} f
+    left join (select ${columns} from ${subject} where ${id(key)} in (select lethe_found from ${found})) t on t.${id(key)} = f.lethe_found
     group by lethe_request, lethe_key order by lethe_request, lethe_key`;
   type Found = { readonly lethe_request: number; readonly lethe_key: string } & Readonly<Record<string, unknown>>;
   for await (const rows of client.stream<Found>(query)) {

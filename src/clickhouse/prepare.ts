@@ -4,7 +4,6 @@ import {
   inScope,
   ofBatch,
   own,
-  ownName,
   storedColumns,
   type ColumnBatch,
   type Subject,
@@ -113,8 +112,7 @@ const stage = async (batch: ColumnBatch, step: Anonymise, place: number, when: W
   const { client, name } = batch.store;
   const { database } = client;
   const staged = own(batch, "staged", place);
-  const ours = tableIn(database, ownName(batch.id, "staged", place));
-  await client.run(`create table ${ours} as ${tableIn(database, step.table)}`);
+  await client.run(`create table ${staged} as ${tableIn(database, step.table)}`);
   if (/\sTTL\s/.test(batch.catalog.columnTables.get(step.table)?.definition ?? ""))
     await client.run(`alter table ${staged} remove ttl`);
   await client.run(`alter table ${staged} modify setting fsync_after_insert = 1, fsync_part_directory = 1`);

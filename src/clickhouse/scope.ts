@@ -14,8 +14,8 @@ export type ColumnBatch = {
 
 export type Subject = { readonly request: number; readonly ref: string; readonly key: string };
 
-/** What tables of a batch are for: whom it is about, rows as they were, and as they will be. */
-export type Purpose = "way" | "taken" | "staged";
+/** What tables of a batch are for: whom it is about, rows as they were, what the gate measures, and rows as they will be. */
+type Purpose = "way" | "taken" | "cells" | "staged";
 
 /** A table of the batch by its purpose and the place of what it is for. */
 export const own = ({ id: batch, store }: ColumnBatch, purpose: Purpose, place: number): string =>
@@ -51,8 +51,7 @@ export const createScope = async (batch: ColumnBatch, subjects: readonly Subject
       `create table ${own(batch, "way", place)} (request UInt64, value ${unwrapped(type).base}) engine = MergeTree order by value ${onDisk}`,
     );
     if (place === 0) {
-      const name = ownName(batch.id, "way", place);
-      await client.insert(`${id(client.database)}.${id(name)}`, ["request", "value"], keysOf(subjects));
+      await client.insert(own(batch, "way", place), ["request", "value"], keysOf(subjects));
       continue;
     }
     const value = `t.${id(column)}`;

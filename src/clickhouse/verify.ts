@@ -1,4 +1,3 @@
-import { sql } from "kysely";
 import { aloneWith } from "#clickhouse/alone.ts";
 import { measureColumnsNow } from "#clickhouse/anonymity.ts";
 import { withTables } from "#clickhouse/own-tables.ts";
@@ -9,7 +8,7 @@ import { tableIn, id, ownPrefix } from "#clickhouse/sql.ts";
 import type { ColumnStore, Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Hit } from "#verify/search.ts";
-import { ready } from "#verify/settle.ts";
+import { soughtKeys } from "#verify/settle.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
 import type { StoreFindings } from "#verify/verify-store.ts";
 
@@ -77,14 +76,7 @@ const searchKeys = async (
   await client.insert(ours, ["request", "key"], known(keys));
   // Whose rows are to be told by a key of another store may have come only after they were looked for.
   if (keyOf !== undefined) {
-    const { rows } = await sql<{
-      request: number;
-      key: string;
-    }>`select s.request_id as request, s.key from lethe.subject s
-      join lethe.request r on r.id = s.request_id where s.store = ${keyOf} and s.key is not null and ${ready(ctx)}`.execute(
-      ctx.state.db,
-    );
-    await client.insert(ours, ["request", "key"], pairs(rows));
+    await client.insert(ours, ["request", "key"], known(soughtKeys(ctx, keyOf)));
   }
   const hits: Hit[] = [];
   for (const { table: name, column } of owning) {
@@ -99,10 +91,4 @@ const searchKeys = async (
 
 async function* known(keys: AsyncIterable<SoughtKey>): AsyncGenerator<readonly unknown[]> {
   for await (const { request, key } of keys) if (key !== null) yield [request, key];
-}
-
-async function* pairs(
-  rows: readonly { readonly request: number; readonly key: string }[],
-): AsyncGenerator<readonly unknown[]> {
-  for (const { request, key } of rows) yield await Promise.resolve([request, key]);
 }

@@ -1,3 +1,4 @@
+import { expect } from "vitest";
 import type { Wanted } from "#anonymity/measures.ts";
 import type { Measures } from "#records/anonymity.ts";
 
@@ -60,4 +61,17 @@ const earthMovers = (some: readonly number[], all: readonly number[]): number =>
     work += Math.abs(flow);
   }
   return work / Math.max(some.length - 1, 1);
+};
+
+/** That what was measured is what the definitions say, and that the bands of sizes hold every class and row once. */
+export const expectMeasures = ({ sizes, ...found }: Measures, wanted: Omit<Measures, "sizes">): void => {
+  expect({ ...found, sensitive: [] }).toEqual({ ...wanted, sensitive: [] });
+  for (const [index, each] of wanted.sensitive.entries()) {
+    const { entropyL = -1, t = -1, ...exact } = found.sensitive[index] ?? {};
+    expect(exact).toEqual({ column: each.column, ordered: each.ordered, values: each.values, l: each.l });
+    expect(entropyL).toBeCloseTo(each.entropyL, 10);
+    expect(t).toBeCloseTo(each.t, 10);
+  }
+  expect(sizes.reduce((sum, { rows }) => sum + rows, 0)).toBe(found.rows);
+  expect(sizes.reduce((sum, { classes }) => sum + classes, 0)).toBe(found.classes);
 };
