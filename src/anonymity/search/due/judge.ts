@@ -16,6 +16,7 @@ export type DueOutcome = {
   /** Of the smallest: rows, those of one person counted as one. */
   readonly k: number;
   readonly l: readonly number[];
+  /** None where no t is asked. */
   readonly t: readonly number[];
   readonly held: Held;
   /** Of those who are held by k: of whom it takes the fewest more, and the most; null: nobody is. */
@@ -135,13 +136,19 @@ export const judgeDue = async (db: Kysely<unknown>, asked: Asked, chosen: Chosen
   return row;
 };
 
+/** Of ordered values the distance is dear, and where no t is asked nobody looks at it. */
+export const unordered = (question: DueQuestion): DueQuestion => ({
+  ...question,
+  sensitive: question.sensitive.map((each) => ({ ...each, ordered: false })),
+});
+
 /** How many people have too few others, or too few values, in the classes by some columns. */
 export const countThin = async (
   db: Kysely<unknown>,
   { question, thresholds }: Asked,
   chosen: Chosen,
 ): Promise<number> => {
-  const asked: Asked = { question, thresholds: { ...thresholds, t: undefined } };
+  const asked: Asked = { question: unordered(question), thresholds: { ...thresholds, t: undefined } };
   const { rows } = await sql<{
     people: number;
   }>`with ${measured(asked.question, chosen, dueKeys(chosen))}, ${judged(asked, chosen)}

@@ -6,6 +6,7 @@ import {
   countThin,
   judgeDue,
   measureBefore,
+  unordered,
   whoWaits,
   type Chosen,
   type DueOutcome,
@@ -68,10 +69,11 @@ export const dueNodesOf = ({ columns }: Pick<DueQuestion, "columns">): number =>
  */
 export const searchDueRows = async (
   db: Kysely<unknown>,
-  question: DueQuestion,
+  whatIs: DueQuestion,
   thresholds: Thresholds,
   rows: DueRows,
 ): Promise<DueSearched> => {
+  const question = thresholds.t === undefined ? unordered(whatIs) : whatIs;
   const { columns } = question;
   const { losses, missed, ...filled } = await fillDueTables(db, question, rows);
   if (missed.length > 0) return { missed };
@@ -100,7 +102,7 @@ export const searchDueRows = async (
     const outcome = await judgeDue(db, asked, chosen);
     const waits = outcome.held.people === 0 ? [] : await whoWaits(db, asked, chosen);
     for (const person of waits) waiting.add(person);
-    return { ...outcome, waits: waits.length };
+    return { ...outcome, t: thresholds.t === undefined ? [] : outcome.t, waits: waits.length };
   };
   const best: DueBest = {
     ...(await at(chosenAt(levels))),
