@@ -19,6 +19,7 @@ import type {
   StayTable,
   TaskTable,
 } from "#db/outcome-tables.ts";
+import type { BatchTable, ColumnBatchTable, PlanTable } from "#db/batch-tables.ts";
 import type { HoldIdentifierTable, HoldSubjectTable, HoldTable } from "#db/hold-tables.ts";
 import type { RegimeName } from "#records/controller.ts";
 import type { ExceptionLetter } from "#records/exception.ts";
@@ -234,38 +235,6 @@ export type SubjectIdentifierTable = {
   value: string;
   /** Somebody else's root row in that store bears it as well, or may: nobody is looked up by it in the other stores. */
   shared: Generated<boolean>;
-};
-
-export type PlanTable = {
-  hash: string;
-  shape: string;
-  store: string;
-  run_id: string | null;
-  frozen_at: string;
-  body: string;
-};
-
-export type BatchTable = {
-  id: string;
-  run_id: string;
-  store: string;
-  plan_hash: string;
-  /** `frozen`: saved, not known to be done; `committed`: the store's journal was read back; `abandoned`: planned again; `lost`: undone by a restore. */
-  state: "frozen" | "committed" | "abandoned" | "lost";
-  requests: number;
-  /** As the store's journal has it. */
-  committed_at: string | null;
-};
-
-/**
- * Whose tables in a store of ClickHouse begin with an id: what a batch will have done, from before it changes anything until it is recorded, and
- * how far it is; without `prepared` something of a batch that never changed anything, or only asked.
- */
-export type ColumnBatchTable = {
-  id: string;
-  store: string;
-  prepared: JSONColumnType<object> | null;
-  progress: JSONColumnType<object> | null;
 };
 
 /** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
