@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context } from "#context.ts";
 import { withClient } from "#db/pool.ts";
+import { LetheError } from "#lib/errors.ts";
 
 /** "leth" in ASCII: with it and the store's name Lethe's own database locks a store that has no locks itself. */
 const storesLock = 0x6c657468;
@@ -29,3 +30,10 @@ export const aloneWith = async <T>(ctx: Context, store: string, work: () => Prom
     }
     return undefined;
   });
+
+/** The same, for whoever needs the result: throws `RUN_STOPPED` where it was asked to stop first. */
+export const waitAlone = async <T>(ctx: Context, store: string, work: () => Promise<T>): Promise<T> => {
+  const done = await aloneWith(ctx, store, async () => ({ result: await work() }));
+  if (done !== undefined) return done.result;
+  throw new LetheError("RUN_STOPPED", `stopped while waiting for store ${store}`, { hint: "ask again, or run again" });
+};

@@ -1,12 +1,13 @@
-import { sql } from "kysely";
 import { measuredTables, recordsOf } from "#anonymity/measure-rule.ts";
 import { reasonsOf } from "#anonymity/label.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
+import { tookTooLong } from "#clickhouse/failure.ts";
 import { measureColumns } from "#clickhouse/measures.ts";
 import type { ColumnCatalog } from "#clickhouse/read-catalog.ts";
 import { withTables } from "#clickhouse/own-tables.ts";
 import { ownPrefix, tableIn, id } from "#clickhouse/sql.ts";
 import { everyStore, type ColumnStore, type Context } from "#context.ts";
+import { noteBefore } from "#night/measure-before.ts";
 import type { Analytics } from "#policy/policy.ts";
 import type { Anonymity, Measures } from "#records/anonymity.ts";
 import type { Run } from "#records/run.ts";
@@ -23,21 +24,14 @@ const measureOf = (
     return measureColumns(store.client, tableIn(database, `${ownPrefix(own)}cells`), tableIn(database, table), wanted);
   });
 
-/** Measures, once a run and before its first batch, the tables in which people are to be hidden. */
-export const measureColumnsBefore = async (
+/** Measures the tables of a store in which people are to be hidden, once a run and before its first batch. */
+export const measureColumnsBefore = (
   ctx: Context,
   run: Run,
   store: ColumnStore,
   catalog: ColumnCatalog,
-): Promise<void> => {
-  for (const { table, analytics } of measuredTables(store.policy)) {
-    const measures = await measureOf(ctx, store, catalog, { table, analytics });
-    await sql`insert into lethe.anonymity_before (run_id, store, table_name, measures)
-      values (${run.id}, ${store.name}, ${table}, ${JSON.stringify(measures)}::jsonb) on conflict do nothing`.execute(
-      ctx.state.db,
-    );
-  }
-};
+): Promise<void> =>
+  noteBefore(ctx, run, store, { measure: (of) => measureOf(ctx, store, catalog, of), tooLong: tookTooLong });
 
 /** Whole tables as they stand after the change (requirement D3). No attack is tried: the records of people are in other databases. */
 export const measureColumnsNow = async (

@@ -53,3 +53,7 @@ const nameOf = (error: unknown): string | undefined => {
 };
 
 const named = (name: string): Error => new Error(name);
+
+/** Whether ClickHouse gave up a statement at its time limit. */
+export const tookTooLong = (error: unknown): boolean =>
+  isLetheError(error) && error.cause instanceof Error && error.cause.message === "TIMEOUT_EXCEEDED";

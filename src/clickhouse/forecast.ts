@@ -1,11 +1,10 @@
-import { aloneWith } from "#clickhouse/alone.ts";
+import { waitAlone } from "#clickhouse/alone.ts";
 import { locateInColumns } from "#clickhouse/locate.ts";
 import { withTables } from "#clickhouse/own-tables.ts";
 import { readRowSet } from "#clickhouse/prepare.ts";
 import { createScope, type ColumnBatch } from "#clickhouse/scope.ts";
 import { currentColumnShape } from "#clickhouse/shape.ts";
 import type { ColumnStore, Context } from "#context.ts";
-import { LetheError } from "#lib/errors.ts";
 import type { Forecast, FoundIn, RequestName } from "#forecast.ts";
 import { planHash, planOf } from "#plan/shape.ts";
 import type { Located, Wanted } from "#scope/locate.ts";
@@ -14,16 +13,12 @@ import type { Located, Wanted } from "#scope/locate.ts";
  * What would happen to some requests in a store of ClickHouse, were it done now. Reads the store, and makes and drops tables of our own in it:
  * whom they are about must not stand in the text of a query.
  */
-export const forecastColumns = async (
+export const forecastColumns = (
   ctx: Context,
   store: ColumnStore,
   requests: readonly RequestName[],
   lookup: Lookup,
-): Promise<Foreseen> => {
-  const foreseen = await aloneWith(ctx, store.name, () => foresee(ctx, store, requests, lookup));
-  if (foreseen !== undefined) return foreseen;
-  throw new LetheError("RUN_STOPPED", `stopped while waiting for store ${store.name}`, { hint: "ask again" });
-};
+): Promise<Foreseen> => waitAlone(ctx, store.name, () => foresee(ctx, store, requests, lookup));
 
 type Foreseen = { readonly forecast: Forecast; readonly found: readonly FoundIn[] };
 

@@ -1,4 +1,4 @@
-import { aloneWith } from "#clickhouse/alone.ts";
+import { waitAlone } from "#clickhouse/alone.ts";
 import { measureColumnsNow } from "#clickhouse/anonymity.ts";
 import { withTables } from "#clickhouse/own-tables.ts";
 import { waitForParts } from "#clickhouse/parts.ts";
@@ -6,7 +6,6 @@ import { readColumnCatalog } from "#clickhouse/read-catalog.ts";
 import { searchColumns, withSought } from "#clickhouse/search.ts";
 import { tableIn, id, ownPrefix } from "#clickhouse/sql.ts";
 import type { ColumnStore, Context } from "#context.ts";
-import { LetheError } from "#lib/errors.ts";
 import type { Hit } from "#verify/search.ts";
 import { soughtKeys } from "#verify/settle.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
@@ -30,11 +29,7 @@ export const verifyColumns = async (
     treatment === "keep" || !tables.has(table) ? [] : [table],
   );
   await waitForParts(ctx, store, treated);
-  const findings = await aloneWith(ctx, store.name, () => searchAlone(ctx, store, sought, changed));
-  if (findings !== undefined) return findings;
-  throw new LetheError("RUN_STOPPED", `stopped while waiting for store ${store.name}`, {
-    hint: "the next run searches it",
-  });
+  return waitAlone(ctx, store.name, () => searchAlone(ctx, store, sought, changed));
 };
 
 const searchAlone = async (

@@ -1,5 +1,5 @@
 import { sql } from "kysely";
-import { aloneWith } from "#clickhouse/alone.ts";
+import { waitAlone } from "#clickhouse/alone.ts";
 import { locateInColumns } from "#clickhouse/locate.ts";
 import type { ColumnStore, Context, Store } from "#context.ts";
 import { lockHolds } from "#db/hold-lock.ts";
@@ -110,7 +110,7 @@ const keysIn = async (
       if (each.kind !== "key" || !/^[0-9]+$/.test(each.value)) yield await Promise.resolve({ request: 0, ...each });
     }
   }
-  await aloneWith(ctx, store.name, async () => {
+  await waitAlone(ctx, store.name, async () => {
     for await (const rows of locateInColumns(ctx, store, wanted())) keys.push(...rows.map(({ key }) => key));
   });
   return keys;

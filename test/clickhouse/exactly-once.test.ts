@@ -1,24 +1,12 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
 import { beforeStatement, dieBefore, leftOver, restart } from "#test/clickhouse/meddling.ts";
-import { noGate, webPolicy, webTables } from "#test/clickhouse/web.ts";
+import { noGate, webPolicy, webTables, three } from "#test/clickhouse/web.ts";
 
 let night: ColumnsNight;
 afterEach(() => night.dispose());
 
-const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));
-
-const events = async (): Promise<unknown> =>
-  (
-    await night.columns(
-      "select count() as rows, toString(sum(amount)) as amount, countIf(user_id is null) as nobodys from web.events",
-    )
-  )[0];
-
 const all = { rows: 900, amount: "101137.5" };
-
-const states = async (): Promise<readonly string[]> =>
-  (await night.requests()).map(({ state, code }) => (code === null ? state : `${state} ${code}`));
 
 const done = ["completed", "completed", "completed"];
 
@@ -41,10 +29,10 @@ describe.skipIf(!inProcess)("rows that ClickHouse keeps as nobody's are there on
     });
     await night.ask(...["p1", "p2"].map((name) => ({ email: `${name}@shop.example` })));
     await night.nightly();
-    expect(await events()).toEqual({ rows: 4, amount: "20", nobodys: 2 });
+    expect(await night.events()).toEqual({ rows: 4, amount: "20", nobodys: 2 });
     await night.ask(...["p3", "p4"].map((name) => ({ email: `${name}@shop.example` })));
     await night.nightly();
-    expect(await events()).toEqual({ rows: 4, amount: "20", nobodys: 4 });
+    expect(await night.events()).toEqual({ rows: 4, amount: "20", nobodys: 4 });
   });
 
   test("in a table of more partitions than one insert may have", async () => {
@@ -57,8 +45,8 @@ describe.skipIf(!inProcess)("rows that ClickHouse keeps as nobody's are there on
     });
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
-    expect(await events()).toEqual({ rows: 101, amount: "505", nobodys: 101 });
-    expect(await states()).toEqual(["completed"]);
+    expect(await night.events()).toEqual({ rows: 101, amount: "505", nobodys: 101 });
+    expect(await night.states()).toEqual(["completed"]);
   });
 
   test.each([
@@ -69,11 +57,11 @@ describe.skipIf(!inProcess)("rows that ClickHouse keeps as nobody's are there on
     await night.ask(...three);
     dieWhileMoving(then);
     await expect(night.nightly()).rejects.toThrow("died");
-    expect(await events()).not.toMatchObject(all);
+    expect(await night.events()).not.toMatchObject(all);
     await restart(night);
     await night.nightly();
-    expect(await events()).toEqual({ ...all, nobodys: 300 });
-    expect(await states()).toEqual(done);
+    expect(await night.events()).toEqual({ ...all, nobodys: 300 });
+    expect(await night.states()).toEqual(done);
     expect(await leftOver(night)).toEqual([]);
   });
 
@@ -89,15 +77,15 @@ describe.skipIf(!inProcess)("rows that ClickHouse keeps as nobody's are there on
     dieWhileMoving(then);
     await expect(night.nightly()).rejects.toThrow("died");
     await restart(night);
-    const before = await events();
+    const before = await night.events();
     await expect(night.nightly()).rejects.toMatchObject({ code: "COLUMNS_UNDECIDED" });
-    expect(await events()).toEqual(before);
+    expect(await night.events()).toEqual(before);
     const [staged = ""] = await leftOver(night, "staged");
     // As the hint says.
     await night.run(`alter table web.${staged} drop partition id '202512'`);
     await night.nightly();
-    expect(await events()).toEqual({ ...all, nobodys: 300 });
-    expect(await states()).toEqual(done);
+    expect(await night.events()).toEqual({ ...all, nobodys: 300 });
+    expect(await night.states()).toEqual(done);
   });
 
   test("when the server was started anew and had moved nothing", async () => {
@@ -108,6 +96,6 @@ describe.skipIf(!inProcess)("rows that ClickHouse keeps as nobody's are there on
     await restart(night);
     await night.run("optimize table web.events final");
     await night.nightly();
-    expect(await events()).toEqual({ ...all, nobodys: 300 });
+    expect(await night.events()).toEqual({ ...all, nobodys: 300 });
   });
 });

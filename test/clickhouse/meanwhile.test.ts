@@ -1,22 +1,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
 import { beforeStatement, dieBefore, leftOver } from "#test/clickhouse/meddling.ts";
-import { noGate, webTables } from "#test/clickhouse/web.ts";
+import { noGate, webTables, three } from "#test/clickhouse/web.ts";
 
 let night: ColumnsNight;
 afterEach(() => night.dispose());
-
-const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));
-
-const events = async (): Promise<unknown> =>
-  (
-    await night.columns(
-      "select count() as rows, toString(sum(amount)) as amount, countIf(user_id is null) as nobodys from web.events",
-    )
-  )[0];
-
-const states = async (): Promise<readonly string[]> =>
-  (await night.requests()).map(({ state, code }) => (code === null ? state : `${state} ${code}`));
 
 const written = "insert into web.events values (1, 'p1@shop.example', '2026-01-20 10:00:00', 'DE', 1000)";
 
@@ -30,8 +18,8 @@ describe.skipIf(!inProcess)("what is written in ClickHouse while a night works o
     beforeStatement(night, /^insert into .*_staged_/, () => night.run(written));
     await night.nightly();
     expect(await marked()).toEqual([{ user_id: null, country: "Europe" }]);
-    expect(await states()).toEqual(["completed", "completed", "completed"]);
-    expect(await events()).toMatchObject({ rows: 901, amount: "102137.5" });
+    expect(await night.states()).toEqual(["completed", "completed", "completed"]);
+    expect(await night.events()).toMatchObject({ rows: 901, amount: "102137.5" });
   });
 
   test("after that stays as it is, and is found", async () => {
@@ -45,8 +33,8 @@ describe.skipIf(!inProcess)("what is written in ClickHouse while a night works o
       { user_id: 1, country: "DE" },
       { user_id: null, country: "Europe" },
     ]);
-    expect(await states()).toEqual(["failed RESIDUAL", "completed", "completed"]);
-    expect(await events()).toMatchObject({ rows: 902, amount: "103137.5" });
+    expect(await night.states()).toEqual(["failed RESIDUAL", "completed", "completed"]);
+    expect(await night.events()).toMatchObject({ rows: 902, amount: "103137.5" });
   });
 
   test("and what is deleted does not come back", async () => {
@@ -57,7 +45,7 @@ describe.skipIf(!inProcess)("what is written in ClickHouse while a night works o
     beforeStatement(night, /`pageviews` delete where/, () => night.run(deleted));
     await night.nightly();
     expect(await marked()).toEqual([]);
-    expect(await states()).toEqual(["completed", "completed", "completed"]);
+    expect(await night.states()).toEqual(["completed", "completed", "completed"]);
   });
 });
 
@@ -71,8 +59,8 @@ describe.skipIf(!inProcess)("a half-done batch in ClickHouse", () => {
     await expect(night.nightly()).rejects.toMatchObject({ code: "COLUMNS_UNDECIDED" });
     await night.run("alter table web.events drop column referrer");
     await night.nightly();
-    expect(await events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
-    expect(await states()).toEqual(["completed", "completed", "completed"]);
+    expect(await night.events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
+    expect(await night.states()).toEqual(["completed", "completed", "completed"]);
   });
 
   test("is prepared anew where its tables are gone and nothing was begun, and decided by nobody where something was", async () => {
@@ -84,14 +72,14 @@ describe.skipIf(!inProcess)("a half-done batch in ClickHouse", () => {
     for (const name of await leftOver(night)) await night.run(`drop table web.${name} sync`);
     dieBefore(night, / move partition /);
     await expect(night.nightly()).rejects.toThrow("died");
-    expect(await events()).toMatchObject({ rows: 600 });
+    expect(await night.events()).toMatchObject({ rows: 600 });
     const [staged = ""] = await leftOver(night, "staged");
     await night.run(`rename table web.${staged} to web.aside`);
     await expect(night.nightly()).rejects.toMatchObject({ code: "COLUMNS_UNDECIDED" });
     await night.run(`rename table web.aside to web.${staged}`);
     await night.nightly();
-    expect(await events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
-    expect(await states()).toEqual(["completed", "completed", "completed"]);
+    expect(await night.events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
+    expect(await night.states()).toEqual(["completed", "completed", "completed"]);
   });
 
   test("of another Lethe is left alone, with the rows that it would put back", async () => {
@@ -108,7 +96,7 @@ describe.skipIf(!inProcess)("a half-done batch in ClickHouse", () => {
     await night.state.query("insert into lethe.column_batch select * from aside");
     await night.state.query("update lethe.batch set state = 'frozen' where store = 'events'");
     await night.nightly();
-    expect(await events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
+    expect(await night.events()).toEqual({ rows: 900, amount: "101137.5", nobodys: 300 });
   });
 
   test("puts back every row where the server keeps in mind what was inserted before", async () => {
@@ -123,6 +111,6 @@ describe.skipIf(!inProcess)("a half-done batch in ClickHouse", () => {
     );
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
-    expect(await events()).toMatchObject({ rows: 1000, nobodys: 200 });
+    expect(await night.events()).toMatchObject({ rows: 1000, nobodys: 200 });
   });
 });

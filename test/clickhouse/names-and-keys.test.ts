@@ -1,14 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
-import { noGate, webPolicy, webTables } from "#test/clickhouse/web.ts";
+import { noGate, webPolicy, webTables, three } from "#test/clickhouse/web.ts";
 
 let night: ColumnsNight;
 afterEach(() => night.dispose());
-
-const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));
-
-const states = async (): Promise<readonly string[]> =>
-  (await night.requests()).map(({ state, code }) => (code === null ? state : `${state} ${code}`));
 
 const done = ["completed", "completed", "completed"];
 
@@ -31,7 +26,7 @@ describe.skipIf(!inProcess)("a table of ClickHouse is rewritten", () => {
     });
     await night.ask(...three);
     await night.nightly();
-    expect(await states()).toEqual(done);
+    expect(await night.states()).toEqual(done);
     expect(await night.columns(`select count() as rows from web.events where \`${key}\` is null`)).toEqual([
       { rows: 300 },
     ]);
@@ -49,7 +44,7 @@ describe.skipIf(!inProcess)("a table of ClickHouse is rewritten", () => {
     });
     await night.ask(...three);
     await night.nightly();
-    expect(await states()).toEqual(done);
+    expect(await night.states()).toEqual(done);
   });
 });
 
@@ -75,7 +70,7 @@ describe.skipIf(!inProcess)("people of ClickHouse are told apart by keys of type
     });
     await night.ask(...three);
     await night.nightly();
-    expect(await states()).toEqual(done);
+    expect(await night.states()).toEqual(done);
     expect(await night.columns("select count() as rows, countIf(user_id is null) as nobodys from web.events")).toEqual([
       { rows: 900, nobodys: 300 },
     ]);

@@ -4,7 +4,7 @@ import { readColumnCatalog } from "#clickhouse/read-catalog.ts";
 import { parsePolicy } from "#policy/parse.ts";
 import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
 import { openStore } from "#test/clickhouse/columns-store.ts";
-import { noGate, webPolicy, webTables } from "#test/clickhouse/web.ts";
+import { noGate, webPolicy, webTables, three } from "#test/clickhouse/web.ts";
 
 describe.skipIf(!inProcess)("the check of a policy for ClickHouse", () => {
   let store: Awaited<ReturnType<typeof openStore>>;
@@ -90,8 +90,6 @@ afterEach(async () => {
   await night?.dispose();
   night = undefined;
 });
-
-const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));
 
 describe.skipIf(!inProcess)("a night with odd tables of ClickHouse", () => {
   test("searches tables that only grow, and the text that aggregates keep", async () => {

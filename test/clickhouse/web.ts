@@ -53,3 +53,6 @@ export const webState = `select
     (select toString(sum(sipHash64(user_id, email, at, country, amount))) from web.events where user_id is not null) as others,
     (select groupUniqArray(visitor) from (select visitor from web.pageviews order by visitor)) as visitors,
     (select count() from system.tables where database = 'web') as tables`;
+
+/** Three of them, so that nobody is alone. */
+export const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));

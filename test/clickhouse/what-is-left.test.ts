@@ -1,26 +1,10 @@
-import { execFileSync } from "node:child_process";
-import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { inProcess, openColumns, type ColumnsNight } from "#test/clickhouse/columns-night.ts";
 import { beforeQuestion, beforeStatement, leftOver } from "#test/clickhouse/meddling.ts";
-import { noGate, webPolicy, webTables } from "#test/clickhouse/web.ts";
+import { noGate, webPolicy, webTables, three } from "#test/clickhouse/web.ts";
 
 let night: ColumnsNight;
 afterEach(() => night.dispose());
-
-const three = [1, 2, 4].map((n) => ({ email: `p${n}@shop.example` }));
-
-const states = async (): Promise<readonly string[]> =>
-  (await night.requests()).map(({ state, code }) => (code === null ? state : `${state} ${code}`));
-
-/** Files of the server that hold a text. */
-const files = (text: string): string => {
-  try {
-    return execFileSync("grep", ["-rlF", text, join(night.directory, "clickhouse")]).toString();
-  } catch {
-    return "";
-  }
-};
 
 describe.skipIf(!inProcess)("of a person nothing is left in ClickHouse", () => {
   test("where somebody else's lightweight DELETE has hidden rows", async () => {
@@ -32,11 +16,11 @@ describe.skipIf(!inProcess)("of a person nothing is left in ClickHouse", () => {
         "delete from web.events where user_id = 1",
       ],
     });
-    expect(files("p1@shop.example")).not.toBe("");
+    expect(night.filesWith("p1@shop.example")).not.toBe("");
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
-    expect(await states()).toEqual(["completed"]);
-    expect(files("p1@shop.example")).toBe("");
+    expect(await night.states()).toEqual(["completed"]);
+    expect(night.filesWith("p1@shop.example")).toBe("");
   });
 
   test("of which a patch of a lightweight UPDATE was on top", async () => {
@@ -52,8 +36,8 @@ describe.skipIf(!inProcess)("of a person nothing is left in ClickHouse", () => {
     await night.run("update web.events set email = 'x' where user_id = 1");
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
-    expect(await states()).toEqual(["completed"]);
-    expect(files("p1@shop.example")).toBe("");
+    expect(await night.states()).toEqual(["completed"]);
+    expect(night.filesWith("p1@shop.example")).toBe("");
   });
 });
 
@@ -62,7 +46,7 @@ describe.skipIf(!inProcess)("of Lethe's own tables", () => {
     night = await openColumns({ columns: webPolicy.replace("k: 3", "k: 1000") });
     await night.ask(...three);
     await night.nightly();
-    expect(await states()).toEqual(Array(3).fill("failed ANONYMITY_BELOW"));
+    expect(await night.states()).toEqual(Array(3).fill("failed ANONYMITY_BELOW"));
     expect(await leftOver(night)).toEqual([]);
   });
 
@@ -96,7 +80,7 @@ describe.skipIf(!inProcess)("of Lethe's own tables", () => {
     await expect(night.nightly()).rejects.toMatchObject({ code: "DATABASE_FAILED" });
     expect(await leftOver(night)).toEqual([]);
     await night.nightly();
-    expect(await states()).toEqual(["failed RESIDUAL"]);
+    expect(await night.states()).toEqual(["failed RESIDUAL"]);
   });
 
   test("none is what somebody else called lethe_history: it wants a rule, and stays", async () => {
@@ -110,7 +94,7 @@ describe.skipIf(!inProcess)("of Lethe's own tables", () => {
     });
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
-    expect(await states()).toEqual(["failed RESIDUAL"]);
+    expect(await night.states()).toEqual(["failed RESIDUAL"]);
     expect(await night.columns("select email from web.lethe_history")).toHaveLength(2);
   });
 });
@@ -130,7 +114,7 @@ describe.skipIf(!inProcess)("what a TTL would take", () => {
     });
     await night.ask(...three);
     await night.nightly();
-    expect(await states()).toEqual(["completed", "completed", "completed"]);
+    expect(await night.states()).toEqual(["completed", "completed", "completed"]);
     // Truncated to the month they are due at once; what the table does with them then is its own doing.
     expect(await night.state.query("select measure, before = after as same from lethe.conserved order by 1")).toEqual([
       { measure: "count", same: true },

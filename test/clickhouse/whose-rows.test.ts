@@ -6,9 +6,6 @@ import { noGate, webTables } from "#test/clickhouse/web.ts";
 let night: ColumnsNight;
 afterEach(() => night.dispose());
 
-const states = async (): Promise<readonly string[]> =>
-  (await night.requests()).map(({ state, code }) => (code === null ? state : `${state} ${code}`));
-
 const rowsOf = async (table: string, where: string): Promise<number> => {
   const [row] = await night.columns<{ rows: number }>(`select count() as rows from web.${table} where ${where}`);
   return row?.rows ?? 0;
@@ -35,7 +32,7 @@ describe.skipIf(!inProcess)("whose a row of ClickHouse is", () => {
     expect(await rowsOf("events", "email like 'guest%'")).toBe(50);
     expect(await rowsOf("pageviews", "url = '/anonymous'")).toBe(30);
     expect(await rowsOf("events", "user_id = 1")).toBe(0);
-    expect(await states()).toEqual(["blocked SUBJECT_NOT_FOUND", "completed"]);
+    expect(await night.states()).toEqual(["blocked SUBJECT_NOT_FOUND", "completed"]);
   });
 
   test("is told by a key as it is written: 007 and +7 are not 7", async () => {
@@ -61,7 +58,7 @@ describe.skipIf(!inProcess)("whose a row of ClickHouse is", () => {
     expect(await rowsOf("events", "user_id = 3")).toBe(103);
     expect(await rowsOf("pageviews", "visitor = 3")).toBe(10);
     expect(await rowsOf("events", "user_id = 77")).toBe(3);
-    expect(await states()).toEqual(["blocked SUBJECT_HELD", "blocked SUBJECT_HELD", "completed"]);
+    expect(await night.states()).toEqual(["blocked SUBJECT_HELD", "blocked SUBJECT_HELD", "completed"]);
   });
 
   test("is the person's in linked tables, although the subject's table knows them no more", async () => {
@@ -70,7 +67,7 @@ describe.skipIf(!inProcess)("whose a row of ClickHouse is", () => {
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
     expect(await rowsOf("pageviews", "visitor = 1")).toBe(0);
-    expect(await states()).toEqual(["completed"]);
+    expect(await night.states()).toEqual(["completed"]);
   });
 
   test("is told by all of many addresses, which are all searched for", async () => {
@@ -94,7 +91,7 @@ describe.skipIf(!inProcess)("whose a row of ClickHouse is", () => {
     await night.ask({ email: "p1@shop.example" });
     await night.nightly();
     expect(await rowsOf("events", "user_id = 3")).toBe(100);
-    expect(await states()).toEqual(["completed"]);
+    expect(await night.states()).toEqual(["completed"]);
   });
 
   test("is one person's who asks twice, by two addresses", async () => {
@@ -103,6 +100,6 @@ describe.skipIf(!inProcess)("whose a row of ClickHouse is", () => {
     await night.ask({ email: "p1@shop.example" }, { email: "second@web.example" });
     await night.nightly();
     expect(await rowsOf("events", "user_id = 1")).toBe(0);
-    expect(await states()).toEqual(["completed", "completed"]);
+    expect(await night.states()).toEqual(["completed", "completed"]);
   });
 });
