@@ -70,7 +70,8 @@ export const openColumnClient = ({ location, label, statementTimeoutMs }: Column
     enable_extended_results_for_datetime_functions: 1,
     ...wholeAnswers,
     max_execution_time: Math.ceil(statementTimeoutMs / 1000),
-    session_timezone: "UTC",
+    // The server's own, whatever the account's profile says: by it moments without a zone are partitioned and sorted.
+    session_timezone: "",
   } as const;
   const client = (): Promise<ClickHouseClient> =>
     (opened ??= connect(location, label).then((connection) =>

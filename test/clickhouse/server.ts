@@ -13,8 +13,9 @@ export type ClickHouseServer = {
   readonly start: () => Promise<void>;
 };
 
-export const startClickHouse = async (directory: string, database: string): Promise<ClickHouseServer> => {
-  let { child, port } = await startProcess(directory, 0);
+/** `zone`: the server's time zone, an IANA name. */
+export const startClickHouse = async (directory: string, database: string, zone = "UTC"): Promise<ClickHouseServer> => {
+  let { child, port } = await startProcess(directory, 0, zone);
   const url = `http://127.0.0.1:${port}`;
   const location = { url, database };
   const client = openColumnClient({ location, label: "events", statementTimeoutMs: 60_000 });
@@ -25,15 +26,20 @@ export const startClickHouse = async (directory: string, database: string): Prom
     await closed;
   };
   const start = async (): Promise<void> => {
-    ({ child, port } = await startProcess(directory, port));
+    ({ child, port } = await startProcess(directory, port, zone));
   };
   return { url: `${url}/${database}`, client, kill, start };
 };
 
-const startProcess = async (directory: string, wanted: number): Promise<{ child: ChildProcess; port: number }> => {
+const startProcess = async (
+  directory: string,
+  wanted: number,
+  zone: string,
+): Promise<{ child: ChildProcess; port: number }> => {
   const program = resolve(import.meta.dirname, "server-process.ts");
   const child = spawn(process.execPath, ["-C", "source", program, directory, String(wanted)], {
     stdio: ["ignore", "pipe", "inherit"],
+    env: { ...process.env, TZ: zone },
   });
   for await (const line of createInterface({ input: child.stdout })) return { child, port: Number(line) };
   throw new Error("ClickHouse did not start");

@@ -24,6 +24,8 @@ export type TestContextOptions = {
   readonly beside?: Readonly<Record<string, string>>;
   /** YAML of the policy for a store of ClickHouse, `events`, in this process. */
   readonly columns?: string;
+  /** Where that store is instead: a server's URL with the database `web`. */
+  readonly columnsUrl?: string;
   readonly config?: Partial<Pick<Config, "controller" | "schedule" | "warnDays">>;
   /** Public keys: then everybody is exported to `exports/` before being erased. */
   readonly recipients?: readonly string[];
@@ -165,7 +167,12 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
       : [
           {
             name: "events",
-            location: { directory: join(directory, "clickhouse"), database: "web" },
+            location: {
+              ...(options.columnsUrl === undefined
+                ? { directory: join(directory, "clickhouse") }
+                : { url: options.columnsUrl }),
+              database: "web",
+            },
             policy: join(directory, "events.yaml"),
             batch: 1000,
             statementTimeoutMs: 60_000,
