@@ -4,7 +4,7 @@ import { ofBatch, own, type ColumnBatch } from "#clickhouse/scope.ts";
 import { madeOf, type Anonymise, type When } from "#clickhouse/steps.ts";
 import { id, list, tableIn } from "#clickhouse/sql.ts";
 import { takenRequest } from "#clickhouse/taken.ts";
-import { rounded, waits, type TooFew } from "#execute/gate.ts";
+import { rounded, waits, type TooFew } from "#execute/too-few.ts";
 import type { Gate } from "#records/anonymity.ts";
 
 type Below = {

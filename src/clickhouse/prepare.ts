@@ -12,7 +12,7 @@ import { made, stepsOf, type Anonymise, type When } from "#clickhouse/steps.ts";
 import { id, list, tableIn } from "#clickhouse/sql.ts";
 import { areAsTaken, countOf, takeRows } from "#clickhouse/taken.ts";
 import { readTotals } from "#clickhouse/totals.ts";
-import type { TooFew } from "#execute/gate.ts";
+import type { TooFew } from "#execute/too-few.ts";
 import type { Journal, StayRow, StepRow, TotalRow } from "#execute/journal.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { RowSet, Stay } from "#records/plan.ts";

@@ -24,7 +24,7 @@ export type FrozenBatch = {
 };
 
 /**
- * Saves the plan and claims its requests, in one transaction of Lethe's own database, before anything changes (I2). A crash after it
+ * Saves the plan and claims its requests, in one transaction of Lethe's own database, before any change is committed (I2). A crash after it
  * leaves a frozen batch, which the next run settles by asking the store's journal.
  *
  * Returns the requests that somebody has held, withdrawn or refused since they were looked up, and those whose person another request holds:

@@ -32,7 +32,7 @@ export type BatchOrder = {
 };
 
 /**
- * Runs a frozen plan in the caller's transaction, whose snapshot is the one that the plan was read from and whose scope tables still hold
+ * Runs a plan in the caller's transaction, whose snapshot is the one that the plan was read from and whose scope tables still hold
  * its rows: what was planned is what is changed (I2). A row that somebody else has changed since fails with SQLSTATE 40001. The
  * changes and the journal that says so commit together or not at all (I3, I4).
  */

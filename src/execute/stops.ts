@@ -69,16 +69,29 @@ export const stopRequests = async (
   });
 };
 
+const approveAgain = "look at `lethe plan` and approve again";
+
 /**
- * I2: approval binds to the rules. Requests that were approved under other ones go back for approval, unless some store has done its part
- * already. A time of grace that runs goes on running: who is marked as deleted stays marked.
+ * I2: approval binds to the rules. Requests that were approved under other ones go back for approval; where another store has done its part
+ * already they fail until they are approved again, since nothing of what was done is undone. A time of grace that runs goes on running: who is marked
+ * as deleted stays marked.
  */
 export const returnForApproval = async (ctx: Context, run: Run, store: string, shape: string): Promise<number> => {
   const at = ctx.clock.now();
+  const begun = await sql<{ request: number }>`select r.id as request from lethe.request r
+    join lethe.subject own on own.request_id = r.id and own.store = ${store} and own.state = 'located'
+    where r.state in ('approved', 'scheduled', 'blocked', 'erasing', 'failed') and r.approved_shape is not null
+      and r.approved_shape::jsonb ->> ${store} is distinct from ${shape}
+      and exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')`.execute(
+    ctx.state.db,
+  );
+  const detail = { store, hint: approveAgain };
+  const stops = begun.rows.map(({ request }) => ({ request, code: "PLAN_CHANGED", detail }));
+  await stopRequests(ctx, run, "failed", stops);
   return ctx.state.db.transaction().execute(async (tx) => {
     const changed = await sql<{ ref: string }>`
       update lethe.request r set state = 'verified', code = 'PLAN_CHANGED', code_since = ${at.toString()}, changed_at = ${at.toString()},
-        detail = ${JSON.stringify({ store, hint: "look at `lethe plan` and approve again" })}::jsonb
+        detail = ${JSON.stringify(detail)}::jsonb
       where (r.state in ('approved', 'scheduled', 'blocked') or (r.state = 'failed' and r.code in (${passing})) or r.state = 'erasing')
         and not exists (select from lethe.subject d where d.request_id = r.id and d.state = 'executed')
         and r.approved_shape is not null

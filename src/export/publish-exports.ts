@@ -45,6 +45,12 @@ export const publishExports = async (ctx: Context, run: Run, written: WrittenExp
   });
 };
 
+/** What was written of a batch that will not run: nobody's rows are to lie about whose erasure waits. Of what has its name already nothing goes. */
+export const discardExports = async (ctx: Context, written: WrittenExports | undefined): Promise<void> => {
+  if (ctx.config.export === undefined || written === undefined) return;
+  await closeDirectory(ctx.config.export.directory, written.store, written.partial).catch(() => undefined);
+};
+
 const eventsOf = (store: string, exports: readonly Exported[]): readonly LedgerEvent[] =>
   exports.map(({ ref, sha256, bytes, rows }) => ({
     kind: "request.exported",

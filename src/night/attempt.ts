@@ -10,17 +10,19 @@ import { executeBatch } from "#execute/execute-batch.ts";
 import type { Active } from "#execute/marks.ts";
 import { BatchError, failureOf, readingFailure, type Failure } from "#execute/failure.ts";
 import { inTransaction } from "#execute/store-session.ts";
-import { publishExports } from "#export/publish-exports.ts";
+import { discardExports, publishExports } from "#export/publish-exports.ts";
 import { writeExports } from "#export/write-exports.ts";
 import { planHash, planOf } from "#plan/shape.ts";
+import type { WrittenExports } from "#records/export.ts";
 import type { ReadableHold } from "#records/hold.ts";
 import type { ScopeSubject } from "#scope/derive.ts";
 import { firstChanged, rememberHeld } from "#scope/held-rows.ts";
 import type { Blocked } from "#scope/row-sets.ts";
-import { assertAnonymity, GateError, type TooFew } from "#execute/gate.ts";
+import { assertAnonymity } from "#execute/gate.ts";
+import { GateError, type TooFew } from "#execute/too-few.ts";
 import type { Work } from "#night/erasure.ts";
 
-/** `moved`: a legal hold was placed or released while the rows were read; nothing was frozen. */
+/** `moved`: a legal hold was placed or released meanwhile; nothing was frozen, and what was changed is undone. */
 type Attempt =
   | { readonly kind: "committed"; readonly batch: string }
   | { readonly kind: "moved" }
@@ -52,12 +54,23 @@ const stopped = (requests: readonly number[], why: Reasons = {}): Stopped => ({
   ...why,
 });
 
+/** Thrown to undo what was changed in the store: somebody decided otherwise meanwhile. */
+class Undone extends Error {
+  readonly outcome: Attempt;
+
+  constructor(outcome: Attempt) {
+    super("undone");
+    this.outcome = outcome;
+  }
+}
+
 const requestsOf = (stops: readonly { readonly request: number }[]): readonly number[] =>
   stops.map(({ request }) => request);
 
 /**
- * One transaction in the store, on one snapshot: the rows are read, the plan of exactly these rows is saved in Lethe's own database, and they are changed.
- * A crash after the saving rolls the store back, and the next run plans again.
+ * One transaction in the store, on one snapshot: the rows are read, they are changed, and once nobody would be recognised in them the plan of exactly
+ * these rows is saved in Lethe's own database (I2): of people who wait for company, night after night, nothing is recorded or exported but that they
+ * wait. A crash after the saving rolls the store back, and the next run plans again.
  */
 export const attemptBatch = async (
   { ctx, run, session, shape, catalog }: Work,
@@ -65,7 +78,8 @@ export const attemptBatch = async (
 ): Promise<Attempt> => {
   const id = uuidFrom(ctx.random(16));
   const requests = requestsOf(subjects);
-  let phase = "reading" as "reading" | "freezing" | "changing" | "committing";
+  let phase = "reading" as "reading" | "changing" | "freezing" | "committing";
+  let exported: WrittenExports | undefined;
   try {
     const outcome = await inTransaction(session, "read-write", async (): Promise<Attempt> => {
       const active = shape.stage === "soft" ? [] : await activeInBatch(ctx, session, requests);
@@ -78,13 +92,7 @@ export const attemptBatch = async (
       const plan = planOf(shape, refs, rows);
       const hash = planHash(plan);
       // A mark takes nothing away: what is exported is exported before it goes.
-      const exported = shape.stage === "soft" ? undefined : await writeExports(ctx, session, shape);
-      // From here on nobody's rows are read: what fails is no subject's fault.
-      phase = "freezing";
-      await publishExports(ctx, run, exported);
-      const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests, holds });
-      if (decided === "moved") return { kind: "moved" };
-      if (decided.length > 0) return stopped(decided);
+      exported = shape.stage === "soft" ? undefined : await writeExports(ctx, session, shape);
       phase = "changing";
       const seed = seedFrom(ctx.keys.pseudonym, hash);
       const at = ctx.clock.now();
@@ -104,17 +112,22 @@ export const attemptBatch = async (
       refuseChanged(await firstChanged(session.db, holds, others));
       const { timeZone } = ctx.config.controller;
       await assertAnonymity(session.db, shape, { timeZone, repeats: ctx.restore !== undefined });
+      // From here on nobody's rows are touched: what fails is no subject's fault.
+      phase = "freezing";
+      await publishExports(ctx, run, exported);
+      const decided = await freezeBatch(ctx, run, shape, plan, { id, planHash: hash, requests, holds });
+      if (decided === "moved") throw new Undone({ kind: "moved" });
+      if (decided.length > 0) throw new Undone(stopped(decided));
       phase = "committing";
       return { kind: "committed", batch: id };
     });
     if (outcome.kind === "committed") faultPoint("after-batch-commit");
     return outcome;
   } catch (error) {
+    await discardExports(ctx, exported);
+    if (error instanceof Undone) return error.outcome;
     if (phase === "reading") return { kind: "failed", failure: readingFailure(error) };
-    if (error instanceof GateError) {
-      await abandonBatch(ctx, id);
-      return stopped(requestsOf(error.tooFew), { tooFew: error.tooFew });
-    }
+    if (error instanceof GateError) return stopped(requestsOf(error.tooFew), { tooFew: error.tooFew });
     // Lethe's own database is no subject's fault.
     const failure = phase === "freezing" ? undefined : failureOf(error);
     // What was never asked to commit is undone, whatever went wrong: its requests need not wait for the next run to ask.

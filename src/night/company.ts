@@ -1,7 +1,7 @@
 import { sql } from "kysely";
 import type { Context, Store } from "#context.ts";
 import type { Claimed } from "#execute/claims.ts";
-import type { TooFew } from "#execute/gate.ts";
+import type { TooFew } from "#execute/too-few.ts";
 import { stopRequests } from "#execute/stops.ts";
 import type { Work } from "#night/erasure.ts";
 

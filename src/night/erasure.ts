@@ -17,7 +17,7 @@ import { stopBlocked, stopFailed, type Stop } from "#execute/stops.ts";
 import type { StoreSession } from "#execute/store-session.ts";
 import type { ScopeSubject } from "#scope/derive.ts";
 import { redacts, scopeSubjects, unnamed } from "#scope/subjects.ts";
-import type { TooFew } from "#execute/gate.ts";
+import type { TooFew } from "#execute/too-few.ts";
 import { attemptBatch } from "#night/attempt.ts";
 
 /** What a night does in one store, and where what was done is recorded. */
@@ -94,7 +94,7 @@ const subjectsOf = async (ctx: Context, shape: Shape, claims: readonly Claimed[]
 };
 
 /**
- * Plan, freeze, execute, record: for one batch. What is one subject's fault is narrowed down by halving until the culprit is alone, and
+ * Plan, execute, freeze, commit, record: for one batch. What is one subject's fault is narrowed down by halving until the culprit is alone, and
  * that request fails with a code while the others finish (I4). What is nobody's fault stops work on the store. Returns in how many parts it was
  * tried.
  */

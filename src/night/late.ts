@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
-import type { TooFew } from "#execute/gate.ts";
+import type { TooFew } from "#execute/too-few.ts";
 import { dayIn } from "#lib/clock.ts";
 import { gather, takeGathered, type Erase, type Gathered } from "#night/company.ts";
 import type { Work } from "#night/erasure.ts";

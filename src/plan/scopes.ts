@@ -52,6 +52,12 @@ export const scopesOf = (
     });
 };
 
+/** The columns by which a row says whose it is, by whichever way; none where others refer to it. */
+export const whoseOf = (scopes: readonly Scope[], table: string): readonly string[] => {
+  const vias = scopes.find((scope) => scope.table === table)?.via ?? [];
+  return [...new Set(vias.flatMap(({ edge, direction }) => (direction === "refers" ? edge.columns : [])))];
+};
+
 /** What finds a row again after other columns of it have changed. */
 export const keyOf = (policy: Policy, table: CatalogTable | undefined): readonly string[] => {
   if (table === undefined || table.primaryKey.length > 0) return table?.primaryKey ?? [];

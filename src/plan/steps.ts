@@ -2,7 +2,8 @@ import type { Catalog, CatalogTable } from "#catalog/catalog.ts";
 import type { Aggregate, Analytics, Policy, Transform } from "#policy/policy.ts";
 import { attacksOf, treatedOf } from "#anonymity/known.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
-import type { Gate, Treated } from "#records/anonymity.ts";
+import type { Gate } from "#records/anonymity.ts";
+import { whoseOf } from "#plan/scopes.ts";
 import { hasNoKey, type ColumnChange, type Edge, type PlannedAggregate, type Scope, type Step } from "#records/plan.ts";
 import { changesOf, staysOf } from "#plan/changes.ts";
 import { suppressedBy } from "#plan/late.ts";
@@ -87,13 +88,13 @@ export const stepsOf = (
       ...order.cut.map(cut("cycle")),
       ...order.tables.flatMap((table) => [
         ...mentions.filter((edge) => keyless.has(edge.table) && edge.to.table === table).map(cut("mention")),
-        changeOf(policy, catalog, table),
+        changeOf(policy, catalog, scopes, table),
       ]),
     ],
   };
 };
 
-const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
+const changeOf = (policy: Policy, catalog: Catalog, scopes: readonly Scope[], table: string): Step => {
   const rule = policy.tables[table];
   if (rule === undefined) throw new TypeError(`${table} has no rule`);
   if (rule.treatment === "erase") return { kind: "erase", table };
@@ -139,7 +140,7 @@ const changeOf = (policy: Policy, catalog: Catalog, table: string): Step => {
       conserve: analysis.conserve,
       late: analysis.late,
       suppressed: suppressedBy(rule.columns, analysis, found),
-      gate: gateOf(analysis, found, treatedOf(policy, catalog, table)),
+      gate: gateOf(analysis, found, { treated: treatedOf(policy, catalog, table), whose: whoseOf(scopes, table) }),
       attacks: attacksOf(policy, catalog, table, analysis),
     },
     ...(reorder !== undefined && { reorder: { columns, among: reorder.among } }),
@@ -170,9 +171,17 @@ const dimensionOf = (
 const gateOf = (
   { quasi, k, anonymitySet, sensitive, l, t }: Analytics,
   table: CatalogTable | undefined,
-  treated: readonly Treated[],
+  { treated, whose }: Pick<Gate, "treated" | "whose">,
 ): Gate | undefined => {
   if (quasi.length === 0) return undefined;
-  const nameless = anonymitySet === "nameless" ? treated : undefined;
-  return { quasi, k, nameless, sensitive: sensitiveOf(table, sensitive), l, t };
+  return {
+    quasi,
+    k,
+    nameless: anonymitySet === "nameless",
+    treated,
+    whose,
+    sensitive: sensitiveOf(table, sensitive),
+    l,
+    t,
+  };
 };

@@ -38,10 +38,14 @@ export const usualK = 5;
 /** What an anonymised table has to reach before a batch may commit: in the classes of its quasi-identifiers that hold rows of the batch. */
 export type Gate = {
   readonly quasi: readonly string[];
-  /** Rows of the whole table in each class, at least. */
+  /** Rows of the whole table in each class, at least, and people, as far as rows say whose they are. */
   readonly k: number;
-  /** What tells the rows that count, where only nameless ones do; undefined: all do. */
-  readonly nameless: readonly Treated[] | undefined;
+  /** Whether only nameless rows count. */
+  readonly nameless: boolean;
+  /** What tells nameless rows: of them each is taken for somebody else's. */
+  readonly treated: readonly Treated[];
+  /** The columns that say whose a row is; none: each is somebody else's. */
+  readonly whose: readonly string[];
   readonly sensitive: readonly Sensitive[];
   /** Distinct values of each sensitive column in each class, at least. */
   readonly l: number | undefined;

@@ -1,5 +1,6 @@
-import { readFile } from "node:fs/promises";
+import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import ExcelJS from "exceljs";
 import { afterEach, expect, test } from "vitest";
 import { openNight, type Night } from "#test/execute/night.ts";
@@ -113,7 +114,7 @@ test("who waits goes in the night in which enough others go with them", async ()
 test("rows of the living count, since classes are of the whole table, and their own small classes stop nobody", async () => {
   night = await openNight({
     schema: `${schema(3)}
-      insert into visits (customer_id, city, plan) values (1, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (3, 'Sylt', 'free')`,
+      insert into visits (customer_id, city, plan) values (1, 'Kiel', 'pro'), (2, 'Kiel', 'pro'), (3, 'Kiel', 'pro'), (3, 'Sylt', 'free')`,
     tables: tables("k: 3"),
   });
   await night.ask({ email: "p1@shop.example" });
@@ -234,4 +235,57 @@ test("t: a class whose values are far from those of the whole table tells about 
   const far = { state: "failed", code: "ANONYMITY_BELOW", detail: { measured: { k: 2, t: expect.closeTo(0.48, 1) } } };
   const done = { state: "completed" };
   expect(await night.requests()).toMatchObject([far, far, done, done]);
+});
+
+test.each([
+  ["two who ask, with four rows each, when only nameless rows count", "nameless", "1 + n % 2", [1, 2]],
+  [
+    "one who asks beside somebody living with as many rows as it takes",
+    "everybody",
+    "case when n = 1 then 1 else 2 end",
+    [1],
+  ],
+])("people count, and not their rows: %s, wait for others", async (_, set, whose, who) => {
+  night = await openNight({
+    schema: `${schema(2)} insert into visits (customer_id, city, plan) select ${whose}, 'Sylt', 'pro' from generate_series(1, 8) n`,
+    tables: tables(`k: 5\n  anonymity_set: ${set}`),
+  });
+  await night.ask(...who.map((n) => ({ email: `p${n}@shop.example` })));
+  await night.nightly();
+  expect(await night.requests()).toMatchObject(
+    who.map(() => ({ code: "ANONYMITY_BELOW", detail: { measured: { k: 2 }, wait: { missing: 3 } } })),
+  );
+  expect(await left()).toHaveLength(8);
+});
+
+test("rows of nobody count each: whose they were nobody can tell any more", async () => {
+  night = await openNight({
+    schema: `${schema(2)} insert into visits (customer_id, city, plan) select case when n = 1 then 1 end, 'Sylt', 'pro' from generate_series(1, 5) n`,
+    tables: tables("k: 5\n  anonymity_set: nameless"),
+  });
+  await night.ask({ email: "p1@shop.example" });
+  await night.nightly();
+  expect(await night.requests()).toMatchObject([{ state: "completed" }]);
+});
+
+test("of who waits, night after night, nothing is recorded but that they wait, and nothing is exported", async () => {
+  const recipients = [await identityToRecipient(await generateX25519Identity())];
+  night = await openNight({
+    schema: `${schema(4)} insert into visits (customer_id, city, plan) select n, case when n < 4 then 'Kiel' else 'Sylt' end, 'pro' from generate_series(1, 4) n`,
+    tables: tables("k: 3"),
+    recipients,
+  });
+  const refs = await night.ask(...people(4));
+  await night.nightly();
+  await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  expect(
+    await night.state.query(
+      "select kind, count(*) as n from lethe.ledger_entry where body::jsonb ->> 'request' = $1 group by 1 order by 1",
+      [refs[3] ?? ""],
+    ),
+  ).toEqual(
+    ["request.approved", "request.failed", "request.received", "request.verified"].map((kind) => ({ kind, n: 1 })),
+  );
+  expect(await night.state.query("select count(*) as n from lethe.export")).toEqual([{ n: 3 }]);
+  expect(await readdir(join(night.directory, "exports"))).toHaveLength(3);
 });

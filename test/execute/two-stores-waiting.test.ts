@@ -254,3 +254,33 @@ test("of an archived subject only the store is remembered in which the account c
   expect(await both.requests()).toMatchObject([{ state: "archived" }]);
   expect(await known()).toEqual({ subjects: [], found: [], asked: [], waiting: [] });
 });
+
+test("while it waits in one store, the rules may change there: what was never approved is not done, and what was done elsewhere stays", async () => {
+  const both = await open("{ mode: hard }", "{ mode: hard }");
+  const [ref = ""] = await both.ask(ann);
+  const locked = await crm.pool.raw.connect();
+  await locked.query("begin; select from contacts for update");
+  await both.nightly();
+  await locked.query("commit");
+  locked.release();
+  expect(await both.requests(ref)).toMatchObject([{ state: "failed", code: "ROW_LOCKED" }]);
+  const [shop] = both.context.stores as [Store];
+  const policy = parsePolicy(
+    "crm.yaml",
+    policyText({
+      subject: "{ table: contacts, key: id, identifiers: { email: mail } }",
+      sections: "deletion: { mode: hard }",
+      tables: "contacts: { treatment: anonymise, columns: { mail: { set: null }, status: keep } }",
+    }),
+  );
+  const stores = [shop, { ...other, policy }];
+  await both.nightly({ ...both.at("2026-11-03T02:00:00Z"), stores });
+  expect(await both.requests(ref)).toMatchObject([
+    { state: "failed", code: "PLAN_CHANGED", detail: { store: "crm", hint: expect.stringContaining("approve again") } },
+  ]);
+  expect(await left()).toMatchObject({ shop: [{ email: null }], crm: [{ mail: ann.email }] });
+  await approveRequests({ ...both.at("2026-11-03T12:00:00Z"), stores }, [ref], { by: "dpo", planFor: planForApproval });
+  await both.nightly({ ...both.at("2026-11-04T02:00:00Z"), stores });
+  expect(await both.requests(ref)).toMatchObject([{ state: "erased" }]);
+  expect(await left()).toMatchObject({ shop: [{ email: null }], crm: [{ mail: null }] });
+});
