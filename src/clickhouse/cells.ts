@@ -10,12 +10,17 @@ export const keysOf = ({ quasi }: Pick<Cells, "quasi">): string =>
   list(Array.from({ length: quasi }, (_, index) => `q${index}`));
 
 /**
- * Reads a source once, a query with a row for each row and columns `q0, …, v0, …` and perhaps `request`, and keeps how many rows are equal in all of
+ * Reads a source once, a query with a row for each row and columns `q0, …, v0, …` and perhaps `others`, and keeps how many rows are equal in all of
  * them; whatever is measured works on these.
  */
-export const createCells = (client: ColumnClient, cells: Cells, source: string, request: boolean): Promise<void> => {
+export const createCells = (
+  client: ColumnClient,
+  cells: Cells,
+  source: string,
+  others: readonly string[] = [],
+): Promise<void> => {
   const values = cells.sensitive.map((_, index) => `v${index}`);
-  const by = list([keysOf(cells), ...values, ...(request ? ["request"] : [])]);
+  const by = list([keysOf(cells), ...values, ...others]);
   return client.run(
     `create table ${cells.table} engine = MergeTree order by tuple() as select ${by}, count() as w from (${source}) group by ${by}`,
   );

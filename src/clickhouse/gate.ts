@@ -1,8 +1,8 @@
 import { createCells, keysOf, type Cells } from "#clickhouse/cells.ts";
 import { countValues, distances } from "#clickhouse/measures.ts";
-import { ofBatch, own, type ColumnBatch } from "#clickhouse/scope.ts";
+import { ofBatch, own, whoseIn, type ColumnBatch } from "#clickhouse/scope.ts";
 import { madeOf, type Anonymise, type When } from "#clickhouse/steps.ts";
-import { id, list, tableIn } from "#clickhouse/sql.ts";
+import { id, list, tableIn, text } from "#clickhouse/sql.ts";
 import { takenRequest } from "#clickhouse/taken.ts";
 import { rounded, waits, type TooFew } from "#execute/too-few.ts";
 import type { Gate } from "#records/anonymity.ts";
@@ -16,8 +16,8 @@ type Below = {
 };
 
 /**
- * The requests whose rows would be in classes that are too small or too much alike, of the whole table as it would be (requirement D3), where
- * whoever is to be hidden counts as one row. Asked before anything changes, so that there is nothing to undo.
+ * The requests whose rows would be in classes that are too small or too much alike, of the whole table as it would be (requirement D3); `k` is of rows and
+ * people as in PostgreSQL. Asked before anything changes, so that there is nothing to undo.
  */
 export const belowGate = async (
   batch: ColumnBatch,
@@ -30,7 +30,7 @@ export const belowGate = async (
   const { client } = batch.store;
   const { quasi, k, sensitive, l, t } = gate;
   const cells: Cells = { table: own(batch, "cells", place), quasi: quasi.length, sensitive };
-  await createCells(client, cells, cellsOf(batch, step, place, { gate, when }), true);
+  await createCells(client, cells, cellsOf(batch, step, place, { gate, when }), ["request", "person"]);
   const { table } = cells;
   const by = keysOf(cells);
   const same = (alias: string): string => quasi.map((_, index) => `m.q${index} <=> ${alias}.q${index}`).join(" and ");
@@ -41,17 +41,18 @@ export const belowGate = async (
   }
   const least = `least(${list([...sensitive.map((_, index) => `d${index}.l`), "toUInt64(1000000000)"])})`;
   const most = `greatest(${list([...sensitive.map((_, index) => `d${index}.distance`), "toFloat64(0)"])})`;
+  const company = "least(c.size - m.mine + 1, c.people)";
   const failing = [
-    `c.size - m.mine + 1 < ${k}`,
+    `${company} < ${k}`,
     ...(l === undefined ? [] : [`${least} < ${l}`]),
     // Sums of fractions: what is equal on paper may differ in the last digits.
     ...(t === undefined ? [] : [`${most} > ${t} + 1e-9`]),
   ];
   const measured = sensitive.length === 0 ? "" : `, min(${least}) as l, max(${most}) as t`;
   const found = await client.rows<Below>(
-    `select m.request as request, sum(m.mine) as rows, min(c.size - m.mine + 1) as k ${measured}
+    `select m.request as request, sum(m.mine) as rows, min(${company}) as k ${measured}
     from (select ${by}, request, sum(w) as mine from ${table} where request > 0 group by ${by}, request) m
-    inner join (select ${by}, sum(w) as size from ${table} group by ${by}) c on ${same("c")} ${joined.join(" ")}
+    inner join (select ${by}, sum(w) as size, uniqExactIf(person, person <> '') + sumIf(w, person = '') as people from ${table} group by ${by}) c on ${same("c")} ${joined.join(" ")}
     where ${failing.join(" or ")} group by request order by request`,
   );
   return found.map((row) => ({
@@ -74,7 +75,7 @@ export const belowGate = async (
   }));
 };
 
-/** `request` is 0 in rows that are nobody's of the batch. */
+/** `request` is 0 in rows that are nobody's of the batch, and `person` empty where nobody can tell whose a row is. */
 const cellsOf = (
   batch: ColumnBatch,
   step: Anonymise,
@@ -88,6 +89,9 @@ const cellsOf = (
   ];
   const are = list(names.map(([name, alias]) => `t.${id(name)} as ${alias}`));
   const will = list(names.map(([name, alias]) => `${madeOf(batch, step, when, name)} as ${alias}`));
-  return `select ${are}, toUInt64(0) as request from (select * from ${table} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
-    union all select ${will}, t.${takenRequest} as request from ${own(batch, "taken", place)} t`;
+  const whose = `t.${id(whoseIn(batch, step.table))}`;
+  const made = step.changes.find(({ name }) => name === whoseIn(batch, step.table))?.transform;
+  const nobodys = made?.kind === "constant" ? `toString(${whose}) = ${text(String(made.value))}` : `${whose} is null`;
+  return `select ${are}, toUInt64(0) as request, if(${nobodys}, '', concat('row ', toString(assumeNotNull(${whose})))) as person from (select * from ${table} where not ifNull(${ofBatch(batch, step.table)}, 0)) t
+    union all select ${will}, t.${takenRequest} as request, concat('batch ', toString(t.${takenRequest})) as person from ${own(batch, "taken", place)} t`;
 };

@@ -19,7 +19,7 @@ export const measureColumns = async (
   const keys = quasi.length === 0 ? ["0 as q0"] : quasi.map((name, index) => `${id(name)} as q${index}`);
   const values = sensitive.map(({ column }, index) => `${id(column)} as v${index}`);
   const cells: Cells = { table: own, quasi: keys.length, sensitive };
-  await createCells(client, cells, `select ${list([...keys, ...values])} from ${table}`, false);
+  await createCells(client, cells, `select ${list([...keys, ...values])} from ${table}`);
   const [row] = await client.rows<Sizes>(
     `select sum(size) as rows, count() as classes, min(size) as k, countIf(size = 1) as unique, sumIf(size, size < ${least}) as below,
       arraySort(groupUniqArray((band, in_band, rows_in_band))) as sizes

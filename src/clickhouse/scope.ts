@@ -105,6 +105,9 @@ const narrowed = (where: Edge["where"], alias = ""): string =>
     .map(([column, value]) => ` and toString(${alias}${id(column)}) = ${text(value)}`)
     .join("");
 
+/** The column that says whose a row is. */
+export const whoseIn = (batch: ColumnBatch, table: string): string => wayInto(batch, table).column;
+
 /** The condition on rows of a table that are of the batch. */
 export const ofBatch = (batch: ColumnBatch, table: string): string => {
   const { column, table: way, asText, where } = wayInto(batch, table);
