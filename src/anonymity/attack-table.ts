@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { comparisonsOf } from "#anonymity/attack.ts";
+import { comparisonsOf, fitting } from "#anonymity/attack.ts";
 import type { Attack, AttackResult, Treated } from "#records/anonymity.ts";
 import { and, tableName } from "#scope/sql.ts";
 import { signsOf } from "#scope/treated.ts";
@@ -21,12 +21,13 @@ export const attackTable = async (
   }: { readonly treated: readonly Treated[]; readonly least: number; readonly timeZone: string },
 ): Promise<readonly AttackResult[]> => {
   const results: AttackResult[] = [];
-  for (const { precision, names, ofRow, known } of comparisonsOf(table, attack, timeZone)) {
+  for (const comparison of comparisonsOf(table, attack, timeZone)) {
+    const { precision, ofRow } = comparison;
+    const own = sql`select ${ofRow} from ${tableName(table)} t where ${and(signsOf(treated, "t"))}`;
     const { rows } = await sql<Row>`select count(*) as rows, count(*) filter (where persons is null) as nobody,
         count(*) filter (where persons = 1) as one, count(*) filter (where persons between 2 and ${least - 1}) as few,
         count(*) filter (where persons >= ${least}) as many
-      from (select ${ofRow} from ${tableName(table)} t where ${and(signsOf(treated, "t"))}) own
-      left join (${known}) known using (${names})`.execute(db);
+      from ${await fitting(db, own, comparison)} fitting`.execute(db);
     results.push(...rows.map((row) => ({ knows: attack.knows, precision, ...row })));
   }
   return results;

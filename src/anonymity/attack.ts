@@ -1,4 +1,4 @@
-import { sql, type RawBuilder } from "kysely";
+import { sql, type Kysely, type RawBuilder } from "kysely";
 import { kindOf } from "#catalog/types.ts";
 import type { Attack, AttackKey, AttackResult } from "#records/anonymity.ts";
 import { coarserSql } from "#scope/coarser.ts";
@@ -16,11 +16,11 @@ type Precision = AttackResult["precision"];
 type Comparison = {
   readonly precision: Precision;
   /** `a0, a1, …`, the names of what is compared. */
-  readonly names: RawBuilder<unknown>;
-  /** The same of a row `t` of the attacked table, to select; NULL never matches. */
+  readonly names: readonly RawBuilder<unknown>[];
+  /** The same of a row `t` of the attacked table, to select. */
   readonly ofRow: RawBuilder<unknown>;
-  /** `persons` for each key `a0, a1, …` of the known records: how many people they are of. */
-  readonly known: RawBuilder<unknown>;
+  /** `persons` for each combination of some of them in the known records: how many people they are of. */
+  readonly known: (names: readonly RawBuilder<unknown>[]) => RawBuilder<unknown>;
 };
 
 /**
@@ -40,10 +40,39 @@ export const comparisonsOf = (attacked: string, attack: Attack, timeZone: string
     if (keys.length === 0 || described === before) continue;
     before = described;
     const own = keys.map(({ key, compared }) => asKey(column("t", key.column), key.type, compared));
-    const names = sql.join(keys.map((_, index) => sql.id(`a${index}`)));
-    found.push({ precision, names, ofRow: named(own), known: knownBy(attacked, attack, keys, names) });
+    const names = keys.map((_, index) => sql.id(`a${index}`));
+    found.push({ precision, names, ofRow: named(own), known: (some) => knownBy(attacked, attack, keys, some) });
   }
   return found;
+};
+
+/**
+ * `own.*, persons`: of each row of `own` how many people fit it; NULL: nobody. What a row does not say tells an attacker nothing, and hides nobody
+ * either: it is compared by the others. So rows are joined by each combination of what they say, all of which `own`, a query for
+ * `a0, a1, …` and more, is asked for first.
+ */
+export const fitting = async (
+  db: Kysely<unknown>,
+  own: RawBuilder<unknown>,
+  { names, known }: Comparison,
+): Promise<RawBuilder<unknown>> => {
+  const said = sql.join(names.map((name) => sql`${name} is not null`));
+  const { rows } = await sql<{
+    said: readonly boolean[];
+  }>`select distinct array[${said}] as said from (${own}) own order by 1 desc`.execute(db);
+  const joined = (from: RawBuilder<unknown>, of: readonly boolean[]): RawBuilder<unknown> => {
+    const some = names.filter((_, index) => of[index]);
+    return some.length === 0
+      ? sql`select own.*, null::int8 as persons from ${from} own`
+      : sql`select own.*, known.persons from ${from} own left join (${known(some)}) known using (${sql.join(some)})`;
+  };
+  const [only, ...others] = rows;
+  if (others.length === 0) return sql`(${joined(sql`(${own})`, only?.said ?? [])})`;
+  const parts = rows.map((row) => {
+    const alike = sql`array[${said}] = ${sql.lit(`{${row.said.join(",")}}`)}::boolean[]`;
+    return joined(sql`(select * from own where ${alike})`, row.said);
+  });
+  return sql`(with own as materialized (${own}) ${sql.join(parts, sql` union all `)})`;
 };
 
 type Compared =
@@ -148,8 +177,9 @@ const knownBy = (
   attacked: string,
   { knows, whose, treated }: Attack,
   keys: readonly Keyed[],
-  names: RawBuilder<unknown>,
+  some: readonly RawBuilder<unknown>[],
 ): RawBuilder<unknown> => {
+  const names = sql.join([...some]);
   const values = keys.map(({ key, compared }) => asKey(madeOf(attacked, key), key.otherType, compared));
   const person = sql`coalesce(${sql.join([...whose.map((name) => sql`${column("x", name)}::text`), sql`null`])})`;
   // Whoever is not named is somebody of their own.

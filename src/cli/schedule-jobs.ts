@@ -3,7 +3,7 @@ import { createTask, type ScheduledTask } from "node-cron";
 import type { Logger } from "pino";
 import { Temporal } from "temporal-polyfill";
 import { findJob, startJob } from "#cli/jobs.ts";
-import { lastDue } from "#cli/last-due.ts";
+import { lastDue } from "#lib/last-due.ts";
 import { presentable } from "#cli/report-error.ts";
 import type { Shell } from "#cli/shell.ts";
 import type { Context } from "#context.ts";

@@ -1,5 +1,5 @@
 import { sql, type Kysely } from "kysely";
-import { comparisonsOf } from "#anonymity/attack.ts";
+import { comparisonsOf, fitting } from "#anonymity/attack.ts";
 import { belowClasses } from "#execute/classes.ts";
 import { shuffledAmongFew } from "#execute/company.ts";
 import { scopeFor } from "#execute/entries.ts";
@@ -72,12 +72,15 @@ const assertUnmatched = async (
   },
 ): Promise<void> => {
   const matched = new Map<number, TooFew>();
-  for (const { precision, names, ofRow, known } of comparisons) {
+  for (const comparison of comparisons) {
+    const { precision, names, ofRow } = comparison;
+    const own = sql`select s.request, ${ofRow} from ${scopeTable(shape, table)} s
+      join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared`;
     const { rows } = await sql<{ request: number; class: number; rows: number }>`
-      select own.request, min(hashtext(row(${names})::text)) as class, count(*) as rows
-      from (select s.request, ${ofRow} from ${scopeTable(shape, table)} s
-        join ${tableName(table)} t on ${sameRow(scopeFor(shape, table), "t", "s")} where not s.spared) own
-      join (${known}) known using (${names}) where persons = 1 group by own.request order by own.request`.execute(db);
+      select request, min(hashtext(row(${sql.join([...names])})::text)) as class, count(*) as rows
+      from ${await fitting(db, own, comparison)} fitting where persons = 1 group by request order by request`.execute(
+      db,
+    );
     for (const { request, class: of, rows: count } of rows) {
       if (matched.has(request)) continue;
       const hint = `${precision === "exact" ? "exactly" : "roughly"} compared, one person alone fits in ${knows}: ${waits}`;

@@ -13,7 +13,8 @@ import type { DecidedException, ExceptionLetter } from "#records/exception.ts";
 import { exportFile } from "#records/export.ts";
 import type { RegimeName } from "#records/controller.ts";
 import type { Late } from "#records/anonymity.ts";
-import { lastNightOf, type LateRefusal, type RequestDetail, type RequestState } from "#records/request.ts";
+import { lastNightOf, type Nights } from "#lib/nights.ts";
+import type { LateRefusal, RequestDetail, RequestState } from "#records/request.ts";
 import type { TaskState } from "#records/task.ts";
 import type { Outcome, Remedied, StayingData } from "#records/treatment.ts";
 
@@ -136,9 +137,14 @@ export const identityOf = (ctx: Pick<Context, "clock" | "config">, row: Identity
   return { asked, proven, dueIfPaused: paused.due.toString() };
 };
 
-const waitOf = ({ detail, due_on: due }: Pick<Selectable<RequestTable>, "detail" | "due_on">): RequestView["waits"] => {
+const waitOf = (
+  { detail, due_on: due }: Pick<Selectable<RequestTable>, "detail" | "due_on">,
+  nights: Nights,
+): RequestView["waits"] => {
   const wait = detail?.wait;
-  return wait === undefined ? null : { missing: wait.missing ?? null, until: lastNightOf(due), then: wait.then };
+  return wait === undefined
+    ? null
+    : { missing: wait.missing ?? null, until: lastNightOf(due, nights), then: wait.then };
 };
 
 /** Everything on record about a request except whom it is about. Throws `REQUEST_UNKNOWN`. */
@@ -201,7 +207,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       code: row.code,
       codeSince: row.code_since,
       detail: row.detail,
-      waits: waitOf(row),
+      waits: waitOf(row, ctx.config),
       erasedAt: row.erased_at,
       completedAt: row.completed_at,
       backupsClearOn: row.backups_clear_on,

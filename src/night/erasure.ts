@@ -8,7 +8,7 @@ import { journalled } from "#execute/journal.ts";
 import { holdBack, type ErasePart } from "#night/held.ts";
 import { claimPages, valuesOf, type Claimed } from "#execute/claims.ts";
 import { eraseTogether, forgetGathered, gather, stopGathered } from "#night/company.ts";
-import { eraseLate } from "#night/late.ts";
+import { eraseLate, erasePartLate } from "#night/late.ts";
 import { measureBefore } from "#night/measure-before.ts";
 import { Records } from "#night/records.ts";
 import type { Failure } from "#execute/failure.ts";
@@ -144,13 +144,16 @@ const attemptFree = async (
 
 /** As `eraseBatch`, of subjects the rest of whom a legal hold needs: who fails at a part may pass as a whole, once the hold is over. */
 const erasePart: ErasePart = async (work, subjects) => {
-  const failed = new Map<number, Failure>();
-  // They wait for the hold, and are not told what else they wait for.
-  const part: Work = { ...work, tooFew: () => Promise.resolve() };
-  await halving(subjects, {
-    attempt: (some) => attemptFree(part, some),
-    fail: ({ request }, failure) => Promise.resolve(void failed.set(request, failure)),
-  });
+  const failed = new Map<number, Pick<Failure, "code" | "detail">>();
+  const erase = (part: Work, some: readonly ScopeSubject[]): Promise<void> =>
+    halving(some, {
+      attempt: (each) => attemptFree(part, each),
+      fail: ({ request }, failure) => Promise.resolve(void failed.set(request, failure)),
+    });
+  const found: TooFew[] = [];
+  await erase({ ...work, tooFew: (some) => Promise.resolve(void found.push(...some)) }, subjects);
+  const waiting = await erasePartLate(work, subjects, found, erase);
+  for (const { request, code, detail } of waiting) failed.set(request, { code, detail });
   return failed;
 };
 

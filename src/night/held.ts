@@ -21,7 +21,9 @@ export const holdsNow = async (ctx: Context, { name }: Store, catalog: Catalog):
   readableHolds(catalog, await rowHoldsIn(ctx.state.db, name));
 
 /** Erases what a part of the shape says; returns the requests that failed at it, and why. */
-export type ErasePart = (work: Work, subjects: readonly ScopeSubject[]) => Promise<ReadonlyMap<number, Failure>>;
+export type ErasePart = (work: Work, subjects: readonly ScopeSubject[]) => Promise<ReadonlyMap<number, NotDone>>;
+
+type NotDone = Pick<Failure, "code" | "detail">;
 
 /**
  * Of subjects some of whose rows are under a legal hold: erases what no hold needs, once, and lets the request wait with the matter's reference.
@@ -39,7 +41,7 @@ export const holdBack = async (
   const byRequest = Map.groupBy(rows, ({ request }) => request);
   const tablesOf = ({ request }: ScopeSubject): string =>
     JSON.stringify((byRequest.get(request) ?? []).map(({ table }) => table));
-  const failed = new Map<number, Failure>();
+  const failed = new Map<number, NotDone>();
   for (const [tables, some] of Map.groupBy(
     subjects.filter(({ request }) => byRequest.has(request)),
     tablesOf,
@@ -87,7 +89,7 @@ const partsDone = async (
 const partOf = ({ ctx, shape }: Work, tables: readonly string[], holds: readonly ReadableHold[]): Shape | undefined =>
   ctx.config.export === undefined ? heldStage(shape, tables, holds) : undefined;
 
-const stopOf = (store: string, request: number, held: readonly HeldRows[], failure: Failure | undefined): Stop => {
+const stopOf = (store: string, request: number, held: readonly HeldRows[], failure: NotDone | undefined): Stop => {
   const [first] = held;
   const matters = [...new Set(held.flatMap((each) => each.matters))].toSorted();
   const detail = {
@@ -95,6 +97,7 @@ const stopOf = (store: string, request: number, held: readonly HeldRows[], failu
     store,
     ...(first === undefined ? {} : { table: first.table, rows: first.rows }),
     matter: matters.join(", "),
+    ...(failure !== undefined && { also: [failure.code] }),
     hint: "a legal hold covers rows of the person: it goes on by itself when the hold is released, see `lethe hold list`",
   };
   return { request, code: "LEGAL_HOLD", detail };

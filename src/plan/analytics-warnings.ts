@@ -6,7 +6,7 @@ import type { Policy } from "#policy/policy.ts";
 export const analyticsWarnings = (policy: Policy, catalog: Catalog): readonly string[] =>
   Object.entries(policy.tables).flatMap(([table, rule]): readonly string[] => {
     if (rule.treatment !== "anonymise") return [];
-    const { quasi = [], attacks = [], late = "wait" } = rule.analytics ?? {};
+    const { quasi = [], attacks = [], late = "wait", anonymitySet = "everybody" } = rule.analytics ?? {};
     const shuffles = rule.reorder !== undefined || Object.values(rule.columns).some(({ kind }) => kind === "shuffle");
     const gated = quasi.length > 0 || attacks.length > 0 || shuffles;
     const alone = attacks.filter(
@@ -16,6 +16,11 @@ export const analyticsWarnings = (policy: Policy, catalog: Catalog): readonly st
       ...(gated && late === "wait"
         ? [
             `${table}: whoever would still be recognised at the deadline waits on, and the request is late; say what else with \`late: suppress\` or \`late: erase\``,
+          ]
+        : []),
+      ...(quasi.length > 0 && late !== "wait" && anonymitySet === "everybody"
+        ? [
+            `${table}: whoever was hidden among rows of the living is hidden less when theirs go at a deadline; count only rows that stay with \`anonymity_set: nameless\``,
           ]
         : []),
       ...alone.map(

@@ -1,4 +1,3 @@
-import { Temporal } from "temporal-polyfill";
 import type { Late } from "#records/anonymity.ts";
 
 /**
@@ -113,12 +112,6 @@ export type RequestDetail = {
   readonly wait?: { readonly missing?: number | undefined; readonly then: Late };
   readonly measured?: { readonly k: number; readonly l?: number | undefined; readonly t?: number | undefined };
 };
-
-/**
- * The day of the last night in which a request may still wait for company: the one before it is due. The day itself is left for telling the person,
- * and its night for what fails.
- */
-export const lastNightOf = (due: string): string => Temporal.PlainDate.from(due).subtract({ days: 1 }).toString();
 
 /** `k 2, l 1, t 0.48`. */
 export const measuredText = (measured: NonNullable<RequestDetail["measured"]>): string =>

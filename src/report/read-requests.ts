@@ -16,6 +16,8 @@ const statesOf = (...outcomes: readonly string[]): RawBuilder<unknown> =>
   sql.join(requestStates.filter((state) => outcomes.includes(outcomeOf(state))).map((state) => sql.lit(state)));
 
 const pending = statesOf("pending");
+/** Whose person waits, whatever the reason. */
+const open = statesOf("pending", "failed");
 const closed = statesOf("done", "refused", "withdrawn");
 
 /** Open, worked on by these runs, or changed since the run before: the others stand unchanged in an earlier report. */
@@ -73,26 +75,26 @@ export async function* readRequests(snapshot: Snapshot, scope: Scope, today: str
         'citation', refusal_citation, 'late', refusal_late) end as refusal
     from lethe.request where ${isListed(scope)} order by due_on, ref`;
   for await (const { detail, ...row } of stream(snapshot, query)) {
-    const open = row.daysLeft !== null;
+    const isOpen = row.daysLeft !== null;
     const { repeats, exceptions, refusal, ...facts } = row;
-    const hint = open ? hintFor(row.code, detail) : null;
+    const hint = isOpen ? hintFor(row.code, detail) : null;
     yield { ...facts, outcome: outcomeOf(row.state), hint, repeats, exceptions, refusal };
   }
 }
 
-/** Open past their due date: named by reference in every report (I9). */
+/** Open past their due date: named by reference in every report (I9). The failed come last, and are counted as failed. */
 export async function* readOverdue(snapshot: Snapshot, today: string): AsyncGenerator<OverdueItem> {
   yield* stream(
     snapshot,
     sql<OverdueItem>`select ref, state, due_on as due, ${today}::date - due_on as "daysLate", code from lethe.request
-      where state in (${pending}) and due_on < ${today}::date order by due_on, ref`,
+      where state in (${open}) and due_on < ${today}::date order by state = 'failed', due_on, ref`,
   );
 }
 
-/** Pending requests that are due within `warnDays`, and those whose receipt was to be confirmed by yesterday and is not. */
+/** Open requests that are due within `warnDays`, and those whose receipt was to be confirmed by yesterday and is not. */
 export const warnings = (today: string, warnDays: number) => sql<WarningItem>`
   select ref, 'due-soon' as what, due_on as due, due_on - ${today}::date as "daysLeft" from lethe.request
-    where state in (${pending}) and due_on between ${today}::date and ${today}::date + ${warnDays}::int
+    where state in (${open}) and due_on between ${today}::date and ${today}::date + ${warnDays}::int
   union all select ref, 'not-confirmed', confirm_on, confirm_on - ${today}::date from lethe.request
     where state not in (${closed}) and confirmed_on is null and confirm_on < ${today}::date
   order by due, ref, what`;

@@ -16,7 +16,7 @@ import { LetheError } from "#lib/errors.ts";
 import type { Policy, TableRule } from "#policy/policy.ts";
 import type { Late } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
-import { lastNightOf } from "#records/request.ts";
+import { lastNightOf, type Nights } from "#lib/nights.ts";
 import { createScopeTables, deriveScopes, type ScopeSubject } from "#scope/derive.ts";
 import { scopeOf, scopeTable, subjects } from "#scope/sql.ts";
 
@@ -75,7 +75,7 @@ export const searchDue = async (ctx: Context, options: SearchOptions): Promise<D
       columns: best === null ? [] : read.hierarchies.map((each, index) => foundColumn(each, best, index, table)),
       unwritable,
       untold: question.columns.flatMap(({ hierarchy, now }) => (now === undefined ? [hierarchy.column] : [])),
-      late: { then: rule.analytics?.late ?? "wait", until: firstNight(people, requests, waiting) },
+      late: { then: rule.analytics?.late ?? "wait", until: firstNight(ctx.config, people, requests, waiting) },
       searchedAt: ctx.clock.now().toString(),
     };
   });
@@ -159,6 +159,7 @@ const rowsOf = (shape: Shape, table: string) => {
 
 /** The first of the last nights before somebody's request is due who would wait. */
 const firstNight = (
+  nights: Nights,
   people: readonly ScopeSubject[],
   requests: Awaited<ReturnType<typeof dueRequests>>,
   waiting: readonly number[],
@@ -168,5 +169,5 @@ const firstNight = (
   const theirs = new Set(people.filter(({ key }) => keys.has(key)).map(({ request }) => request));
   // They come ordered by the day on which they are due.
   const first = requests.find(({ id }) => theirs.has(id));
-  return first === undefined ? null : lastNightOf(first.due_on);
+  return first === undefined ? null : lastNightOf(first.due_on, nights);
 };

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { createTask } from "node-cron";
 import { Temporal } from "temporal-polyfill";
 import { expect, test } from "vitest";
-import { lastDue } from "#cli/last-due.ts";
+import { lastDue } from "#lib/last-due.ts";
 import { toDate } from "#lib/clock.ts";
 
 const due = (cron: string, zone: string, now: string): string | undefined =>
