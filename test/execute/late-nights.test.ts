@@ -64,7 +64,13 @@ describe("who waits for company", () => {
     night = await openNight({ schema, tables: tables("erase") });
     await night.ask({ email: "p1@shop.example" });
     const placing = { by: "counsel", matter: "AZ-1", reason: "litigation" as const, until: undefined };
-    await holdRows(night.context, placing, { store: "shop", table: "papers", from: undefined, to: undefined });
+    await holdRows(night.context, placing, {
+      store: "shop",
+      table: "papers",
+      clock: undefined,
+      from: undefined,
+      to: undefined,
+    });
     await night.nightly();
     expect(await night.requests()).toMatchObject([
       {

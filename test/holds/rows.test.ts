@@ -140,10 +140,10 @@ test("what a held row refers to stays as well, and a row without a date may be o
 test("wins at the next commit when it is placed between two batches of one night", async () => {
   await open({ store: { batch: 1 } });
   const [bob = "", ann = ""] = await night.ask({ email: "bob@shop.example" }, { email: "ann@shop.example" });
-  // The first batch has saved its plan, and waits for Bob's row until the hold is placed: it may still commit, the next may not.
+  // The first batch is done; the second has changed rows, and waits for Ann's until the hold is placed: what it changed is undone.
   await withClient(night.store.pool, async (client) => {
     await client.query("begin");
-    await client.query("select from customers where id = 2 for update");
+    await client.query("select from customers where id = 1 for update");
     const done = night.erase();
     await untilWaiting(night.store);
     await hold({ from: undefined, to: undefined });
