@@ -15,8 +15,13 @@ const why: Readonly<Record<Reason, (item: AnonymityItem) => string>> = {
   "far-values": ({ most }) => `a class further than ${most} from the whole table`,
   matched: ({ attacks }) => `${inRows(Math.max(...attacks.map(({ one }) => one)))} that one person alone fits`,
   "known-rows": ({ known }) => `${inRows(known)} of people who are known`,
+  stays: ({ stays }) => `personal data that stays on purpose: ${stays.join(", ")}`,
+  "unmeasured-columns": ({ unmeasured }) =>
+    `columns by which somebody may be singled out, whatever k is: ${unmeasured.join(", ")}`,
   "not-compared": ({ notCompared }) => `records that are kept and were not compared: ${notCompared.join(", ")}`,
   "in-backups": () => "backups that hold the rows as they were",
+  "backups-unknown": () => "no backups are configured, so nobody knows what such hold",
+  "in-exports": () => "encrypted copies of people's records as they were, which nobody here deletes",
 };
 
 /** What is to be known of the measure before. */

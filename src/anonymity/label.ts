@@ -1,3 +1,4 @@
+import type { Copies } from "#anonymity/copies.ts";
 import type { AttackResult, Reason, Sensitive } from "#records/anonymity.ts";
 
 /** What was measured of a table, and what its policy asks. */
@@ -13,10 +14,13 @@ export type Labelled = {
   readonly attacks: readonly AttackResult[];
   /** Rows of people who are known. */
   readonly known: number;
+  /** Columns of the table itself: with personal data that stays on purpose, and those of which none of this says anything. */
+  readonly stays: readonly string[];
+  readonly unmeasured: readonly string[];
   /** Tables with records of people that no attack compares. */
   readonly notCompared: readonly string[];
-  /** Backups hold the rows as they were. */
-  readonly inBackups: boolean;
+  /** Of the rows as they were. */
+  readonly copies: Copies;
 };
 
 /**
@@ -31,7 +35,14 @@ export const reasonsOf = (of: Labelled): readonly Reason[] => {
   if (of.most !== null && of.sensitive.some(({ t }) => t > (of.most ?? 1) + 1e-9)) reasons.push("far-values");
   if (of.attacks.some(({ one }) => one > 0)) reasons.push("matched");
   if (of.known > 0) reasons.push("known-rows");
+  if (of.stays.length > 0) reasons.push("stays");
+  if (of.unmeasured.length > 0) reasons.push("unmeasured-columns");
   if (of.notCompared.length > 0) reasons.push("not-compared");
-  if (of.inBackups) reasons.push("in-backups");
+  reasons.push(...copied(of.copies));
   return reasons;
 };
+
+const copied = ({ backups, exported }: Copies): readonly Reason[] => [
+  backups === "held" ? "in-backups" : "backups-unknown",
+  ...(exported ? (["in-exports"] as const) : []),
+];

@@ -1,7 +1,9 @@
 import { sql, type Kysely } from "kysely";
 import { attackTable, countKnown } from "#anonymity/attack-table.ts";
 import { attacksOf, treatedOf } from "#anonymity/known.ts";
+import { leftIn } from "#anonymity/left-columns.ts";
 import { measure } from "#anonymity/measures.ts";
+import { recordsBeside } from "#anonymity/records.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import type { Analytics, Policy } from "#policy/policy.ts";
@@ -73,7 +75,8 @@ export const measureRule = async (
     nameless: await measureNameless(db, policy, catalog, ruled),
     known: await countKnown(db, table, treatedOf(policy, catalog, table)),
     attacks: await attackRule(db, policy, catalog, ruled),
-    notCompared: recordsOf(policy).filter((name) => !compared.has(name)),
+    ...leftIn(policy, catalog, table),
+    notCompared: recordsBeside(policy, catalog, table).filter((name) => !compared.has(name)),
   };
 };
 
@@ -89,9 +92,3 @@ const measureNameless = async (
   const { rows, classes, k, below } = await measure(db, source, { quasi, sensitive: [], least });
   return { rows, classes, k, below };
 };
-
-/** Tables in which records of people stay: those that a law holds, and those with personal data that stays on purpose. */
-export const recordsOf = ({ tables }: Policy): readonly string[] =>
-  Object.entries(tables).flatMap(([name, rule]) =>
-    rule.treatment === "retain" || (rule.treatment === "keep" && rule.personal.length > 0) ? [name] : [],
-  );

@@ -1,5 +1,8 @@
-import { measuredTables, recordsOf } from "#anonymity/measure-rule.ts";
+import { copiesOf } from "#anonymity/copies.ts";
 import { reasonsOf } from "#anonymity/label.ts";
+import { leftIn } from "#anonymity/left-columns.ts";
+import { measuredTables } from "#anonymity/measure-rule.ts";
+import { recordsBeside, recordsOf } from "#anonymity/records.ts";
 import { sensitiveOf } from "#anonymity/sensitive.ts";
 import { tookTooLong } from "#clickhouse/failure.ts";
 import { measureColumns } from "#clickhouse/measures.ts";
@@ -40,9 +43,11 @@ export const measureColumnsNow = async (
   catalog: ColumnCatalog,
   changed: ReadonlySet<string>,
 ): Promise<readonly Anonymity[]> => {
-  const notCompared = everyStore(ctx).flatMap(({ name, policy }) =>
-    recordsOf(policy).map((table) => `${name}: ${table}`),
-  );
+  const beside = (table: string): readonly string[] =>
+    everyStore(ctx).flatMap(({ name, policy }) =>
+      (name === store.name ? recordsBeside(policy, catalog, table) : recordsOf(policy)).map((of) => `${name}: ${of}`),
+    );
+  const copies = await copiesOf(ctx, store.name);
   const measured: Anonymity[] = [];
   for (const { table, analytics } of measuredTables(store.policy)) {
     if (!changed.has(table)) continue;
@@ -57,9 +62,10 @@ export const measureColumnsNow = async (
       nameless: null,
       known: await countKnown(store, table),
       attacks: [],
-      notCompared,
+      ...leftIn(store.policy, catalog, table),
+      notCompared: beside(table),
     };
-    const reasons = reasonsOf({ ...found, inBackups: ctx.config.backups.some((each) => each.store === store.name) });
+    const reasons = reasonsOf({ ...found, copies });
     measured.push({ store: store.name, ...found, reasons, measuredAt: ctx.clock.now().toString() });
   }
   return measured;

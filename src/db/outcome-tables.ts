@@ -171,7 +171,18 @@ export type AnonymityTable = {
 
 export type AnonymityMore = Pick<
   Anonymity,
-  "nameless" | "unique" | "sizes" | "sensitive" | "least" | "most" | "known" | "attacks" | "notCompared" | "reasons"
+  | "nameless"
+  | "unique"
+  | "sizes"
+  | "sensitive"
+  | "least"
+  | "most"
+  | "known"
+  | "attacks"
+  | "stays"
+  | "unmeasured"
+  | "notCompared"
+  | "reasons"
 >;
 
 /** The same tables before the first batch of the run. */

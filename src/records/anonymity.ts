@@ -98,8 +98,12 @@ export const reasons = [
   "far-values",
   "matched",
   "known-rows",
+  "stays",
+  "unmeasured-columns",
   "not-compared",
   "in-backups",
+  "backups-unknown",
+  "in-exports",
 ] as const;
 export type Reason = (typeof reasons)[number];
 
@@ -151,6 +155,10 @@ export type Anonymity = Measures & {
   /** Rows of people who are known: not as the rule leaves rows. */
   readonly known: number;
   readonly attacks: readonly AttackResult[];
+  /** Columns with personal data that stays in the rows on purpose. */
+  readonly stays: readonly string[];
+  /** Columns that say something of each row, and of which no measure says anything: in neither `quasi` nor `sensitive`. */
+  readonly unmeasured: readonly string[];
   readonly notCompared: readonly string[];
   readonly reasons: readonly Reason[];
   readonly measuredAt: string;

@@ -56,6 +56,11 @@ export const anonymityItem = z.strictObject({
       }),
     )
     .readonly(),
+  /** Columns with personal data that the policy leaves in the table. */
+  stays: z.array(z.string()).readonly(),
+  /** Columns that say something of each row and that no measure is about. */
+  unmeasured: z.array(z.string()).readonly(),
+  /** Tables with records of people that no attack compares; of another store by its name: `billing: invoices`. */
   notCompared: z.array(z.string()).readonly(),
   /** Every threshold is met, and no attack finds anybody. */
   met: z.boolean(),

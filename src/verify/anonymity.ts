@@ -1,6 +1,8 @@
 import type { Kysely } from "kysely";
+import { copiesOf } from "#anonymity/copies.ts";
 import { reasonsOf } from "#anonymity/label.ts";
-import { measuredTables, measureRule, recordsOf } from "#anonymity/measure-rule.ts";
+import { measuredTables, measureRule } from "#anonymity/measure-rule.ts";
+import { recordsOf } from "#anonymity/records.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import { everyStore, type Context, type Store } from "#context.ts";
 import type { Anonymity } from "#records/anonymity.ts";
@@ -18,6 +20,7 @@ export const measureAnonymity = async (
 ): Promise<readonly Anonymity[]> => {
   const measured: Anonymity[] = [];
   const { timeZone } = ctx.config.controller;
+  const copies = await copiesOf(ctx, store.name);
   // No query joins two databases, and nothing keeps an attacker from it.
   const elsewhere = everyStore(ctx).flatMap(({ name, policy }) =>
     name === store.name ? [] : recordsOf(policy).map((table) => `${name}: ${table}`),
@@ -26,8 +29,7 @@ export const measureAnonymity = async (
     if (!changed.has(analysed.table)) continue;
     const measure = await measureRule(db, store.policy, catalog, { ...analysed, timeZone });
     const found = { ...measure, notCompared: [...measure.notCompared, ...elsewhere] };
-    // What has just been changed is in backups as it was.
-    const reasons = reasonsOf({ ...found, inBackups: ctx.config.backups.some((each) => each.store === store.name) });
+    const reasons = reasonsOf({ ...found, copies });
     measured.push({ store: store.name, ...found, reasons, measuredAt: ctx.clock.now().toString() });
   }
   return measured;

@@ -58,6 +58,11 @@ describe.skipIf(!inProcess)("a store of ClickHouse", () => {
         before: { rows: 900 },
         known: 600,
         attacks: [],
+        stays: [],
+        unmeasured: ["amount"],
+        notCompared: [],
+        label: "de-identified",
+        reasons: ["small-classes", "known-rows", "unmeasured-columns", "backups-unknown"],
       },
     ]);
     for (const said of [JSON.stringify(document), night.logged()]) expect(said).not.toMatch(/p\d@shop/);

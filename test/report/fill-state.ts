@@ -17,8 +17,10 @@ const hidden = {
   known: 3900,
   attacks: [{ knows: "invoices", precision: "exact", rows: 100, nobody: 80, one: 0, few: 5, many: 15 }],
   nameless: null,
+  stays: [],
+  unmeasured: ["id"],
   notCompared: ["payments"],
-  reasons: ["small-classes", "known-rows", "not-compared"],
+  reasons: ["small-classes", "known-rows", "unmeasured-columns", "not-compared", "backups-unknown"],
 };
 
 export const canaries = [

@@ -68,9 +68,11 @@ export const anonymity: AnonymityItem = {
     { knows: "invoices", precision: "exact", rows: 3_103, nobody: 2_911, one: 0, few: 40, many: 152 },
     { knows: "invoices", precision: "banded", rows: 3_103, nobody: 1_204, one: 0, few: 0, many: 1_899 },
   ],
+  stays: [],
+  unmeasured: ["id"],
   notCompared: ["payments"],
   met: true,
   label: "de-identified",
-  reasons: ["known-rows", "not-compared", "in-backups"],
+  reasons: ["known-rows", "unmeasured-columns", "not-compared", "in-backups"],
   measuredAt: "2026-11-02T01:00:40.000Z",
 };
