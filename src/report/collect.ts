@@ -6,7 +6,7 @@ import { kyselyOn } from "#db/pool.ts";
 import { dayIn } from "#lib/clock.ts";
 import { snapshotOn, type Snapshot } from "#report/cursor.ts";
 import { limitsOf } from "#report/limits.ts";
-import { readAnonymity, readLate } from "#report/read-analytics.ts";
+import { readAnalysed, readAnonymity, readLate } from "#report/read-analytics.ts";
 import { readConserved } from "#report/read-conserved.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
@@ -84,7 +84,12 @@ const readHead = async (
     holds: await readHolds(snapshot, scope),
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
-    limits: limitsOf(readAt, ctx.config, { backups, restores, stays, figures, tasks }),
+    limits: limitsOf(
+      readAt,
+      ctx.config,
+      { backups, restores, stays, figures, tasks },
+      await readAnalysed(snapshot, scope),
+    ),
     exceptionLists: await readExceptionLists(snapshot, scope),
   };
 };

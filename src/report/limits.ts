@@ -1,4 +1,5 @@
 import type { ColumnStoreConfig, StoreConfig } from "#config.ts";
+import type { AnonymityItem } from "#report/anonymity-document.ts";
 import type { Limit, RepositoryItem } from "#report/report-document.ts";
 import type { ReportHead } from "#report/report-source.ts";
 
@@ -6,6 +7,9 @@ type Searched = {
   readonly stores: readonly Pick<StoreConfig, "name" | "schemas">[];
   readonly columnStores: readonly Pick<ColumnStoreConfig, "name">[];
 };
+
+/** What is told of analytics: what each measured table is called, and whether there are totals. */
+export type Analysed = { readonly labels: readonly AnonymityItem["label"][]; readonly totals: boolean };
 
 /** What the report does not claim, in the words an auditor would ask for (I12). */
 export const limitsOf = (
@@ -18,6 +22,7 @@ export const limitsOf = (
     figures,
     tasks,
   }: Pick<ReportHead, "backups" | "restores" | "stays" | "figures" | "tasks">,
+  { labels, totals }: Analysed,
 ): Limit[] => [
   {
     code: "READ_AT",
@@ -52,18 +57,33 @@ export const limitsOf = (
     code: "OTHER_COPIES",
     text: "Copies of backups outside the configured repositories are unknown to Lethe.",
   },
-  {
-    code: "DE_IDENTIFIED",
-    text:
-      "Analytics are de-identified, not anonymous: retained transactions could be joined to them. k is measured on " +
-      "the whole table after the change, over the quasi-identifiers that the policy names and no others. Totals that " +
-      "would describe fewer people or events than the threshold are withheld; whether they are equal is still stated.",
-  },
+  ...(labels.includes("de-identified") ? [deIdentified] : []),
+  ...(labels.length === 0 ? [] : [measured]),
+  ...(totals ? [withheld] : []),
   {
     code: "LEGAL_BASIS",
     text: "Legal bases and periods are those of the policy named by its digest. Lethe does not judge whether they are right.",
   },
 ];
+
+const deIdentified: Limit = {
+  code: "DE_IDENTIFIED",
+  text: "Analytics that are called de-identified are not anonymous: people could still be recognised in them, by what is named beside each table.",
+};
+
+const measured: Limit = {
+  code: "MEASURED",
+  text:
+    "k is measured on the whole table after the change, over the quasi-identifiers that the policy names and no others. It counts rows: once " +
+    "nobody is in them, nobody can say which were one person's.",
+};
+
+const withheld: Limit = {
+  code: "TOTALS_WITHHELD",
+  text:
+    "Totals that would describe fewer people or events than the threshold are withheld; whether they are equal is still " +
+    "stated.",
+};
 
 const left: Limit = {
   code: "LEFT_ON_PURPOSE",

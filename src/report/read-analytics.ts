@@ -1,8 +1,9 @@
 import { sql } from "kysely";
-import { stream, type Snapshot } from "#report/cursor.ts";
+import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { AnonymityMore } from "#db/outcome-tables.ts";
 import type { Reason } from "#records/anonymity.ts";
 import type { AnonymityItem, LateItem } from "#report/anonymity-document.ts";
+import type { Analysed } from "#report/limits.ts";
 import type { Scope } from "#report/scope.ts";
 
 export async function* readLate(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<LateItem> {
@@ -35,3 +36,16 @@ export async function* readAnonymity(snapshot: Snapshot, { ids }: Scope): AsyncG
     yield { ...row, ...more, met, label: reasons.length === 0 ? "anonymous" : "de-identified", measuredAt };
   }
 }
+
+/** What a report has to say of the analytics of the runs as a whole: tables that are measured do not grow with the people. */
+export const readAnalysed = async (snapshot: Snapshot, scope: Scope): Promise<Analysed> => {
+  const labels: AnonymityItem["label"][] = [];
+  for await (const { label } of readAnonymity(snapshot, scope)) labels.push(label);
+  const [row] = await all(
+    snapshot,
+    sql<{
+      totals: boolean;
+    }>`select exists (select from lethe.conserved where run_id = any (${scope.ids}::text[])) as totals`,
+  );
+  return { labels, totals: row?.totals ?? false };
+};

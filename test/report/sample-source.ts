@@ -321,6 +321,7 @@ const headFor = (requests: number): ReportHead => {
       readAt,
       { stores: [{ name: "shop", schemas: ["public"] }], columnStores: [] },
       { backups, restores, ...told },
+      { labels: ["de-identified"], totals: true },
     ),
   };
 };
