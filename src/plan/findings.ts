@@ -9,6 +9,7 @@ import { unclearFinding } from "#plan/emptying.ts";
 import type { Finding } from "#plan/finding.ts";
 import { lateFindings } from "#plan/late.ts";
 import { placelessFindings } from "#plan/placeless.ts";
+import { expiredSignFindings } from "#plan/expired-signs.ts";
 import { expiryFindings } from "#plan/expiry.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
@@ -31,6 +32,7 @@ export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[]
     ...remedyFindings(policy, catalog, edges, found),
     ...statutoryFindings(policy),
     ...expiryFindings(policy, catalog),
+    ...expiredSignFindings(policy, catalog, edges, found),
     ...restrictionFindings(policy, catalog),
     ...lateFindings(policy, catalog, edges),
   ];
