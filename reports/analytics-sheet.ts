@@ -84,7 +84,7 @@ const tableColumn = { header: "Table", width: 28, format: "text", of: (row: Name
 export const analyticsSheet: TableSheet = {
   name: "Analytics",
   about:
-    "Whole tables, measured after the commit; totals read before and after in the changing transaction. k counts rows, where each batch had to reach it with all rows of a person as one. De-identified is not anonymous: the reasons stand beside it.",
+    "Whole tables, measured after the commit, and once more where old rows went after it; totals read before and after in the changing transaction. k counts rows, where each batch had to reach it with all rows of a person as one. De-identified is not anonymous: the reasons stand beside it.",
   tab: "accent",
   blocks: [
     table("anonymity", {

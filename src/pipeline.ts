@@ -13,6 +13,7 @@ import { stopHeldBack } from "#night/held.ts";
 import { changedBy, refreshViews, renewStatistics } from "#execute/aftermath.ts";
 import { returnUndone } from "#execute/batches.ts";
 import { stopNotFound } from "#execute/not-found.ts";
+import { expiredTables } from "#execute/expired-tables.ts";
 import { returnForApproval, type Stop } from "#execute/stops.ts";
 import * as claims from "#execute/claims.ts";
 import * as locations from "#execute/locations.ts";
@@ -168,7 +169,7 @@ export const expireRecords = async (ctx: Context, run: Run): Promise<void> => {
     await failures.collect(() =>
       workOn(ctx, store, async (session) => {
         const plan = await expireInStore(ctx, run, session);
-        if (plan !== undefined) await verifyExpired(ctx, run, store, plan);
+        if (plan !== undefined) await verifyExpired(ctx, run, store, plan, await expiredTables(ctx, store.name));
       }),
     );
   }

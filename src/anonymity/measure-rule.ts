@@ -27,6 +27,16 @@ export const measuredTables = ({
       : [],
   );
 
+/** Those of them that say something else once rows of `changed` tables are gone: their own rows, or the records that an attack knows. */
+export const measuredAnew = (policy: Policy, changed: ReadonlySet<string>): ReadonlySet<string> =>
+  new Set(
+    measuredTables(policy)
+      .filter(({ table, analytics }) =>
+        [table, ...analytics.attacks.map(({ knows }) => knows)].some((name) => changed.has(name)),
+      )
+      .map(({ table }) => table),
+  );
+
 /** k, l and t of such a table, whole, as the caller's transaction sees it (requirement D3). */
 export const measureOf = (
   db: Kysely<unknown>,

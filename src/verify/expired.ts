@@ -1,16 +1,27 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
+import { measuredAnew } from "#anonymity/measure-rule.ts";
 import { readClockIndexes } from "#catalog/clock-index.ts";
+import { readCatalog } from "#catalog/read.ts";
 import type { Context, Store } from "#context.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { ExpiryPlan, ExpiryStep } from "#records/expiry.ts";
 import type { Run } from "#records/run.ts";
+import { measureAnonymity } from "#verify/anonymity.ts";
 import { endRetention, type StillThere } from "#verify/ended.ts";
+import { recordMeasures } from "#verify/record-measures.ts";
 
 /**
  * Reads back, by other code and in a transaction that can write nothing, what of a store's old rows is still there: due and waiting for
- * something, or without a clock. Of these a report says that they stay (I12); none goes silently, and none stays silently.
+ * something, or without a clock. Of these a report says that they stay (I12); none goes silently, and none stays silently. In whose classes or
+ * records rows of `expired` tables were is measured anew: who was hidden among them is hidden less.
  */
-export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: ExpiryPlan): Promise<void> => {
+export const verifyExpired = async (
+  ctx: Context,
+  run: Run,
+  store: Store,
+  plan: ExpiryPlan,
+  expired: ReadonlySet<string>,
+): Promise<void> => {
   const found = await withClient(store.pool, async (client) => {
     const db = kyselyOn(client);
     await client.query("begin isolation level repeatable read read only");
@@ -34,9 +45,22 @@ export const verifyExpired = async (ctx: Context, run: Run, store: Store, plan: 
       if (step.class !== null)
         there.push({ step, days: row.due === 0 ? [] : await daysOf(db, step, isDue, ctx.config.controller.timeZone) });
     }
+    const anew = measuredAnew(store.policy, expired);
+    const anonymity =
+      anew.size === 0
+        ? []
+        : await measureAnonymity(
+            ctx,
+            db,
+            store,
+            await readCatalog(client, { store: store.name, schemas: store.config.schemas }),
+            anew,
+          );
     await client.query("commit");
-    return { rest, there };
+    return { rest, there, anonymity };
   });
+  // Before what says that this was looked for: a run that dies here leaves it to the next.
+  if (found.anonymity.length > 0) await recordMeasures(ctx, run, found.anonymity);
   await sql`insert into lethe.expiry_rest (run_id, store, table_name, due, without_clock, indexed, proposal)
     select ${run.id}, ${store.name}, "table", due, without, indexed, proposal
     from jsonb_to_recordset(${JSON.stringify(found.rest)}::jsonb)

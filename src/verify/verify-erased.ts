@@ -1,16 +1,13 @@
-import { sql } from "kysely";
 import { verifyColumns } from "#clickhouse/verify.ts";
 import type { Context, Store } from "#context.ts";
 import { removeDeadRows } from "#db/dead-rows.ts";
-import type { AnonymityMore } from "#db/outcome-tables.ts";
-import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
-import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
 import type { Anonymity } from "#records/anonymity.ts";
 import { beyondStays, isLeft } from "#verify/left.ts";
 import type { Hit } from "#verify/search.ts";
 import { declareDone } from "#verify/declare.ts";
+import { recordMeasures } from "#verify/record-measures.ts";
 import { anonymisedTables, countReady, failResiduals, soughtIdentifiers, soughtKeys } from "#verify/settle.ts";
 import type { Sought, SoughtKey } from "#verify/sought.ts";
 import { verifyStore, type StoreFindings } from "#verify/verify-store.ts";
@@ -63,27 +60,4 @@ type Search = {
     sought: { readonly identifiers: AsyncIterable<Sought>; readonly keys: AsyncIterable<SoughtKey> },
     changed: ReadonlySet<string>,
   ) => Promise<Omit<StoreFindings, "tables">>;
-};
-
-const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly Anonymity[]): Promise<void> => {
-  await ctx.state.db.transaction().execute(async (tx) => {
-    for (const { store, table, quasi, threshold, k, classes, rows, below, measuredAt, ...more } of anonymity) {
-      await sql`insert into lethe.anonymity (run_id, store, table_name, quasi, threshold, k, classes, rows, below, measured_at, more)
-        values (${run.id}, ${store}, ${table}, ${JSON.stringify(quasi)}::jsonb, ${threshold}, ${k}, ${classes}, ${rows}, ${below},
-          ${measuredAt}, ${JSON.stringify(more satisfies AnonymityMore)}::jsonb) on conflict do nothing`.execute(tx);
-    }
-    // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
-    // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).
-    const totals = await sql<{ store: string; table: string; measure: string; equal: boolean; why: "deadline" | null }>`
-      select store, table_name as "table", measure, bool_and(before = after) as equal, case when bool_or(late and before <> after) then 'deadline' end as why
-      from lethe.conserved c join lethe.run r on r.id = c.run_id
-      where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
-      group by 1, 2, 3 order by 1, 2, 3`.execute(tx);
-    const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));
-    if (totals.rows.length > 0) {
-      const told = totals.rows.map(({ why, ...total }) => (why === null ? total : { ...total, why }));
-      events.push({ kind: "analytics.conserved", totals: told });
-    }
-    await appendEntries(tx, events, { at: ctx.clock.now(), run: run.id });
-  });
 };
