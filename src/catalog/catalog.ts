@@ -11,11 +11,15 @@ export type Catalog = {
   readonly manyRows?: true;
   /** References into these tables from tables of schemas that do not belong to the store, and from single partitions. */
   readonly outsiders: readonly Outsider[];
+  /** Tables that inherit from others (INHERITS), and are no partitions: what a statement says of the one it does to rows of the other. */
+  readonly heirs: readonly Heir[];
   /** SHA-256 over everything below except what `schemaOf` leaves out: changes when, and only when, the schema does. */
   readonly fingerprint: string;
 };
 
 export type Outsider = { readonly table: string; readonly name: string; readonly references: string };
+
+export type Heir = { readonly table: string; readonly from: string };
 
 export type CatalogTable = {
   readonly name: string;

@@ -17,7 +17,7 @@ export type ClockIndex = Clocked & {
  */
 const large = 64 * 1024 * 1024;
 
-/** A table, a partition of it, or a table that inherits from it. Names are quoted. */
+/** A table, or a partition of it. Names are quoted. */
 type Leaf = {
   readonly table: string;
   readonly name: string;

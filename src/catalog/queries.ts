@@ -144,6 +144,17 @@ export const outsiders = `
   where o.confrelid = any ($1::oid[]) and o.contype = 'f' and o.conparentid = 0 and o.conrelid <> all ($1::oid[])
   order by 1, 2, 3`;
 
+export type HeirRow = { schema: string; relation: string; parent_schema: string; parent: string };
+
+/** Relations in scope that inherit, or from which others do, wherever those are. Partitions and their tables are one relation. */
+export const heirs = `
+  select n.nspname as schema, c.relname as relation, pn.nspname as parent_schema, p.relname as parent
+  from pg_inherits i
+  join pg_class c on c.oid = i.inhrelid and not c.relispartition and c.relpersistence <> 't' join pg_namespace n on n.oid = c.relnamespace
+  join pg_class p on p.oid = i.inhparent join pg_namespace pn on pn.oid = p.relnamespace
+  where i.inhrelid = any ($1::oid[]) or i.inhparent = any ($1::oid[])
+  order by 1, 2, i.inhseqno`;
+
 export type TriggerRow = { table_oid: number; name: string; events: Trigger["events"][number][]; source: string };
 
 export const triggers = `

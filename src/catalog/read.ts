@@ -58,6 +58,10 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     name: row.name,
     references: names.get(row.references_oid) ?? "",
   }));
+  const heirs = (await rowsOf<queries.HeirRow>(queries.heirs, "table")).map((row) => ({
+    table: displayName(row.schema, row.relation),
+    from: displayName(row.parent_schema, row.parent),
+  }));
   const version = await client.query<{ version: number }>(
     "select current_setting('server_version_num')::int4 as version",
   );
@@ -93,7 +97,8 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
     serverVersion,
     tables: new Map(tables.map((table) => [table.name, table])),
     outsiders,
-    fingerprint: digestOf([tables.map(schemaOf), outsiders]),
+    heirs,
+    fingerprint: digestOf([tables.map(schemaOf), outsiders, heirs]),
   };
 };
 

@@ -83,6 +83,7 @@ export const readColumnCatalog = async ({
     tables: new Map(read.map(({ catalogued: table }) => [table.name, table])),
     manyRows: true,
     outsiders: [],
+    heirs: [],
     fingerprint: digestOf(natives),
     columnTables: new Map(read.map(({ native }) => [native.name, native])),
   };

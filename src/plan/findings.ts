@@ -11,6 +11,7 @@ import { lateFindings } from "#plan/late.ts";
 import { placelessFindings } from "#plan/placeless.ts";
 import { expiredSignFindings } from "#plan/expired-signs.ts";
 import { expiryFindings } from "#plan/expiry.ts";
+import { inheritanceFindings } from "#plan/inheritance.ts";
 import { reach } from "#plan/reach.ts";
 import { refreshesOf } from "#plan/refreshes.ts";
 import { remedyFindings } from "#plan/remedies.ts";
@@ -24,7 +25,10 @@ import { stepsOf } from "#plan/steps.ts";
 export const findingsOf = (policy: Policy, catalog: Catalog): readonly Finding[] => {
   const edges = edgesOf(catalog, policy);
   const found = reach(policy, edges);
-  const uncovered = coverageFindings(policy, catalog, edges, found);
+  const uncovered = [
+    ...coverageFindings(policy, catalog, edges, found),
+    ...inheritanceFindings(policy, catalog, found),
+  ];
   if (uncovered.length > 0) return uncovered;
   const contradicting = [
     ...contradictions(policy, catalog, edges, found),

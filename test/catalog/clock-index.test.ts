@@ -119,19 +119,6 @@ describe("a partitioned table", () => {
   });
 });
 
-test("tables that inherit are looked at one by one", async () => {
-  await make(
-    `create table visits ${columns}`,
-    "create table visits_late () inherits (visits) with (fillfactor = 10)",
-    fill("visits"),
-    fill("visits_late", 1),
-  );
-  expect(await read()).toEqual({
-    indexed: false,
-    proposal: [...missing.proposal, "create index concurrently on visits_late (seen_on);"],
-  });
-});
-
 test("a small table is better read as a whole: nothing is proposed", async () => {
   await make(`create table visits ${columns}`);
   expect(await read()).toEqual({ indexed: false, proposal: [] });

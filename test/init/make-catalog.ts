@@ -12,6 +12,7 @@ export const makeCatalog = (tables: Readonly<Record<string, Shorthand>>): Catalo
   store: "shop",
   serverVersion: 180_004,
   outsiders: [],
+  heirs: [],
   fingerprint: "",
   tables: new Map(Object.entries(tables).map(([name, shorthand]) => [name, tableOf(name, shorthand)])),
 });
