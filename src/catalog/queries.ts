@@ -104,11 +104,15 @@ const names = (relation: string, numbers: string): string => `
    from unnest(${numbers}) with ordinality k (number, position)
    join pg_attribute a on a.attrelid = ${relation} and a.attnum = k.number)`;
 
+/** The table of a partition, at whatever depth; any other relation itself. */
+const root = (relation: string): string => `coalesce(pg_partition_root(${relation}), ${relation})`;
+
 // Unique indexes without a constraint restrict just as much; partial and expression indexes are left to the database.
 export const constraints = `
   select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
     ${names("o.conrelid", "o.conkey")} as columns,
-    nullif(o.confrelid, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
+    -- what refers to a partition refers to rows of its table
+    nullif(${root("o.confrelid")}, 0)::int8 as references_oid, ${names("o.confrelid", "o.confkey")} as references_columns,
     o.confmatchtype::text as match, o.confdeltype::text as on_delete, o.confupdtype::text as on_update,
     -- a column of the catalogue from PostgreSQL 15 on
     case when o.contype = 'f' then ${names("o.conrelid", "coalesce((select array_agg(n::int2) from jsonb_array_elements_text(nullif(to_jsonb(o)->'confdelsetcols', 'null')) n), o.conkey)")} end as sets_null,
@@ -138,10 +142,10 @@ export type OutsiderRow = { schema: string; relation: string; name: string; refe
 
 /** Foreign keys into the relations in scope from elsewhere: they refuse deletions, or spread them. */
 export const outsiders = `
-  select n.nspname as schema, c.relname as relation, o.conname as name, o.confrelid::int8 as references_oid
+  select n.nspname as schema, c.relname as relation, o.conname as name, ${root("o.confrelid")}::int8 as references_oid
   from pg_constraint o
   join pg_class c on c.oid = o.conrelid and c.relpersistence <> 't' join pg_namespace n on n.oid = c.relnamespace
-  where o.confrelid = any ($1::oid[]) and o.contype = 'f' and o.conparentid = 0 and o.conrelid <> all ($1::oid[])
+  where o.contype = 'f' and ${root("o.confrelid")} = any ($1::oid[]) and o.conparentid = 0 and o.conrelid <> all ($1::oid[])
   order by 1, 2, 3`;
 
 export type HeirRow = { schema: string; relation: string; parent_schema: string; parent: string };
@@ -164,7 +168,7 @@ export const triggers = `
     p.prosrc as source
   from unnest($1::oid[]) s (oid)
   -- a partition may have triggers of its own; those that it has from its parent are the parent's
-  join pg_trigger t on coalesce(pg_partition_root(t.tgrelid), t.tgrelid) = s.oid and t.tgparentid = 0
+  join pg_trigger t on ${root("t.tgrelid")} = s.oid and t.tgparentid = 0
   join pg_proc p on p.oid = t.tgfoid
   -- ours only refuses: see src/execute/guards.ts
   where not t.tgisinternal and t.tgenabled <> 'D' and p.pronamespace::regnamespace::text <> 'lethe'

@@ -6,6 +6,7 @@ import { attackFindings } from "#plan/attacks.ts";
 import type { Finding } from "#plan/finding.ts";
 import { columnOf, missingColumn, missingTable } from "#plan/missing.ts";
 import { namedFindings } from "#plan/named.ts";
+import { outsiderFindings } from "#plan/outsiders.ts";
 import { isLeftAlone, isRemedied, type Reach } from "#plan/reach.ts";
 
 export const datelike = /^(date|timestamp)/;
@@ -124,15 +125,7 @@ const reachedFindings = (policy: Policy, catalog: Catalog, edges: readonly Edge[
       place: policy.placeOf(["tables", name]),
       hint: `let the role see every row: ALTER ROLE … BYPASSRLS, or a policy on ${name} for it`,
     }));
-  const outside = catalog.outsiders
-    .filter(({ references }) => treated.includes(references))
-    .map(({ table, name, references }): Finding => ({
-      code: "POLICY_TABLE_UNCOVERED",
-      message: `table ${table} refers to ${references} (${name}) and is outside the store's schemas`,
-      place: policy.placeOf(["tables", references]),
-      hint: `list its schema under the store's \`schemas\` in the configuration, and add a rule for ${table}`,
-    }));
-  return [...uncovered, ...copied, ...outside, ...hidden];
+  return [...uncovered, ...copied, ...outsiderFindings(policy, catalog), ...hidden];
 };
 
 const isTreated = (policy: Policy, name: string): boolean => {
