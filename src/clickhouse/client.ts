@@ -31,7 +31,7 @@ export type ColumnClientOptions = {
   readonly statementTimeoutMs: number;
 };
 
-/** What an account's profile may say else: to stop in the middle and call that the answer, or to read less than there is. */
+/** What an account's profile may say else: to stop in the middle and call that the answer, to read less than there is, or a number that is only near. */
 const wholeAnswers = {
   max_rows_to_read: "0",
   max_bytes_to_read: "0",
@@ -53,6 +53,7 @@ const wholeAnswers = {
   set_overflow_mode: "throw",
   join_overflow_mode: "throw",
   distinct_overflow_mode: "throw",
+  precise_float_parsing: 1,
 } as const;
 
 /** Connects at the first statement: a store that does not answer fails in the stage that needs it. */

@@ -1,5 +1,7 @@
 import { id, list, tableIn, text } from "#clickhouse/sql.ts";
-import { unwrapped } from "#clickhouse/column-types.ts";
+import { decimalsOf } from "#catalog/types.ts";
+import { columnKind, unwrapped } from "#clickhouse/column-types.ts";
+import { decimalsIn } from "#lib/decimals.ts";
 import type { Transform } from "#policy/policy.ts";
 import type { ColumnChange } from "#records/plan.ts";
 
@@ -67,11 +69,8 @@ export const columnTransformSql = (
       const mapped = found.length === 0 ? otherwise : `multiIf(${list([...found, otherwise])})`;
       return `if(${value} is null, ${value}, ${cast(mapped)})`;
     }
-    case "band": {
-      const from = decimal(transform.from);
-      const width = decimal(transform.width);
-      return cast(`floor((toDecimal256(${value}, 6) - ${from}) / ${width}) * ${width} + ${from}`);
-    }
+    case "band":
+      return lowerEnd(value, transform, of.type);
     case "code": {
       const above =
         transform.bottom === undefined ? value : `greatest(${value}, ${cast(text(String(transform.bottom)))})`;
@@ -85,7 +84,26 @@ export const columnTransformSql = (
   }
 };
 
-const decimal = (number: number): string => `toDecimal256(${text(String(number))}, 6)`;
+/**
+ * The lower end of the band in which a number lies, by remainders, which are exact. A binary number is taken as it is written, and no higher than it is where
+ * it has more decimals than its bands; ClickHouse rounds it twice unless it becomes text between. What is infinite or no number stays so.
+ */
+const lowerEnd = (value: string, { width, from }: Extract<Transform, { kind: "band" }>, type: string): string => {
+  const { base } = unwrapped(type);
+  const scale = Math.max(6, decimalsOf(columnKind(type).type) ?? 0, decimalsIn(width), decimalsIn(from));
+  const decimal = (number: string): string => `toDecimal256(${number}, ${scale})`;
+  const [w, f] = [decimal(text(String(width))), decimal(text(String(from)))];
+  const endOf = (number: string): string => {
+    const remainder = `modulo(${number} - ${f}, ${w})`;
+    return `${number} - ${remainder} - if(${remainder} < 0, ${w}, ${decimal("0")})`;
+  };
+  if (!/Float/.test(base)) return `cast(${endOf(decimal(value))}, ${text(type)})`;
+  const float = base === "Float64" ? "toFloat64" : "toFloat32";
+  const near = decimal(`toString(${value})`);
+  const above = `${float}(toString(${near})) > ${value}`;
+  const below = `(${near} - if(${above}, ${decimal(text(`1e-${scale}`))}, ${decimal("0")}))`;
+  return `if(isFinite(${value}), cast(${float}(toString(${endOf(below)})), ${text(type)}), ${value})`;
+};
 
 const isDate = (type: string): boolean => /^Date(32)?$/.test(unwrapped(type).base);
 

@@ -1,5 +1,6 @@
 import type { Catalog, CatalogColumn, CatalogTable } from "#catalog/catalog.ts";
 import { decimalsOf, kindOf } from "#catalog/types.ts";
+import { decimalsIn } from "#lib/decimals.ts";
 import type { Policy, Transform } from "#policy/policy.ts";
 import type { Edge } from "#records/plan.ts";
 import { isEmptiedInVain } from "#plan/emptying.ts";
@@ -129,7 +130,7 @@ export const transformProblem = (
   }
 };
 
-/** The most decimals of the numbers that a transform names; `1e-7` is how JavaScript writes the seventh. */
+/** The most decimals of the numbers that a transform names. */
 const decimalsNamed = (transform: Extract<Transform, { kind: "band" | "code" | "mean" }>): number => {
   const named =
     transform.kind === "band"
@@ -137,13 +138,7 @@ const decimalsNamed = (transform: Extract<Transform, { kind: "band" | "code" | "
       : transform.kind === "code"
         ? [transform.bottom ?? 0, transform.top ?? 0]
         : [];
-  return Math.max(
-    0,
-    ...named.map((number) => {
-      const [digits = "", exponent = "0"] = String(number).split("e");
-      return (digits.split(".")[1] ?? "").length - Number(exponent);
-    }),
-  );
+  return Math.max(0, ...named.map(decimalsIn));
 };
 
 const replacedProblem = (

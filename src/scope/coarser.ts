@@ -21,7 +21,7 @@ export const coarserSql = (value: RawBuilder<unknown>, typeName: string, transfo
       return sql`case when ${value} is not null then cast(${mapped} as ${type}) end`;
     }
     case "band":
-      return sql`cast(floor((${value}::numeric - ${transform.from}) / ${transform.width}) * ${transform.width} + ${transform.from} as ${type})`;
+      return sql`cast(${lowerEnd(exact(value, typeName), sql`${transform.from}::numeric`, sql`${transform.width}::numeric`)} as ${type})`;
     case "code": {
       const above =
         transform.bottom === undefined ? value : sql`greatest(${value}, cast(${transform.bottom} as ${type}))`;
@@ -30,3 +30,18 @@ export const coarserSql = (value: RawBuilder<unknown>, typeName: string, transfo
     }
   }
 };
+
+/**
+ * The lower end of the band in which a number (`numeric`) lies. A quotient would be rounded, and with it large numbers lifted above themselves; what
+ * is whole of it, and its remainder, are exact. What is infinite or no number stays so.
+ */
+export const lowerEnd = (
+  number: RawBuilder<unknown>,
+  from: RawBuilder<unknown>,
+  width: RawBuilder<unknown>,
+): RawBuilder<unknown> =>
+  sql`((div(${number} - ${from}, ${width}) - case when mod(${number} - ${from}, ${width}) < 0 then 1 else 0 end) * ${width} + ${from})`;
+
+/** Of a binary number PostgreSQL would make a numeric of 6 or 15 digits only: what it writes has them all. */
+const exact = (value: RawBuilder<unknown>, typeName: string): RawBuilder<unknown> =>
+  /^(real|double precision)$/.test(typeName) ? sql`${value}::text::numeric` : sql`${value}::numeric`;

@@ -1,6 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import type { Steps, Unit } from "#anonymity/search/hierarchy.ts";
 import { whole } from "#anonymity/search/tables.ts";
+import { lowerEnd } from "#scope/coarser.ts";
 
 /** Of one level: the group in which a value `d.v` lies, and what a row loses by it, in millionths. */
 export type StepSql = { readonly group: RawBuilder<unknown>; readonly loss: RawBuilder<unknown> };
@@ -55,15 +56,14 @@ const timeSql = (units: readonly Unit[]): StepsSql => {
   };
 };
 
-/** The lower end of the band: a remainder of numeric is exact, where a quotient would be rounded. */
+/** The lower end of the band, as a policy would make of it. */
 const bandsSql = (widths: readonly string[], from: string): StepsSql => ({
-  join: sql`cross join lateral (select d.v::numeric as x) x
+  join: sql`cross join lateral (select d.v::text::numeric as x) x
     cross join (select max(y) - min(y) as range
       from (select v::numeric as y from d) r where y not in ('NaN', 'Infinity', '-Infinity')) s`,
   steps: widths.map((written) => {
     const width = sql`${sql.lit(written)}::numeric`;
-    const remainder = sql`mod(x.x - ${sql.lit(from)}::numeric, ${width})`;
-    return { group: sql`x.x - mod(${remainder} + ${width}, ${width})`, loss: shareOf(width) };
+    return { group: lowerEnd(sql`x.x`, sql`${sql.lit(from)}::numeric`, width), loss: shareOf(width) };
   }),
 });
 
