@@ -31,7 +31,8 @@ export type CatalogTable = {
   readonly columns: readonly CatalogColumn[];
   /** Empty when there is none. */
   readonly primaryKey: readonly string[];
-  readonly unique: readonly { readonly name: string; readonly columns: readonly string[] }[];
+  readonly unique: readonly Unique[];
+  readonly exclusive: readonly Exclusive[];
   readonly foreignKeys: readonly ForeignKey[];
   readonly checks: readonly CheckConstraint[];
   readonly triggers: readonly Trigger[];
@@ -63,6 +64,15 @@ export const schemaOf = ({
   indexed: _fast,
   ...schema
 }: CatalogTable) => schema;
+
+/** Of all rows, by the columns themselves. `nullsEqual`: NULLS NOT DISTINCT, so that what is empty is there once. */
+export type Unique = { readonly name: string; readonly columns: readonly string[]; readonly nullsEqual?: true };
+
+/**
+ * What else lets rows refuse each other: unique indexes of some rows, by an expression, of a single partition, or that wait for the commit; EXCLUDE. With
+ * every column of which it depends, those of conditions included.
+ */
+export type Exclusive = { readonly name: string; readonly columns: readonly string[] };
 
 export type CatalogColumn = {
   readonly name: string;

@@ -97,17 +97,24 @@ export type ConstraintRow = {
   sets_null: string[] | null;
   deferrable: boolean;
   expression: string | null;
+  nulls_equal: boolean;
 };
+
+/** Of an index: a column of the catalogue from PostgreSQL 15 on. */
+const nullsEqual = "coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::bool, false)";
 
 const names = (relation: string, numbers: string): string => `
   (select coalesce(array_agg(a.attname::text order by k.position), '{}')
    from unnest(${numbers}) with ordinality k (number, position)
    join pg_attribute a on a.attrelid = ${relation} and a.attnum = k.number)`;
 
+/** Without the columns that an index only includes. */
+const keyOf = "(i.indkey::int2[])[:i.indnkeyatts - 1]";
+
 /** The table of a partition, at whatever depth; any other relation itself. */
 const root = (relation: string): string => `coalesce(pg_partition_root(${relation}), ${relation})`;
 
-// Unique indexes without a constraint restrict just as much; partial and expression indexes are left to the database.
+// Unique indexes without a constraint restrict just as much.
 export const constraints = `
   select o.conrelid::int8 as table_oid, o.conname as name, o.contype::text as type,
     ${names("o.conrelid", "o.conkey")} as columns,
@@ -117,14 +124,30 @@ export const constraints = `
     -- a column of the catalogue from PostgreSQL 15 on
     case when o.contype = 'f' then ${names("o.conrelid", "coalesce((select array_agg(n::int2) from jsonb_array_elements_text(nullif(to_jsonb(o)->'confdelsetcols', 'null')) n), o.conkey)")} end as sets_null,
     o.condeferrable as deferrable,
-    case when o.contype = 'c' then pg_get_expr(o.conbin, o.conrelid) end as expression
+    case when o.contype = 'c' then pg_get_expr(o.conbin, o.conrelid) end as expression,
+    coalesce((select ${nullsEqual} from pg_index i where o.contype = 'u' and i.indexrelid = o.conindid), false) as nulls_equal
   from pg_constraint o
   where o.conrelid = any ($1::oid[]) and o.contype in ('p', 'u', 'f', 'c') and o.conparentid = 0
   union all
-  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", "i.indkey::int2[]")}, null, null, '', '', '', null, false, null
+  select i.indrelid::int8, c.relname, 'u', ${names("i.indrelid", keyOf)}, null, null, '', '', '', null, false, null, ${nullsEqual}
   from pg_index i join pg_class c on c.oid = i.indexrelid
   where i.indrelid = any ($1::oid[]) and i.indisunique and i.indpred is null and i.indexprs is null
     and not exists (select from pg_constraint o where o.conindid = i.indexrelid and o.contype in ('p', 'u'))
+  order by 1, 2`;
+
+export type ExclusiveRow = { table_oid: number; name: string; columns: string[] };
+
+/** What an index depends on of the table's columns: PostgreSQL notes those that stand in its expressions and its condition, too. */
+export const exclusive = `
+  select ${root("i.indrelid")}::int8 as table_oid, c.relname as name, array_agg(a.attname::text order by a.attname) as columns
+  from pg_index i
+  join pg_class c on c.oid = i.indexrelid and not c.relispartition
+  join pg_attribute a on a.attrelid = i.indrelid and a.attnum > 0 and (a.attnum = any (${keyOf})
+    or exists (select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+      and d.refclassid = 'pg_class'::regclass and d.refobjid = i.indrelid and d.refobjsubid = a.attnum))
+  where ${root("i.indrelid")} = any ($1::oid[]) and (i.indisexclusion or i.indisunique
+    and (i.indpred is not null or i.indexprs is not null or not i.indimmediate or i.indrelid <> ${root("i.indrelid")}))
+  group by i.indrelid, i.indexrelid, c.relname
   order by 1, 2`;
 
 export type IndexedRow = { table_oid: number; name: string };

@@ -8,6 +8,7 @@ import {
   type CheckConstraint,
   type ForeignKey,
   type Trigger,
+  type Unique,
 } from "#catalog/catalog.ts";
 import * as queries from "#catalog/queries.ts";
 import { tablesWrittenBy } from "#catalog/trigger-targets.ts";
@@ -48,6 +49,7 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
   const names = new Map(relations.map((row) => [row.oid, displayName(row.schema, row.relation)]));
   const columns = groupBy(await rowsOf<queries.ColumnRow>(queries.columns));
   const constraints = groupBy(await rowsOf<queries.ConstraintRow>(queries.constraints));
+  const exclusive = groupBy(await rowsOf<queries.ExclusiveRow>(queries.exclusive, "table", "partitioned"));
   const triggers = groupBy(await rowsOf<queries.TriggerRow>(queries.triggers));
   const rules = groupBy(await rowsOf<queries.RuleRow>(queries.rules, "table", "partitioned"));
   const partitions = groupBy(await rowsOf<queries.PartitionRow>(queries.partitions, "partitioned"));
@@ -77,7 +79,8 @@ export const readCatalog = async (client: pg.PoolClient, options: CatalogOptions
       partitions: (partitions.get(relation.oid) ?? []).map((row) => displayName(row.schema, row.relation)),
       columns: (columns.get(relation.oid) ?? []).map(columnFrom),
       primaryKey: own.find((row) => row.type === "p")?.columns ?? [],
-      unique: own.filter((row) => row.type === "u").map(({ name, columns: keys }) => ({ name, columns: keys })),
+      unique: own.filter((row) => row.type === "u").map(uniqueFrom),
+      exclusive: (exclusive.get(relation.oid) ?? []).map(({ name, columns: all }) => ({ name, columns: all })),
       foreignKeys: own.filter((row) => row.type === "f").flatMap((row) => foreignKeyFrom(row, names)),
       checks: own.filter((row) => row.type === "c").map(checkFrom),
       triggers: (triggers.get(relation.oid) ?? []).map((row) => triggerFrom(row, known)),
@@ -130,6 +133,12 @@ const foreignKeyFrom = (row: queries.ConstraintRow, names: ReadonlyMap<number, s
     },
   ];
 };
+
+const uniqueFrom = ({ name, columns, nulls_equal: nullsEqual }: queries.ConstraintRow): Unique => ({
+  name,
+  columns,
+  ...(nullsEqual && { nullsEqual: true }),
+});
 
 const checkFrom = (row: queries.ConstraintRow): CheckConstraint => ({
   name: row.name,

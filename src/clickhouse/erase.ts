@@ -110,17 +110,18 @@ const changing: Failure = {
   code: "PLAN_MOVED",
   tries: 4,
   detail: { hint: "its rows kept changing while they were prepared; the next night tries again" },
+  divisible: true,
   doubtful: undefined,
 };
 
 /** Whom ClickHouse cannot do it for; whether that is one person's fault or the store's, halving finds out. */
 const failureOf = (error: unknown): Failure => {
   if (isLetheError(error, "TOTALS_CHANGED"))
-    return { code: error.code, tries: 1, detail: { hint: error.hint }, doubtful: undefined };
+    return { code: error.code, tries: 1, detail: { hint: error.hint }, divisible: true, doubtful: undefined };
   if (!isLetheError(error, "DATABASE_FAILED")) throw error;
   const hint =
     "ClickHouse cannot make of some row what the policy says: mend the row or the policy, then approve again";
-  return { code: "CONSTRAINT_VIOLATED", tries: 1, detail: { hint }, doubtful: error };
+  return { code: "CONSTRAINT_VIOLATED", tries: 1, detail: { hint }, divisible: true, doubtful: error };
 };
 
 const whenOf = (ctx: Context): When => {

@@ -116,6 +116,7 @@ const catalogued = (database: string, name: string, engine: string, columns: rea
   })),
   primaryKey: [],
   unique: [],
+  exclusive: [],
   foreignKeys: [],
   checks: [],
   triggers: [],

@@ -7,6 +7,7 @@ import type { Shape } from "#records/plan.ts";
 import { journalTable, type BatchFacts } from "#execute/batch-facts.ts";
 import { cutStatement } from "#execute/cuts.ts";
 import { drawOthers } from "#execute/aggregate.ts";
+import { boundBy, exchangeFailure } from "#execute/exchange.ts";
 import { draw, followDrawn } from "#execute/draw.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { assertMarked } from "#execute/marks.ts";
@@ -70,7 +71,12 @@ export const executeBatch = async (
       await draw(db, shape, step, facts.at);
       await drawOthers(db, shape, step, facts.at);
     }
-    const { rows } = await statementFor(shape, step, facts).execute(db);
+    const bound = await boundBy(db, step);
+    const { rows } = await statementFor(shape, step, facts)
+      .execute(db)
+      .catch((error: unknown) => {
+        throw exchangeFailure(error, bound);
+      });
     const [done] = rows;
     if (done === undefined) throw new TypeError("a statement says what it did");
     if (step.kind === "anonymise") await followDrawn(db, shape, step);

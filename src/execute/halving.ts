@@ -51,7 +51,11 @@ const narrow = async <T>(
   parts: Parts<T>,
   known: string | undefined,
 ): Promise<void> => {
-  const { doubtful, detail } = failure;
+  const { doubtful, detail, divisible } = failure;
+  if (!divisible) {
+    for (const subject of subjects) await work.fail(subject, failure);
+    return;
+  }
   const isDoubtful = doubtful !== undefined && detail.sqlstate !== known;
   const [subject] = subjects;
   if (subject !== undefined && subjects.length === 1) {

@@ -70,6 +70,16 @@ const columnProblem = (
     const what = kind === "shuffle" ? "it would lead to somebody else" : "a random key into a foreign key";
     return [[`${what} (${own.name})`, "use {set: null}"]];
   }
+  const together = kind === "shuffle" ? table.exclusive.filter(({ columns }) => columns.includes(name)) : [];
+  // Of one column the same values are there afterwards, and of equal rows the same rows.
+  const collides = together.find(
+    ({ columns }) => !columns.every((each) => each === name || isSameWithin(rule, name, each)),
+  );
+  if (collides !== undefined) {
+    const others = collides.columns.filter((each) => each !== name).join(", ");
+    const what = `${collides.name} lets rows refuse each other by it and ${others}, beside which it would come anew`;
+    return [[what, `shuffle it within columns that are kept, ${others} among them, or use {set: null}`]];
+  }
   if (rule.reorder !== undefined) return [];
   const column = table.columns.find((each) => each.name === name);
   if (column?.identity === "always") {
@@ -78,9 +88,16 @@ const columnProblem = (
     ];
   }
   const unique = [table.primaryKey, ...table.unique.map(({ columns }) => columns)];
-  return kind === "shuffle" && unique.some((columns) => columns.includes(name))
+  return kind === "shuffle" && (together.length > 0 || unique.some((columns) => columns.includes(name)))
     ? [["values of a UNIQUE column would meet while they are exchanged", "add `order: random` to the table"]]
     : [];
+};
+
+/** Only rows that say the same in the other column, and go on saying it, exchange what this one says. */
+const isSameWithin = ({ columns }: Anonymise, name: string, other: string): boolean => {
+  const shuffle = columns[name];
+  const kind = columns[other]?.kind ?? "keep";
+  return shuffle?.kind === "shuffle" && shuffle.within.includes(other) && (kind === "keep" || kind === "stays");
 };
 
 /** Rows that are taken out, if only for a moment. */

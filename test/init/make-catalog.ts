@@ -25,6 +25,7 @@ const tableOf = (name: string, { columns, refers = [], ...rest }: Shorthand): Ca
   partitions: [],
   primaryKey: ["id"],
   unique: [],
+  exclusive: [],
   checks: [],
   triggers: [],
   rules: [],

@@ -54,6 +54,46 @@ test.each([
   expect(await findingsBetween(schema, { tables: rules(columns, rest) })).toEqual([]);
 });
 
+test.each([
+  ["of some rows, by itself", "create unique index on visits (c) where c > 3", "", true],
+  ["by an expression", "create unique index on visits (abs(c))", "", true],
+  ["that excludes", "alter table visits add exclude (c with =)", "", true],
+  ["that waits for the commit", "alter table visits add unique (c) deferrable", "", true],
+  ["of rows that another column tells", "create unique index on visits (c) where d is null", "", false],
+  ["by another column, too", "alter table visits add exclude using gist (int4range(c, d) with &&)", "", false],
+  [
+    "of rows that a column tells within which it is shuffled",
+    "create unique index on visits (c) where d = 1",
+    "d",
+    true,
+  ],
+])(
+  "values under an index %s are exchanged only where rows are put in again, if at all",
+  async (_, index, within, helps) => {
+    const schema = `${customers} create table visits (${own}, c int, d int, e int); ${index};`;
+    const found = (rest: string) =>
+      findingsBetween(schema, { tables: rules(`c: { shuffle: [${within}] }, d: keep, e: keep`, rest) });
+    const [inPlace, ...more] = await found("");
+    expect(more).toEqual([]);
+    expect(inPlace).toMatch(helps ? /meet while they are exchanged/ : /refuse each other by it and d/);
+    expect(await found(ordered)).toEqual(
+      helps ? [] : [expect.stringMatching(/visits_.* lets rows refuse each other by it and d/)],
+    );
+  },
+);
+
+test("an index of a single partition binds what is exchanged, one that only includes the column does not", async () => {
+  const schema = (
+    columns: string,
+  ) => `${customers} create table visits (${own}, c int, d int, at date) partition by range (at);
+    create table visits_2025 partition of visits for values from ('2025-01-01') to ('2026-01-01');
+    create unique index on visits_2025 (${columns};`;
+  const found = (columns: string) =>
+    findingsBetween(schema(columns), { tables: rules("c: { shuffle: [] }, d: keep, at: keep") });
+  expect(await found("c)")).toEqual([expect.stringMatching(/meet while they are exchanged/)]);
+  expect(await found("d) include (at)")).toEqual([]);
+});
+
 test("a key that other rows refer to stays, whatever the database does on update; a link is a reference too", async () => {
   const schema = (clause: string) => `${customers} create table visits (c int primary key, ${own}, token text);
     create table hits (visit int references visits ${clause}, of text);`;
