@@ -29,8 +29,8 @@ export const drawnFindings = (
     });
     return [
       ...drawn.flatMap((column) =>
-        columnProblem(catalog, edges, table, rule, column).map(([what, hint]) =>
-          finding(["columns", column.name], `${name}.${column.name}: ${what}`, hint),
+        [...columnProblem(catalog, edges, table, rule, column), ...copyProblems(policy, table, rule)].map(
+          ([what, hint]) => finding(["columns", column.name], `${name}.${column.name}: ${what}`, hint),
         ),
       ),
       ...(rule.reorder === undefined ? [] : orderProblems(policy, catalog, edges, table)).map(([what, hint]) =>
@@ -92,6 +92,18 @@ const columnProblem = (
     ? [["values of a UNIQUE column would meet while they are exchanged", "add `order: random` to the table"]]
     : [];
 };
+
+/** A trigger sees what the row said and what it says now, and whoever reads what it wrote may join them. Rows that are put in again are not updated. */
+const copyProblems = ({ tables }: Policy, { triggers }: CatalogTable, { reorder }: Anonymise): readonly Problem[] =>
+  (reorder === undefined ? triggers.filter(({ events }) => events.includes("update")) : []).flatMap(
+    ({ name, writesTo }) =>
+      writesTo
+        .filter((target) => tables[target] !== undefined && tables[target].treatment !== "erase")
+        .map((target): Problem => [
+          `trigger ${name} writes into ${target}, which may keep what it said beside what it says now`,
+          `erase ${target}, drop the trigger, or add \`order: random\` to the table, for which no update fires`,
+        ]),
+  );
 
 /** Only rows that say the same in the other column, and go on saying it, exchange what this one says. */
 const isSameWithin = ({ columns }: Anonymise, name: string, other: string): boolean => {

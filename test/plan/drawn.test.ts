@@ -94,6 +94,27 @@ test("an index of a single partition binds what is exchanged, one that only incl
   expect(await found("d) include (at)")).toEqual([]);
 });
 
+test("what is drawn is not beside what was there in a table into which a trigger writes, unless its rows go, too", async () => {
+  const schema = (events = "update") => `${customers} create table visits (c uuid primary key, ${own}, d int);
+    create table audit (was uuid, now uuid, customer_id int references customers);
+    create function noted() returns trigger language plpgsql as $$ begin insert into audit values (old.c, new.c, new.customer_id); return new; end $$;
+    create trigger noted after ${events} on visits for each row execute function noted();`;
+  const found = async (audit: string, columns = "c: { rekey: random }, d: keep", rest = "", events?: string) =>
+    findingsBetween(schema(events), { tables: rules(columns, rest, `\naudit: ${audit}`) });
+  const kept = "{ treatment: keep, reason: technical }";
+  const message = (column: string) => [
+    `POLICY_CONTRADICTION visits.${column}: trigger noted writes into audit, which may keep what it said beside what it says now`,
+  ];
+  expect(await found(kept)).toEqual(message("c"));
+  expect(await found(kept, "c: keep, d: { shuffle: [] }")).toEqual(message("d"));
+  const anonymised = "{ treatment: anonymise, columns: { was: keep, now: keep, customer_id: { set: null } } }";
+  expect(await found(anonymised)).toEqual(message("c"));
+  expect(await found("{ treatment: erase }")).toEqual([]);
+  expect(await found(kept, "c: keep, d: { set: null }")).toEqual([]);
+  expect(await found(kept, undefined, ordered)).toEqual([]);
+  expect(await found(kept, undefined, "", "delete")).toEqual([]);
+});
+
 test("a key that other rows refer to stays, whatever the database does on update; a link is a reference too", async () => {
   const schema = (clause: string) => `${customers} create table visits (c int primary key, ${own}, token text);
     create table hits (visit int references visits ${clause}, of text);`;
