@@ -87,7 +87,7 @@ export const executeBatch = async (
   }
   await recordStays(db, shape, facts);
   await recordFigures(db, shape, facts, before);
-  await assertTotals(session, facts);
+  await assertTotals(session, shape, facts);
   // Triggers of the store that wait for the commit have their say before it is read back what the rows say.
   if (shape.triggered.length > 0) await client.query("set constraints all immediate");
   await assertMarked(db, shape);
@@ -109,19 +109,21 @@ const enterJournal = async (
 };
 
 /** A conserved total that is not equal before and after undoes the batch, unless a deadline has made that so: then it is reported. */
-const assertTotals = async ({ db, store }: StoreSession, facts: BatchFacts): Promise<void> => {
+const assertTotals = async ({ db, store }: StoreSession, { steps }: Shape, facts: BatchFacts): Promise<void> => {
   const changed = await sql<{ table_name: string; measure: string }>`
     select table_name, measure from ${journalTable(facts, "total")} where batch = ${facts.batch} and before <> after and not late limit 1`.execute(
     db,
   );
   const [total] = changed.rows;
-  if (total !== undefined) {
-    throw new LetheError(
-      "TOTALS_CHANGED",
-      `store ${store.name}: ${total.measure} of ${total.table_name} would change`,
-      {
-        hint: "let the policy keep the columns that the total is made of, and its clock within the period",
-      },
-    );
-  }
+  if (total === undefined) return;
+  const [counts] = steps.flatMap((step) =>
+    step.kind === "anonymise" && step.table === total.table_name ? (step.aggregate ?? []) : [],
+  );
+  const hint =
+    counts === undefined
+      ? "let the policy keep the columns that the total is made of, and its clock within the period"
+      : `what went is not what was added to ${counts.into}: let no trigger change that, and its columns hold as many decimals`;
+  throw new LetheError("TOTALS_CHANGED", `store ${store.name}: ${total.measure} of ${total.table_name} would change`, {
+    hint,
+  });
 };

@@ -89,9 +89,12 @@ const targetProblems = (table: CatalogTable, into: CatalogTable, aggregate: Aggr
   const typeOf = (name: string): string => columnOf(into, name)?.type ?? "";
   const cell = [...classes.map(({ column }) => column), ...(period === undefined ? [] : [period])].toSorted();
   const used = new Set([...cell, count, ...sums.map((each) => each.into)]);
-  const isKey = [into.primaryKey, ...into.unique.map(({ columns }) => columns)].some(
-    (columns) => columns.length === cell.length && columns.toSorted().every((name, index) => name === cell[index]),
-  );
+  const isKey = (columns: readonly string[]): boolean =>
+    columns.length === cell.length && columns.toSorted().every((name, index) => name === cell[index]);
+  const keys = into.unique.filter(({ columns }) => isKey(columns));
+  // What is empty is no class of its own where `other` says something: then no count looks for an empty one.
+  const emptied = classes.find(({ column, other }) => other === null && columnOf(into, column)?.nullable === true);
+  const isOnce = emptied === undefined || keys.some(({ nullsEqual }) => nullsEqual === true);
   const twice = [...cell, count, ...sums.map((each) => each.into)].filter(
     (name, index, all) => all.indexOf(name) < index,
   );
@@ -136,12 +139,20 @@ const targetProblems = (table: CatalogTable, into: CatalogTable, aggregate: Aggr
         `nothing says what ${into.name}.${name} is in a new row, and it may not be empty`,
         "give it a default, or make it nullable",
       ]),
-    ...(isKey
+    ...(isKey(into.primaryKey) || keys.length > 0
       ? []
       : [
           [
             `nothing makes ${cell.join(", ")} unique in ${into.name}: a class might be counted in two rows`,
-            `add unique (${cell.join(", ")})`,
+            `add unique ${emptied === undefined ? "" : "nulls not distinct "}(${cell.join(", ")})`,
+          ] satisfies Problem,
+        ]),
+    ...(keys.length === 0 || isOnce
+      ? []
+      : [
+          [
+            `${into.name}.${emptied?.column ?? ""} may be empty, and UNIQUE lets in any number of rows where it is: a class might be counted in two rows`,
+            `make it unique nulls not distinct (${cell.join(", ")}), from PostgreSQL 15 on, or give \`other\` a value for it`,
           ] satisfies Problem,
         ]),
   ];

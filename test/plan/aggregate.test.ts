@@ -122,6 +122,16 @@ test("a value for the others has to fit, and may be empty only where the column 
   ]);
 });
 
+test("a class that is empty needs a key that knows what is empty; one that never is does not", async () => {
+  const empty = { tables: tables().replace("city: other", "city: null") };
+  const refused = expect.stringMatching(/counts\.city may be empty, and UNIQUE lets in any number of rows where it is/);
+  expect(await findingsBetween(source + target(), empty)).toEqual([refused]);
+  expect(await findingsBetween(source + target("", "unique nulls not distinct (month, city)"), empty)).toEqual([]);
+  const index = "create unique index on counts (city, month) nulls not distinct;";
+  expect(await findingsBetween(source + target() + index, empty)).toEqual([]);
+  expect(await findingsBetween(source + target(), { tables: tables() })).toEqual([]);
+});
+
 test("the role may take rows out of the one table, and add to the other", async () => {
   const catalog = await catalogOfSchema(source + target());
   const grants = grantsFor(parsePolicy("p.yaml", policyText({ tables: tables() })), catalog, "lethe");
