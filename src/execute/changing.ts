@@ -62,7 +62,7 @@ export const update = (
   returning: RawBuilder<unknown>,
 ): RawBuilder<unknown> =>
   sql`update ${tableName(table)} t set ${assignments(shape, table, changes, facts)}
-    from (${targets(shape, table)}) s ${joinedMeans(shape, table, changes, facts.at)} where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
+    from (${targets(shape, table)}) s ${joinedMeans(shape, table, changes)} where ${sameRow(scopeFor(shape, table), "t", "s")} returning ${returning} ${places(shape, table)}`;
 
 /** How rows are anonymised: where they are, or taken out and put in again; `first` are the expressions that `changed` is made of. */
 export type Change = {
@@ -101,7 +101,7 @@ export const putInAgain = (
     : [[], []];
   const gone = [...before, ...was, ...become.map((value, index) => sql`${value} as ${sql.id(`become${index}`)}`)];
   const first = sql`gone as materialized (
-      delete from ${tableName(table)} t using (${targets(shape, table)}) s ${joinedMeans(shape, table, changes, facts.at)}
+      delete from ${tableName(table)} t using (${targets(shape, table)}) s ${joinedMeans(shape, table, changes)}
       where ${sameRow(scope, "t", "s")} returning ${sql.join(gone)}, gen_random_uuid() as chance),
     numbered as materialized (select *, row_number() over (order by chance) as place from gone),
     came as (insert into ${tableName(table)} as t (${sql.join(columns.map((name) => sql.id(name)))}) overriding system value

@@ -1,9 +1,9 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Shape, Step } from "#records/plan.ts";
-import { classOfGroup, drawnIn, drawnName, groupName, otherClass, otherGroup, otherName } from "#scope/drawn.ts";
+import { classOfGroup, drawnName, groupName, mixedIn, otherClass, otherGroup, otherName } from "#scope/drawn.ts";
 import { scopeTable, subjects } from "#scope/sql.ts";
 
-/** A request whose rows were shuffled among those of too few people: how many of its rows, and the people. */
+/** A request whose rows were mixed with those of too few people: how many of its rows, and the people. */
 export type Few = {
   readonly request: number;
   readonly class: number;
@@ -16,14 +16,15 @@ export type Few = {
 type Anonymise = Extract<Step, { kind: "anonymise" }>;
 
 /**
- * Who has exchanged values, or places, or is counted with too few others to be hidden among them (requirements D4, D6): one of two people can be told by anybody who
- * knows the other. What is empty gives nobody away.
+ * Who has exchanged values, or places, shares a mean, or is counted with too few others to be hidden among them (requirements D4, D6): one of two people can be told
+ * by anybody who knows the other. What is empty gives nobody away.
  */
-export const shuffledAmongFew = async (db: Kysely<unknown>, shape: Shape, step: Anonymise): Promise<readonly Few[]> => {
+export const mixedAmongFew = async (db: Kysely<unknown>, shape: Shape, step: Anonymise): Promise<readonly Few[]> => {
   const found: Few[] = [];
-  for (const { transform, name } of drawnIn(step)) {
-    if (transform.kind !== "shuffle") continue;
-    const [group, of, value] = [groupName(name), classOfGroup(name), drawnName(name)].map((each) => sql.id("s", each));
+  for (const { transform, name } of mixedIn(step)) {
+    // A row without a value has no group in which means are taken.
+    const said = transform.kind === "mean" ? groupName(name) : drawnName(name);
+    const [group, of, value] = [groupName(name), classOfGroup(name), said].map((each) => sql.id("s", each));
     const few = sql`select ${group} as g, count(distinct j.key) as people from ${entries(shape, step)}
       group by 1 having count(distinct j.key) < ${transform.among} and count(${value}) > 0`;
     const { rows } =

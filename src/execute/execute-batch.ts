@@ -12,6 +12,7 @@ import { draw, followDrawn } from "#execute/draw.ts";
 import { readFigures, recordFigures } from "#execute/figures.ts";
 import { assertMarked } from "#execute/marks.ts";
 import { assertCut, assertDone, readBack } from "#execute/read-back.ts";
+import { groupMeans } from "#execute/means.ts";
 import { recordTasks } from "#execute/recipients.ts";
 import { remedy } from "#execute/remedies.ts";
 import { recordSpared, statementFor } from "#execute/statements.ts";
@@ -69,6 +70,7 @@ export const executeBatch = async (
     }
     if (step.kind === "anonymise") {
       await draw(db, shape, step, facts.at);
+      await groupMeans(db, shape, step, facts.at);
       await drawOthers(db, shape, step, facts.at);
     }
     const bound = await boundBy(db, step);

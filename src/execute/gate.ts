@@ -1,7 +1,7 @@
 import { sql, type Kysely } from "kysely";
 import { comparisonsOf, fitting } from "#anonymity/attack.ts";
 import { belowClasses } from "#execute/classes.ts";
-import { shuffledAmongFew } from "#execute/company.ts";
+import { mixedAmongFew } from "#execute/company.ts";
 import { scopeFor } from "#execute/entries.ts";
 import { GateError, waits, type TooFew } from "#execute/too-few.ts";
 import type { Late } from "#records/anonymity.ts";
@@ -46,7 +46,7 @@ const assertCompany = async (
 ): Promise<void> => {
   const { table } = step;
   const few = new Map<number, TooFew>();
-  for (const { request, class: of, rows, people, among } of await shuffledAmongFew(db, shape, step)) {
+  for (const { request, class: of, rows, people, among } of await mixedAmongFew(db, shape, step)) {
     if (few.has(request)) continue;
     const wait = { missing: among - people, then: late };
     const detail = { table, rows, measured: { k: people }, wait, hint: waits };

@@ -53,7 +53,11 @@ export const transformWords = (transform: Transform): Becoming => {
       };
     case "mean":
       return {
-        becomes: ["the mean of rows of its period", ...transform.within.map((name) => `the same ${name}`)].join(", "),
+        becomes: [
+          "the mean of rows of its period",
+          ...transform.within.map((name) => `the same ${name}`),
+          `of at least ${transform.among} people who go together`,
+        ].join(", "),
         means: "what it adds up to stays, and whose it was does not",
       };
     case "rekey":

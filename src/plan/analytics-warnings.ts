@@ -7,8 +7,10 @@ export const analyticsWarnings = (policy: Policy, catalog: Catalog): readonly st
   Object.entries(policy.tables).flatMap(([table, rule]): readonly string[] => {
     if (rule.treatment !== "anonymise") return [];
     const { quasi = [], attacks = [], late = "wait", anonymitySet = "everybody" } = rule.analytics ?? {};
-    const shuffles = rule.reorder !== undefined || Object.values(rule.columns).some(({ kind }) => kind === "shuffle");
-    const gated = quasi.length > 0 || attacks.length > 0 || shuffles;
+    const mixes =
+      rule.reorder !== undefined ||
+      Object.values(rule.columns).some(({ kind }) => kind === "shuffle" || kind === "mean");
+    const gated = quasi.length > 0 || attacks.length > 0 || mixes;
     const alone = attacks.filter(
       ({ knows, whose }) => whose.length === 0 && ownerOf(policy, catalog, knows).length === 0,
     );

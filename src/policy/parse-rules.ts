@@ -79,6 +79,8 @@ const anonymised = (rule: Anonymise, given: Given): Record<string, Transform> =>
   const summed = conserve.map(conserveOf).flatMap((total) => (total.measure === "sum" ? [total.column] : []));
   return Object.fromEntries(
     Object.entries(columns).map(([name, written]): [string, Transform] => {
+      if (written !== "keep" && written.mean !== undefined)
+        return [name, { kind: "mean", within: written.mean, among: k }];
       if (written === "keep" || written.shuffle === undefined) return [name, transformOf(written, given)];
       const stays = clock !== undefined && (name === clock || summed.includes(name));
       return [name, { kind: "shuffle", within: written.shuffle, among: k, per: stays ? per : undefined }];
@@ -117,7 +119,7 @@ const analyticsOf = (rule: Anonymise): Analytics | undefined => {
 
 const transformOf = (written: WrittenTransform, { files, timeZone }: Given): Transform => {
   if (written === "keep") return { kind: "keep" };
-  const { set, unique, truncate, generalise, band, code, rare, mean, rekey, now, stays } = written;
+  const { set, unique, truncate, generalise, band, code, rare, rekey, now, stays } = written;
   if (set !== undefined) return setTo(set);
   if (unique !== undefined) return { kind: "unique", template: unique };
   if (truncate !== undefined)
@@ -126,7 +128,6 @@ const transformOf = (written: WrittenTransform, { files, timeZone }: Given): Tra
   if (band !== undefined) return { kind: "band", ...band };
   if (code !== undefined) return { kind: "code", bottom: code.bottom, top: code.top };
   if (rare !== undefined) return { kind: "rare", ...rare };
-  if (mean !== undefined) return { kind: "mean", within: mean };
   if (rekey !== undefined) return { kind: "rekey" };
   if (now !== undefined) return { kind: "now", when: now };
   if (stays !== undefined) return { kind: "stays", why: stays };

@@ -1,7 +1,7 @@
 import type { Path } from "#lib/mistakes.ts";
 import { conserveOf } from "#policy/conserve.ts";
 import type { WrittenRule, WrittenTransform } from "#policy/schema/document.ts";
-import { isShuffled, isStay, listed, suggestion, type Note } from "#policy/self-check-columns.ts";
+import { isAveraged, isShuffled, isStay, listed, suggestion, type Note } from "#policy/self-check-columns.ts";
 import { isWithin } from "#records/anonymity.ts";
 
 /** A column that is made coarser by itself. */
@@ -26,7 +26,8 @@ export const checkAnalytics = (
   };
   for (const [index, column] of (quasi ?? []).entries()) mustBeListed([...base, "quasi", index], column);
   const shuffles = rule.order !== undefined || Object.values(columns).some((each) => isShuffled(each));
-  if (k !== undefined && quasi === undefined && !shuffles)
+  const mixes = shuffles || Object.values(columns).some((each) => isAveraged(each));
+  if (k !== undefined && quasi === undefined && !mixes)
     note([...base, "k"], "k is measured over `quasi`, which is missing");
   if (rule.anonymity_set !== undefined && quasi === undefined)
     note([...base, "anonymity_set"], "nobody is hidden in classes without `quasi`, which is missing");
@@ -48,8 +49,8 @@ export const checkAnalytics = (
     if (l !== undefined) note([...base, "l"], "l is measured of `sensitive`, which is missing");
     if (t !== undefined) note([...base, "t"], "t is measured of `sensitive`, which is missing");
   }
-  if (late !== undefined && quasi === undefined && attack === undefined && !shuffles)
-    note([...base, "late"], "nobody waits without `quasi`, `attack`, `shuffle` or `order`, which are missing");
+  if (late !== undefined && quasi === undefined && attack === undefined && !mixes)
+    note([...base, "late"], "nobody waits without `quasi`, `attack`, `shuffle`, `mean` or `order`, which are missing");
   if (late === "suppress" && rule.expires !== undefined && toldApartBy(rule).includes(rule.expires.clock))
     note(
       [...base, "late"],

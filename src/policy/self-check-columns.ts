@@ -11,6 +11,9 @@ export const isStay = (transform: WrittenTransform | undefined): boolean =>
 export const isShuffled = (transform: WrittenTransform | undefined): boolean =>
   typeof transform === "object" && transform.shuffle !== undefined;
 
+export const isAveraged = (transform: WrittenTransform | undefined): boolean =>
+  typeof transform === "object" && transform.mean !== undefined;
+
 export const listed = (columns: Columns, column: string): boolean => Object.hasOwn(columns, column);
 
 export const suggestion = (columns: Columns, column: string): string => {

@@ -177,11 +177,13 @@ const checkTransforms = (base: Path, columns: Columns, note: Note): void => {
 /** A record that a law holds says what it said. */
 const checkRecord = (base: Path, columns: Columns, note: Note): void => {
   for (const [column, transform] of Object.entries(columns)) {
-    if (transform === "keep" || (transform.rekey === undefined && transform.shuffle === undefined)) continue;
-    const key = transform.rekey === undefined ? "shuffle" : "rekey";
+    const key = (["rekey", "shuffle", "mean"] as const).find(
+      (each) => transform !== "keep" && transform[each] !== undefined,
+    );
+    if (key === undefined) continue;
     note(
       [...base, "columns", column, key],
-      "only rows that are anonymised take it: a record keeps its number and date",
+      "only rows that are anonymised take it: a record keeps its number, date and amount",
     );
   }
 };

@@ -28,8 +28,8 @@ export type Transform =
   | { readonly kind: "code"; readonly bottom: number | undefined; readonly top: number | undefined }
   /** Values that fewer rows of the whole table have become `otherwise`. */
   | { readonly kind: "rare"; readonly below: number; readonly otherwise: string | null }
-  /** Microaggregation (Domingo-Ferrer and Mateo-Sanz, 2002): the mean of the batch's rows of one period that are equal in `within`. */
-  | { readonly kind: "mean"; readonly within: readonly string[] }
+  /** Microaggregation (Domingo-Ferrer and Mateo-Sanz, 2002): the mean of the batch's rows of one period that are equal in `within`, those of at least `among` people. */
+  | { readonly kind: "mean"; readonly within: readonly string[]; readonly among: number }
   /** A new random key of the column's own type, in every row. */
   | { readonly kind: "rekey" }
   /**

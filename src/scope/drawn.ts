@@ -1,5 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
 import { sha256Hex } from "#lib/canonical.ts";
+import type { Transform } from "#policy/transform.ts";
 import { isDrawn, type ColumnChange, type Shape, type Step } from "#records/plan.ts";
 
 /**
@@ -16,6 +17,15 @@ export const drawnIn = (step: Step | undefined): readonly (ColumnChange & { read
     ? step.changes.flatMap((change, index) => (isDrawn(change) ? [{ ...change, index }] : []))
     : [];
 
+type Mixed = ColumnChange & { readonly transform: Extract<Transform, { kind: "shuffle" | "mean" }> };
+
+/** What a row says afterwards is made of what others of the batch said. */
+export const mixedIn = (step: Step | undefined): readonly Mixed[] =>
+  step !== undefined && "changes" in step ? step.changes.filter(isMixed) : [];
+
+const isMixed = (change: ColumnChange): change is Mixed =>
+  change.transform.kind === "shuffle" || change.transform.kind === "mean";
+
 /** Of rows that are counted: whether the row goes into the class of others, and which of those, in this batch and in every batch. */
 export const otherName = "a_other";
 export const otherGroup = "a_group";
@@ -26,8 +36,8 @@ export const drawnColumns = (shape: Shape, table: string): readonly RawBuilder<u
   const step = stepOf(shape, table);
   const counted = step?.kind === "anonymise" && step.aggregate !== undefined;
   return [
-    ...drawnIn(step).flatMap(({ name, type }) => [
-      sql`null::${sql.raw(type)} as ${sql.id(drawnName(name))}`,
+    ...drawnIn(step).map(({ name, type }) => sql`null::${sql.raw(type)} as ${sql.id(drawnName(name))}`),
+    ...[...new Set([...drawnIn(step), ...mixedIn(step)].map(({ name }) => name))].flatMap((name) => [
       sql`null::int as ${sql.id(groupName(name))}`,
       sql`null::int as ${sql.id(classOfGroup(name))}`,
     ]),

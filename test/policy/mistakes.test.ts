@@ -104,6 +104,13 @@ describe("parsePolicy", () => {
       "only rows that are anonymised",
       "[] },",
     ],
+    [
+      "a record with another amount",
+      "customer_name: keep",
+      "customer_name: { mean: [] }",
+      "only rows that are anonymised",
+      "[] },",
+    ],
     ["an order that is none", "per: month", "per: month\n    order: sorted", "random", "sorted"],
     [
       "a retention clock that is not listed",

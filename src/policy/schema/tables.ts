@@ -88,7 +88,7 @@ const changes = z.strictObject({
     .array(column)
     .optional()
     .describe(
-      "A number becomes the mean of the batch's rows of the same period (`clock`, `per`) that are equal in these columns; the sum stays as it was, to the last digit.",
+      "A number becomes the mean of the batch's rows of the same period (`clock`, `per`) that are equal in these columns, those of at least `k` people; the sum stays as it was, to the last digit.",
     ),
 });
 
@@ -200,7 +200,7 @@ export const tableRule = z
         .min(2)
         .optional()
         .describe(
-          "How many rows each class must have where rows of a batch are, or it is undone, and among how many people rows are shuffled; 5 unless given.",
+          "How many rows each class must have where rows of a batch are, or it is undone, and among how many people rows are shuffled or averaged; 5 unless given.",
         ),
       anonymity_set: z
         .enum(anonymitySets)
