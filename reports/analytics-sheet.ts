@@ -67,9 +67,9 @@ const knowledge: Readonly<Record<AttackResult["precision"], string>> = {
 };
 
 /** `country DE, plan pro`; empty where the period alone divides the totals. */
-const cellText = ({ by, cells }: Pick<ConservedItem, "by" | "cells">): string =>
+const cellText = ({ by }: Pick<ConservedItem, "by">): string =>
   by === null
-    ? `${figure(cells)} ${cells === 1 ? "part" : "parts"} of few people, or that would give them away`
+    ? "what is of few people, or would give them away"
     : Object.entries(by)
         .map(([name, value]) => `${name} ${value ?? "(empty)"}`)
         .join(", ");

@@ -1,11 +1,9 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { usualK } from "#records/anonymity.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { ConservedItem } from "#report/report-document.ts";
 import type { Scope } from "#report/scope.ts";
 import { withheldOf, type Cell } from "#report/withhold.ts";
-
-type Row = Omit<ConservedItem, "cells" | "by"> & { by: Record<string, string | null>; place: string };
 
 /**
  * Totals before and after per table, measure, period and dimensions, over all batches of the runs. Values are withheld (D5, D6) where they would
@@ -15,42 +13,27 @@ type Row = Omit<ConservedItem, "cells" | "by"> & { by: Record<string, string | n
  * one that did. Nor must a table of which nothing is measured tell of one person alone: what holds there is what a policy gets that names no k.
  */
 export async function* readConserved(snapshot: Snapshot, scope: Scope): AsyncGenerator<ConservedItem> {
-  const withheld = await readWithheld(snapshot, scope);
-  const query = sql<Row>`
-    select store, table_name as table, measure, period, dimensions as by, ${placeOf} as place,
-      -- Different values of two batches may be the same ones.
-      case when measure not like 'distinct(%' or count(*) = 1 then sum(before)::text end as before,
-      case when measure not like 'distinct(%' or count(*) = 1 then sum(after)::text end as after,
-      bool_and(before = after) as equal, case when bool_or(late and before <> after) then 'deadline' end as why
-    from lethe.conserved where run_id = any(${scope.ids}::text[]) group by store, table_name, measure, period, dimensions
-    order by store, table_name, measure, period, dimensions`;
-  let hidden: ConservedItem | undefined;
-  for await (const { place, ...row } of stream(snapshot, query)) {
-    const isHidden = withheld.has(place);
-    if (hidden !== undefined && !(isHidden && isBeside(hidden, row))) {
-      yield hidden;
-      hidden = undefined;
-    }
-    const divided = Object.keys(row.by).length > 0;
-    if (!isHidden) yield { ...row, cells: 1 };
-    else if (!divided) yield { ...row, cells: 1, before: null, after: null };
-    else {
-      hidden = {
-        ...row,
-        by: null,
-        cells: (hidden?.cells ?? 0) + 1,
-        before: null,
-        after: null,
-        equal: row.equal && (hidden?.equal ?? true),
-        why: hidden?.why ?? row.why,
-      };
-    }
-  }
-  if (hidden !== undefined) yield hidden;
+  yield* stream(snapshot, itemsOf(scope, await readWithheld(snapshot, scope)));
 }
 
-const isBeside = (a: Pick<ConservedItem, "store" | "table" | "measure" | "period">, b: typeof a): boolean =>
-  a.store === b.store && a.table === b.table && a.measure === b.measure && a.period === b.period;
+/**
+ * All that is withheld of a period is one total, behind those that are published. In its place between them it would tell which value it is of;
+ * and so would the number of what is withheld, to whoever knows from other periods which values there are.
+ */
+const itemsOf = ({ ids }: Scope, withheld: readonly string[]): RawBuilder<ConservedItem> => sql<ConservedItem>`
+  with total as (
+    select store, table_name, measure, period, hidden.place is not null as hidden,
+      case when hidden.place is null or dimensions = '{}' then dimensions end as shown,
+      -- Different values of two batches may be the same ones.
+      hidden.place is null and (measure not like 'distinct(%' or count(*) = 1) as told,
+      sum(before) as before, sum(after) as after, bool_and(before = after) as equal, bool_and(before = after or late) as excused
+    from lethe.conserved left join unnest(${withheld}::text[]) as hidden (place) on hidden.place = ${placeOf}
+    where run_id = any(${ids}::text[]) group by store, table_name, measure, period, dimensions, hidden.place
+  )
+  select store, table_name as table, measure, period, shown as by,
+    case when bool_and(told) then sum(before)::text end as before, case when bool_and(told) then sum(after)::text end as after,
+    bool_and(equal) as equal, case when not bool_and(equal) and bool_and(excused) then 'deadline' end as why
+  from total group by store, table_name, measure, period, shown, hidden order by store, table_name, measure, period, hidden, shown`;
 
 const placeOf = sql`jsonb_build_array(store, table_name, period, dimensions)::text`;
 
@@ -66,7 +49,7 @@ type Sized = {
 };
 
 /** The places of the cells whose values are withheld, whatever is measured of them. They do not grow with the people. */
-const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<ReadonlySet<string>> => {
+const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<readonly string[]> => {
   const cells = await all(
     snapshot,
     sql<Sized>`with threshold as (
@@ -85,11 +68,11 @@ const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<Readonl
     from batch left join threshold using (store, table_name) left join crowd using (store, table_name)
     group by store, table_name, period, dimensions, least, crowd order by store, table_name, period, dimensions`,
   );
-  const places = new Set<string>();
+  const places: string[] = [];
   for (const table of Map.groupBy(cells, ({ name }) => name).values()) {
     const { least = usualK, crowd = 0 } = table[0] ?? {};
     const hidden = withheldOf(table.map(cellOf), least);
-    for (const [index, { place }] of table.entries()) if (crowd < least || hidden.has(index)) places.add(place);
+    for (const [index, { place }] of table.entries()) if (crowd < least || hidden.has(index)) places.push(place);
   }
   return places;
 };

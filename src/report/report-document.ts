@@ -126,9 +126,8 @@ const conserved = z.strictObject({
   table: z.string(),
   measure: z.string(),
   period: day,
-  /** The values by which the total is divided beside the period; null for those of `cells` that are withheld, together. */
+  /** The values by which the total is divided beside the period; null for those of the period that are withheld, together. */
   by: z.record(z.string(), z.string().nullable()).nullable(),
-  cells: count,
   before: z.string().nullable(),
   after: z.string().nullable(),
   equal: z.boolean(),

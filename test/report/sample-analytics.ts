@@ -12,7 +12,7 @@ export const conserved = Array.from({ length: 9 }, (_, index) =>
       measure,
       period,
       by: {},
-      cells: 1,
+
       before: hidden ? null : total,
       after: hidden ? null : total,
       equal: true,
