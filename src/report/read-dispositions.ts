@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { sql, type RawBuilder } from "kysely";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { DispositionItem, ResidualItem, RetainedItem } from "#report/report-document.ts";
 import type { ReportTotals } from "#report/report-source.ts";
@@ -9,12 +9,22 @@ type Row = Omit<DispositionItem, "until"> & { first: string | null; last: string
 const untilOf = (first: string | null, last: string | null): DispositionItem["until"] =>
   first === null || last === null ? null : { first, last };
 
-/** What became of the records, per store, table, treatment, legal basis and exception; exactly once a subject by the table's key. */
-export async function* readDispositions(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<DispositionItem> {
+/**
+ * A request that goes in parts has a disposition for each night. Each counts the rows that it changed; the rows that were spared are the same every
+ * time, and so is the request.
+ */
+const disposed = ({ ids }: Scope): RawBuilder<unknown> => sql`
+  select store, table_name, treatment, basis, exception, sum(rows)::bigint as rows, max(spared) as spared,
+    min(until_first) as first, max(until_last) as last
+  from lethe.disposition where run_id = any(${ids}::text[])
+  group by request_id, store, table_name, treatment, basis, exception`;
+
+/** What became of the records, per store, table, treatment, legal basis and exception, and of how many requests they are. */
+export async function* readDispositions(snapshot: Snapshot, scope: Scope): AsyncGenerator<DispositionItem> {
   const query = sql<Row>`
     select store, table_name as table, treatment, sum(rows)::bigint as rows, sum(spared)::bigint as spared,
-      count(*) as requests, basis, min(until_first) as first, max(until_last) as last, exception
-    from lethe.disposition where run_id = any(${ids}::text[])
+      count(*) as requests, basis, min(first) as first, max(last) as last, exception
+    from (${disposed(scope)}) as disposed
     group by store, table_name, treatment, basis, exception order by store, table_name, treatment, basis, exception`;
   for await (const { first, last, exception, ...row } of stream(snapshot, query))
     yield { ...row, until: untilOf(first, last), exception };
@@ -37,7 +47,8 @@ export async function* readResiduals(snapshot: Snapshot, { ids }: Scope): AsyncG
   );
 }
 
-export const readTotals = async (snapshot: Snapshot, { ids }: Scope): Promise<ReportTotals> => {
+export const readTotals = async (snapshot: Snapshot, scope: Scope): Promise<ReportTotals> => {
+  const { ids } = scope;
   const [totals] = await all(
     snapshot,
     sql<ReportTotals>`
@@ -49,7 +60,7 @@ export const readTotals = async (snapshot: Snapshot, { ids }: Scope): Promise<Re
           where run_id = any(${ids}::text[])) as place) as residuals,
         (select count(*) from lethe.conserved where run_id = any(${ids}::text[])) as compared,
         (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal
-      from lethe.disposition where run_id = any(${ids}::text[])`,
+      from (${disposed(scope)}) as disposed`,
   );
   return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0, compared: 0, unequal: 0 };
 };
