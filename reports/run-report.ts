@@ -5,6 +5,7 @@ import type { RequestItem } from "#report/report-document.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 import { table } from "#report/workbook-definition.ts";
 import { backupCalendarSheet, backupsSheet } from "#reports/backups-sheets.ts";
+import { exceptionsSheet } from "#reports/exceptions-sheet.ts";
 import { expirySheet } from "#reports/expiry-sheet.ts";
 import { holdsSheet } from "#reports/holds-sheet.ts";
 import { figuresSheet, outcomesSheet, recipientsSheet, remediesSheet, staysSheet } from "#reports/outcome-sheets.ts";
@@ -133,25 +134,7 @@ export const runReport: ReportDefinition = {
     recipientsSheet,
     backupCalendarSheet,
     backupsSheet,
-    {
-      name: "Exceptions",
-      about: "What a person has to do, the urgent first.",
-      tab: "bad",
-      blocks: [
-        table("exceptions", {
-          empty: "Nothing: everything went as it should.",
-          columns: [
-            { header: "What", width: 22, format: "kind", of: (row) => row.what },
-            { header: "Name", width: 28, format: "code", of: (row) => row.name },
-            { header: "Due", width: 12, format: "date", of: (row) => row.due },
-            { header: "Code", width: 36, format: "code", of: (row) => row.code },
-            { header: "Since", width: 12, format: "date", of: (row) => row.since?.slice(0, 10) ?? null },
-            { header: "Where", width: 38, format: "wrapped", of: (row) => row.place },
-            { header: "What to do", width: 58, format: "wrapped", of: (row) => row.todo },
-          ],
-        }),
-      ],
-    },
+    exceptionsSheet,
     {
       name: "Policy & ledger",
       about: "What this report rests on, and what it does not claim.",

@@ -72,6 +72,7 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     yield { what: "receipt not confirmed", urgent: true, name: ref, since, due, code: null, place, todo: confirmTodo };
   }
   for await (const item of rows.residuals()) {
+    if (!item.open) continue;
     const place = `${item.store}: ${item.table}.${item.column} (${item.rows} ${item.rows === 1 ? "row" : "rows"})`;
     const facts = { urgent: true, name: item.ref, since: null, due: null, code: "RESIDUAL", place };
     yield { what: "personal data found", ...facts, todo: residualTodo };

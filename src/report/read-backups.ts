@@ -83,11 +83,26 @@ const verifiedOf = ({ entries }: Scope, repository: string): RepositoryItem["ver
   return verified === null ? null : { ...verified, at };
 };
 
-const exceptionsOf = (scope: Scope, repository: string): RepositoryItem["exceptions"] =>
-  scope.entries
-    .filter((entry) => entry.kind === "backup.exception" && entry.body["repository"] === repository)
+/**
+ * Each night tells again of what is still wrong: those of the last that looked into the repository hold. Only that a set has vanished is told
+ * once, by the night that missed it.
+ */
+const exceptionsOf = ({ entries }: Scope, repository: string): RepositoryItem["exceptions"] => {
+  const told = entries.filter(
+    ({ kind, body }) =>
+      (kind === "backup.exception" || kind === "backup.inventory") && body["repository"] === repository,
+  );
+  const last = told.at(-1)?.run;
+  const exceptions = told
+    .filter(
+      ({ kind, run, body }) => kind === "backup.exception" && (run === last || body["code"] === "BACKUP_VANISHED"),
+    )
     .map(({ body }) => ({
       name: typeof body["name"] === "string" ? body["name"] : "*",
       code: typeof body["code"] === "string" ? body["code"] : "UNKNOWN",
       breach: typeof body["breach"] === "string" ? body["breach"] : null,
     }));
+  return [
+    ...new Map(exceptions.map((exception) => [JSON.stringify([exception.name, exception.code]), exception])).values(),
+  ];
+};

@@ -37,14 +37,23 @@ export async function* readRetained(snapshot: Snapshot, scope: Scope): AsyncGene
   }
 }
 
-export async function* readResiduals(snapshot: Snapshot, { ids }: Scope): AsyncGenerator<ResidualItem> {
-  yield* stream(
-    snapshot,
-    sql<ResidualItem>`select request.ref, residual.store, residual.table_name as table, residual.column_name as column,
-        max(residual.rows)::bigint as rows
-      from lethe.residual join lethe.request on request.id = residual.request_id
-      where residual.run_id = any(${ids}::text[]) group by 1, 2, 3, 4 order by 1, 2, 3, 4`,
-  );
+/**
+ * Where the search of these runs found personal data. It is still there as far as anybody knows while the request is failed and the latest search
+ * for it, by whichever run, has found it there again.
+ */
+const residuals = ({ ids }: Scope): RawBuilder<ResidualItem> => sql<ResidualItem>`
+  with latest as (
+    select request_id, max(run_id) as run_id from lethe.residual
+    where request_id in (select request_id from lethe.residual where run_id = any(${ids}::text[])) group by request_id)
+  select request.ref, residual.store, residual.table_name as table, residual.column_name as column,
+    max(residual.rows) filter (where residual.run_id = any(${ids}::text[])) as rows,
+    request.state = 'failed' and bool_or(residual.run_id = latest.run_id) as open
+  from latest join lethe.residual using (request_id) join lethe.request on request.id = request_id
+  group by request.id, residual.store, residual.table_name, residual.column_name
+  having bool_or(residual.run_id = any(${ids}::text[])) order by 1, 2, 3, 4`;
+
+export async function* readResiduals(snapshot: Snapshot, scope: Scope): AsyncGenerator<ResidualItem> {
+  yield* stream(snapshot, residuals(scope));
 }
 
 export const readTotals = async (snapshot: Snapshot, scope: Scope): Promise<ReportTotals> => {
@@ -56,8 +65,7 @@ export const readTotals = async (snapshot: Snapshot, scope: Scope): Promise<Repo
         coalesce(sum(rows) filter (where treatment = 'anonymise'), 0)::bigint as anonymised,
         coalesce(sum(rows) filter (where treatment = 'retain'), 0)::bigint as retained,
         coalesce(sum(spared), 0)::bigint as spared,
-        (select count(*) from (select distinct request_id, store, table_name, column_name from lethe.residual
-          where run_id = any(${ids}::text[])) as place) as residuals,
+        (select count(*) from (${residuals(scope)}) as residual where open) as residuals,
         (select count(*) from lethe.conserved where run_id = any(${ids}::text[])) as compared,
         (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal
       from (${disposed(scope)}) as disposed`,

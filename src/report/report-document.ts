@@ -141,6 +141,8 @@ const residual = z.strictObject({
   table: z.string(),
   column: z.string(),
   rows: count,
+  /** Whether it is still to be cleaned: the request is failed, and the latest search has found it there again. */
+  open: z.boolean(),
 });
 
 const backupSet = z.strictObject({
@@ -177,6 +179,7 @@ const repository = z.strictObject({
   verified: z.strictObject({ name: z.string(), sha256: digest, at: instant }).nullable(),
   purged: z.array(goneSet),
   vanished: z.array(goneSet),
+  /** As the last of the runs that looked into it left them, and what has vanished since the first. */
   exceptions: z.array(backupException.omit({ repository: true })),
 });
 

@@ -43,6 +43,7 @@ export type ReportTotals = {
   readonly anonymised: number;
   readonly retained: number;
   readonly spared: number;
+  /** Places with residuals that are still there. */
   readonly residuals: number;
   /** Totals of analytics that were read before and after, and how many of them differ. */
   readonly compared: number;

@@ -1,11 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import exceljs, { type Workbook } from "exceljs";
+import { Temporal } from "temporal-polyfill";
 import { afterEach, expect, test } from "vitest";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
+import { appendEntries } from "#ledger/append.ts";
 import { exportPeriod } from "#report/export-period.ts";
 import { reportDocument, type ReportDocument } from "#report/report-document.ts";
-import { fillState, finishRun } from "#test/report/fill-state.ts";
+import { openNight } from "#test/execute/night.ts";
+import { fillState, finishRun, nightRun } from "#test/report/fill-state.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 
 let lethe: TestContext;
@@ -63,4 +66,69 @@ test("a request whose rows went in two nights is one request, and what was spare
   expect(of("invoices")).toMatchObject({ requests: 12, rows: 48, spared: 0 });
   expect(document.retained).toMatchObject([{ table: "invoices", requests: 12, rows: 48 }]);
   expect(linesOf(workbook, "Retained", "shop")[0]?.slice(1, 4)).toEqual(["invoices", "48", "12"]);
+});
+
+test("an exception that every night tells again is told once, and one that has gone meanwhile is not told", async () => {
+  await twoNights(() =>
+    lethe.context.state.db.transaction().execute((tx) =>
+      appendEntries(
+        tx,
+        [
+          { kind: "backup.exception", repository: "dumps", name: "a.dump", code: "BACKUP_CHECKSUM", breach: null },
+          { kind: "backup.exception", repository: "dumps", name: "b.dump", code: "BACKUP_VANISHED", breach: null },
+        ],
+        { at: Temporal.Instant.from("2026-11-02T01:01:00Z"), run: nightRun },
+      ),
+    ),
+  );
+  const { document, workbook } = await exported();
+  const told = [
+    { name: "b.dump", code: "BACKUP_VANISHED", breach: null },
+    { name: "shop-31.dump", code: "BACKUP_LAST_GOOD", breach: "2026-11-01" },
+  ];
+  expect(document.backups[0]?.exceptions.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual(told);
+  const listed = linesOf(workbook, "Exceptions", "backup exception", "backup kept too long");
+  expect(new Set(listed.map(([, name]) => name))).toEqual(new Set(told.map(({ name }) => name)));
+  expect(listed).toHaveLength(2);
+});
+
+test("personal data that was found and cleaned stands in the report of both nights, as nothing to do", async () => {
+  const night = await openNight({
+    now: "2026-11-02T02:00:00Z",
+    schema: `create table customers (id int primary key, email text);
+      create table notes (id int primary key, body text, more text);
+      insert into customers select n, 'person' || n || '@shop.example' from generate_series(1, 3) n;
+      insert into notes values (1, 'call person1@shop.example', null), (2, 'call person2@shop.example', 'or person2@shop.example')`,
+    tables: `
+customers: { treatment: erase }
+notes: { treatment: keep, reason: internal }`,
+  });
+  lethe = night;
+  const [first = "", both = ""] = await night.ask({ email: "person1@shop.example" }, { email: "person2@shop.example" });
+  await night.nightly(night.at("2026-11-02T02:00:00Z"));
+  await night.store.query("update notes set body = 'gone'");
+  await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  expect((await night.requests(first, both)).map(({ state }) => state)).toEqual(["completed", "failed"]);
+
+  const { document, workbook } = await exported();
+  const places = document.residuals.map(
+    ({ ref, column, open }) => `${ref === first ? "first" : "both"} ${column} ${open}`,
+  );
+  expect(places.toSorted((a, b) => a.localeCompare(b))).toEqual([
+    "both body false",
+    "both more true",
+    "first body false",
+  ]);
+  const todo = linesOf(workbook, "Exceptions", "personal data found");
+  expect(todo.map(([, ref, , , , place]) => [ref, place])).toEqual([[both, "shop: notes.more (1 row)"]]);
+  const gone = linesOf(workbook, "Exceptions", "shop").map(([, ref = "", , place]) => [ref, place]);
+  expect(new Map(gone as [string, string][])).toEqual(new Map([first, both].map((ref) => [ref, "notes.body"])));
+  const summary = workbook.getWorksheet("Summary");
+  const counted: unknown[] = [];
+  summary?.eachRow((row, number) =>
+    row.eachCell((cell, column) => {
+      if (cell.text === "places with residuals") counted.push(summary.getCell(number - 1, column).value);
+    }),
+  );
+  expect(new Set(counted)).toEqual(new Set([1]));
 });

@@ -26,7 +26,16 @@ export const sampleSource = (requests: number, change: Partial<ReportRows> = {})
     late: () => each(belated),
     anonymity: () => each([anonymity]),
     residuals: () =>
-      each([{ ref: "R-AAAA-0000-0003", store: "shop", table: "support_tickets", column: "internal_note", rows: 2 }]),
+      each([
+        {
+          ref: "R-AAAA-0000-0003",
+          store: "shop",
+          table: "support_tickets",
+          column: "internal_note",
+          rows: 2,
+          open: true,
+        },
+      ]),
     backupSets: () => each(backupSets),
     ...change,
   };
