@@ -76,6 +76,9 @@ const cellText = ({ by }: Pick<ConservedItem, "by">): string =>
 
 const lateWords = { suppress: "emptied", erase: "erased" } as const;
 
+const untold = { withheld: "withheld", "several-batches": "not added up" } as const;
+const untoldOf = (row: ConservedItem): string | null => (row.untold === null ? null : untold[row.untold]);
+
 const unkept = { deadline: "a deadline came too early" } as const;
 
 const store = { header: "Store", width: 16, format: "text", of: (row: Named) => row.store } as const;
@@ -183,8 +186,8 @@ export const analyticsSheet: TableSheet = {
         { header: "Measure", width: 30, format: "text", of: (row) => row.measure },
         { header: "Period from", width: 14, format: "date", of: (row) => row.period },
         { header: "Of", width: 30, format: "wrapped", of: cellText },
-        { header: "Before", width: 16, format: "total", of: (row) => row.before ?? "withheld" },
-        { header: "After", width: 16, format: "total", of: (row) => row.after ?? "withheld" },
+        { header: "Before", width: 16, format: "total", of: (row) => row.before ?? untoldOf(row) },
+        { header: "After", width: 16, format: "total", of: (row) => row.after ?? untoldOf(row) },
         { header: "Equal", width: 10, format: "check", of: (row) => row.equal },
         {
           header: "Not kept because",

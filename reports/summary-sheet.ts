@@ -30,6 +30,17 @@ const reconciliation = ({ requests: { counts, closedEarlier } }: ReportHead): st
   `${counts.pending} pending + ${counts.failed} failed` +
   (closedEarlier === 0 ? "" : `  ·  ${closedEarlier} of them closed earlier, in earlier reports`);
 
+/** What a deadline has changed is what the policy says it may; what else differs is a fault. */
+const totalsNote = ({ compared, unequal, unkept }: ReportHead["totals"]): string => {
+  if (compared === 0) return "No analytics were changed.";
+  if (unequal + unkept === 0) return `Analytics: ${compared} totals are equal before and after.`;
+  const parts = [
+    ...(unequal === 0 ? [] : [`${unequal} ${unequal === 1 ? "differs" : "differ"}`]),
+    ...(unkept === 0 ? [] : [`${unkept} not kept for a deadline`]),
+  ];
+  return `Analytics: of ${compared} totals ${parts.join(", ")}: see Exceptions.`;
+};
+
 /** The first sheet: figures that stand for the whole, and where to look on. */
 export const summarySheet: SummarySheet = {
   name: "Summary",
@@ -77,11 +88,8 @@ export const summarySheet: SummarySheet = {
           { label: "Retained by law", value: totals.retained, tone: "warn" },
           { label: "Spared (shared)", value: totals.spared, tone: "muted" },
         ],
-        note: ({ totals }) => {
-          if (totals.compared === 0) return "No analytics were changed.";
-          if (totals.unequal > 0) return `Analytics: ${totals.unequal} of ${totals.compared} totals differ.`;
-          return `Analytics: ${totals.compared} totals are equal before and after.`;
-        },
+        note: ({ totals }) => totalsNote(totals),
+        noteTone: ({ totals }) => (totals.unequal > 0 ? "bad" : totals.unkept > 0 ? "warn" : "muted"),
       },
     ],
     [

@@ -7,7 +7,7 @@ import { dayIn } from "#lib/clock.ts";
 import { snapshotOn, type Snapshot } from "#report/cursor.ts";
 import { limitsOf } from "#report/limits.ts";
 import { readAnalysed, readAnonymity, readLate } from "#report/read-analytics.ts";
-import { readConserved } from "#report/read-conserved.ts";
+import { readConserved, readConservedTotals } from "#report/read-conserved.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
@@ -67,7 +67,7 @@ const readHead = async (
     ...(scope.period === undefined ? { run } : { period: scope.period, runs: [...scope.runs] }),
     policies: policiesOf(ctx, scope),
     requests: await readRegister(snapshot, scope, today),
-    totals: await readTotals(snapshot, scope),
+    totals: { ...(await readTotals(snapshot, scope)), ...(await readConservedTotals(snapshot, scope)) },
     outcomes: await readOutcomeCounts(snapshot, scope),
     stays,
     remedied: { totals: await readRemedyTotals(snapshot, scope) },

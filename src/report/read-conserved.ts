@@ -2,6 +2,7 @@ import { sql, type RawBuilder } from "kysely";
 import { usualK } from "#records/anonymity.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { ConservedItem } from "#report/report-document.ts";
+import type { ReportTotals } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 import { withheldOf, type Cell } from "#report/withhold.ts";
 
@@ -16,6 +17,19 @@ export async function* readConserved(snapshot: Snapshot, scope: Scope): AsyncGen
   yield* stream(snapshot, itemsOf(scope, await readWithheld(snapshot, scope)));
 }
 
+type Told = Pick<ReportTotals, "compared" | "unequal" | "unkept">;
+
+/** How many totals the report lists, and how many of them differ. */
+export const readConservedTotals = async (snapshot: Snapshot, scope: Scope): Promise<Told> => {
+  const items = itemsOf(scope, await readWithheld(snapshot, scope));
+  const [told] = await all(
+    snapshot,
+    sql<Told>`select count(*) as compared, count(*) filter (where not equal and why is null) as unequal,
+      count(*) filter (where why is not null) as unkept from (${items}) as item`,
+  );
+  return told ?? { compared: 0, unequal: 0, unkept: 0 };
+};
+
 /**
  * All that is withheld of a period is one total, behind those that are published. In its place between them it would tell which value it is of;
  * and so would the number of what is withheld, to whoever knows from other periods which values there are.
@@ -24,16 +38,19 @@ const itemsOf = ({ ids }: Scope, withheld: readonly string[]): RawBuilder<Conser
   with total as (
     select store, table_name, measure, period, hidden.place is not null as hidden,
       case when hidden.place is null or dimensions = '{}' then dimensions end as shown,
-      -- Different values of two batches may be the same ones.
-      hidden.place is null and (measure not like 'distinct(%' or count(*) = 1) as told,
+      measure like 'distinct(%' and count(*) > 1 as overlapping,
       sum(before) as before, sum(after) as after, bool_and(before = after) as equal, bool_and(before = after or late) as excused
     from lethe.conserved left join unnest(${withheld}::text[]) as hidden (place) on hidden.place = ${placeOf}
     where run_id = any(${ids}::text[]) group by store, table_name, measure, period, dimensions, hidden.place
+  ), item as (
+    select store, table_name as table, measure, period, shown as by, hidden, sum(before)::text as before, sum(after)::text as after,
+      bool_and(equal) as equal, case when not bool_and(equal) and bool_and(excused) then 'deadline' end as why,
+      case when hidden then 'withheld' when bool_or(overlapping) then 'several-batches' end as untold
+    from total group by store, table_name, measure, period, shown, hidden
   )
-  select store, table_name as table, measure, period, shown as by,
-    case when bool_and(told) then sum(before)::text end as before, case when bool_and(told) then sum(after)::text end as after,
-    bool_and(equal) as equal, case when not bool_and(equal) and bool_and(excused) then 'deadline' end as why
-  from total group by store, table_name, measure, period, shown, hidden order by store, table_name, measure, period, hidden, shown`;
+  select store, item.table, measure, period, by, case when untold is null then before end as before,
+    case when untold is null then after end as after, untold, equal, why
+  from item order by store, item.table, measure, period, hidden, by`;
 
 const placeOf = sql`jsonb_build_array(store, table_name, period, dimensions)::text`;
 

@@ -56,19 +56,18 @@ export async function* readResiduals(snapshot: Snapshot, scope: Scope): AsyncGen
   yield* stream(snapshot, residuals(scope));
 }
 
-export const readTotals = async (snapshot: Snapshot, scope: Scope): Promise<ReportTotals> => {
-  const { ids } = scope;
+type Totals = Pick<ReportTotals, "erased" | "anonymised" | "retained" | "spared" | "residuals">;
+
+export const readTotals = async (snapshot: Snapshot, scope: Scope): Promise<Totals> => {
   const [totals] = await all(
     snapshot,
-    sql<ReportTotals>`
+    sql<Totals>`
       select coalesce(sum(rows) filter (where treatment = 'erase'), 0)::bigint as erased,
         coalesce(sum(rows) filter (where treatment = 'anonymise'), 0)::bigint as anonymised,
         coalesce(sum(rows) filter (where treatment = 'retain'), 0)::bigint as retained,
         coalesce(sum(spared), 0)::bigint as spared,
-        (select count(*) from (${residuals(scope)}) as residual where open) as residuals,
-        (select count(*) from lethe.conserved where run_id = any(${ids}::text[])) as compared,
-        (select count(*) from lethe.conserved where run_id = any(${ids}::text[]) and before <> after) as unequal
+        (select count(*) from (${residuals(scope)}) as residual where open) as residuals
       from (${disposed(scope)}) as disposed`,
   );
-  return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0, compared: 0, unequal: 0 };
+  return totals ?? { erased: 0, anonymised: 0, retained: 0, spared: 0, residuals: 0 };
 };

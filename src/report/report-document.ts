@@ -130,6 +130,8 @@ const conserved = z.strictObject({
   by: z.record(z.string(), z.string().nullable()).nullable(),
   before: z.string().nullable(),
   after: z.string().nullable(),
+  /** Why there is neither: withheld, or numbers of different values of several batches, which may be the same values. Null where there are. */
+  untold: z.enum(["withheld", "several-batches"]).nullable(),
   equal: z.boolean(),
   /** Why it is not equal: a `deadline` came before enough people did. Null where it is. */
   why: z.literal("deadline").nullable(),

@@ -45,9 +45,10 @@ export type ReportTotals = {
   readonly spared: number;
   /** Places with residuals that are still there. */
   readonly residuals: number;
-  /** Totals of analytics that were read before and after, and how many of them differ. */
+  /** Totals of analytics that the report lists, how many of them differ, and how many others a deadline has changed. */
   readonly compared: number;
   readonly unequal: number;
+  readonly unkept: number;
 };
 
 /** The parts that do: each call reads them again from the start, in the same order and from the same snapshot. */

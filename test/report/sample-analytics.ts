@@ -15,6 +15,7 @@ export const conserved = Array.from({ length: 9 }, (_, index) =>
 
       before: hidden ? null : total,
       after: hidden ? null : total,
+      untold: hidden ? ("withheld" as const) : null,
       equal: true,
       why: null,
     };
