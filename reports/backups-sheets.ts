@@ -15,12 +15,13 @@ const brief: Readonly<Record<Mark, string>> = {
   present: "present",
   verified: "present and verified",
   purged: "purged",
-  exception: "with an exception",
+  exception: "of them with an exception",
   vanished: "gone otherwise",
 };
 
+/** Those with an exception behind those that they are among. */
 const counted = (counts: Counts): string =>
-  (["verified", "present", "purged", "vanished", "exception"] as const)
+  (["verified", "present", "exception", "purged", "vanished"] as const)
     .filter((mark) => counts[mark] > 0)
     .map((mark) => `${figure(counts[mark])} ${brief[mark]}`)
     .join(", ");

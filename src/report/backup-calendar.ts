@@ -25,6 +25,7 @@ export type Lane = {
   readonly exceptions: RepositoryItem["exceptions"];
 };
 
+/** How many sets are in which state. `exception`: with how many of those that are still there something is wrong; they are among the others. */
 export type Counts = Readonly<Record<Mark, number>>;
 
 export type BackupCalendar = { readonly days: readonly string[]; readonly lanes: readonly Lane[] };
@@ -37,12 +38,16 @@ export const backupCalendar = async ({ head, rows }: ReportSource): Promise<Back
   for await (const set of rows.backupSets()) {
     const lane = lanes.get(set.repository);
     if (lane === undefined) continue;
-    const mark = markOf(set, lane.item);
+    const state = stateOf(set);
+    const mark = isWrong(set, lane.item) ? "exception" : state;
     const day = first.until(dayIn(Temporal.Instant.from(set.taken), timeZone)).days;
-    lane.all[mark] += 1;
-    if (day < 0) lane.earlier[mark] += 1;
+    for (const counts of day < 0 ? [lane.all, lane.earlier] : [lane.all]) {
+      counts[state] += 1;
+      if (mark !== state) counts[mark] += 1;
+    }
+    if (day < 0) continue;
     // A clock that is ahead dates a backup tomorrow: it stands under today.
-    else lane.days[Math.min(day, calendarDays - 1)] = graver(lane.days[Math.min(day, calendarDays - 1)] ?? null, mark);
+    lane.days[Math.min(day, calendarDays - 1)] = graver(lane.days[Math.min(day, calendarDays - 1)] ?? null, mark);
   }
   const days = Array.from({ length: calendarDays }, (_, index) => first.add({ days: index }).toString());
   return { days, lanes: [...lanes.values()].map(({ item, ...lane }) => ({ ...lane, ...factsOf(item) })) };
@@ -66,11 +71,18 @@ const factsOf = ({ repository, store, keepDays, verified, exceptions }: Reposito
   exceptions,
 });
 
-const markOf = ({ name, state, verifiedAt }: BackupSetItem, { exceptions }: RepositoryItem): Mark => {
-  if (exceptions.some((exception) => exception.name === name)) return "exception";
+const stateOf = ({ state, verifiedAt }: BackupSetItem): Exclude<Mark, "exception"> => {
   if (state === "purged" || state === "vanished") return state;
   return verifiedAt === null ? "present" : "verified";
 };
+
+/**
+ * Exceptions name a set, and only of those that are still there each has a name of its own: what is gone may have had the name of another. Nor is
+ * one that has come since in place of one that vanished at fault.
+ */
+const isWrong = ({ name, state }: BackupSetItem, { exceptions }: RepositoryItem): boolean =>
+  (state === "listed" || state === "condemned") &&
+  exceptions.some((exception) => exception.name === name && exception.code !== "BACKUP_VANISHED");
 
 const graver = (one: Mark | null, other: Mark): Mark =>
   one === null || marks.indexOf(other) > marks.indexOf(one) ? other : one;

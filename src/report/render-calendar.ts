@@ -9,7 +9,7 @@ import type { CalendarSheet, WorkbookSource } from "#report/workbook-definition.
 import type { Writer } from "#report/workbook-stream.ts";
 
 /** Name, facts, and what lies before the first day. */
-const before = [22, 20, 20] as const;
+const before = [22, 20, 24] as const;
 const firstDay = before.length + 1;
 
 const months = new Intl.DateTimeFormat("en-GB", { month: "long", year: "numeric", timeZone: "UTC" });
@@ -97,10 +97,10 @@ const rule = { style: "thin", color: { argb: line } } as const;
 
 const laneAt = (sheet: Worksheet, number: number, { name, facts, earlier, days, begins }: Lane): number => {
   const row = sheet.getRow(number);
-  row.height = 24;
+  row.height = 28;
   put(row, 1, name, wordStyle(11, "plain", { bold: true }));
   put(row, 2, facts, wordStyle(10, "muted"));
-  put(row, 3, earlier ?? "", wordStyle(10, "muted"));
+  put(row, 3, earlier ?? "", wordStyle(10, "muted", { wrap: true }));
   for (const [index, mark] of days.entries()) {
     put(row, firstDay + index, letterOf(mark), markStyle(mark, index === begins));
   }

@@ -103,6 +103,33 @@ test("days say what became of their backups: what is wrong before what is there,
   expect(lane?.earlier).toMatchObject({ purged: 1, present: 0 });
 });
 
+test("the calendar counts as purged what the report counts as purged, whatever was wrong with it", async () => {
+  const taken = "2026-10-01T10:00:00.000Z";
+  const gone = { state: "purged" as const, purgedAt: "2026-11-01T10:00:00.000Z" };
+  // A file that is replaced every night has one name, and one of its sets is there.
+  const sets = [
+    set("latest.dump", taken, gone),
+    set("latest.dump", "2026-10-31T10:00:00.000Z", { sha256: "5a".repeat(32) }),
+    set("old.dump", "2026-09-01T10:00:00.000Z"),
+    set("back.dump", "2026-10-30T10:00:00.000Z"),
+  ];
+  const exceptions = [
+    { name: "latest.dump", code: "BACKUP_CHECKSUM", breach: null },
+    { name: "old.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-02" },
+    // Taken away, and put back since.
+    { name: "back.dump", code: "BACKUP_VANISHED", breach: null },
+  ];
+  const source = sourceOf([repository("dumps", { exceptions })], sets);
+  const { days, lanes } = await backupCalendar(source);
+  expect(lanes[0]?.all).toEqual({ purged: 1, present: 3, verified: 0, vanished: 0, exception: 2 });
+  expect(lanes[0]?.earlier).toEqual({ purged: 0, present: 1, verified: 0, vanished: 0, exception: 1 });
+  const on = (day: string) => lanes[0]?.days[days.indexOf(`2026-10-${day}`)];
+  expect(["01", "30", "31"].map(on)).toEqual(["purged", "present", "exception"]);
+  const sheet = await drawn(source);
+  expect(texts(sheet)).toContain("1 present, 1 of them with an exception");
+  expect(texts(sheet)).toContain("dumps: 3 present, 2 of them with an exception, 1 purged. None was read to its end.");
+});
+
 test("a cell of the calendar is a letter and a colour, and the words for them stand below it", async () => {
   const sheet = await drawn(sampleSource(1));
   const lane = sheet.getRow(7);
