@@ -17,7 +17,7 @@ export const exceptionsSheet: TableSheet = {
         { header: "Name", width: 28, format: "code", of: (row) => row.name },
         { header: "Due", width: 12, format: "date", of: (row) => row.due },
         { header: "Code", width: 36, format: "code", of: (row) => row.code },
-        { header: "Since", width: 12, format: "date", of: (row) => row.since?.slice(0, 10) ?? null },
+        { header: "Since", width: 12, format: "date", of: (row) => row.since },
         { header: "Where", width: 38, format: "wrapped", of: (row) => row.place },
         { header: "What to do", width: 58, format: "wrapped", of: (row) => row.todo },
       ],

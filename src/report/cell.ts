@@ -1,5 +1,5 @@
 import { Temporal } from "temporal-polyfill";
-import { toDate } from "#lib/clock.ts";
+import { dayIn, toDate } from "#lib/clock.ts";
 import type { CellFormat, CellValue } from "#report/workbook-definition.ts";
 
 /** The only form in which exceljs takes a date. */
@@ -34,7 +34,7 @@ export const cellOf = (
   if (value === null) return null;
   switch (format) {
     case "date":
-      return typeof value === "string" ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime()) : null;
+      return typeof value === "string" ? wallClock(dayOf(value, timeZone).toPlainDateTime()) : null;
     case "until":
       return typeof value === "string" && isDay.test(value)
         ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime())
@@ -60,6 +60,10 @@ export const cellOf = (
       return textOf(value);
   }
 };
+
+/** Of a date itself, of an instant the day in the controller's time zone. */
+const dayOf = (value: string, timeZone: string): Temporal.PlainDate =>
+  isDay.test(value) ? Temporal.PlainDate.from(value) : dayIn(Temporal.Instant.from(value), timeZone);
 
 /** Excel counts days since 1900 and reads the fields that exceljs writes as UTC. */
 const wallClock = (moment: Temporal.PlainDateTime): ExcelMoment => toDate(moment.toZonedDateTime("UTC").toInstant());

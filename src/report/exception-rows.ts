@@ -27,6 +27,7 @@ export type ExceptionRow = {
   readonly urgent: boolean;
   /** A request's reference, or a place. */
   readonly name: string;
+  /** A day, or an instant. */
   readonly since: string | null;
   readonly due: string | null;
   readonly code: string | null;

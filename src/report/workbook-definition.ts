@@ -19,8 +19,8 @@ export type CellValue = string | number | boolean | null;
  * How a column shows its values:
  * - `text`, `wrapped`, `code`: words; `code` in a fixed-width font;
  * - `state`, `treatment`, `kind`: words with a colour by their meaning;
- * - `date` takes an ISO date; `until` one, or words that say why there is none; `instant` an ISO instant, shown in the
- *   controller's time zone;
+ * - `date` takes an ISO date, or an instant to show its day; `until` a date, or words that say why there is none; `instant` an
+ *   ISO instant; of instants those of the controller's time zone are shown;
  * - `count`, `bytes`, `total` (a decimal as text); `days` (negative is late); `check` (true is well).
  */
 export type CellFormat =

@@ -133,6 +133,24 @@ test("the exceptions list what a person has to do, the urgent first", async () =
   ]);
 });
 
+test("since when something waits is a day of the controller's time zone, not of UTC", async () => {
+  const failed = {
+    ref: "R-AAAA-0000-0003",
+    state: "failed" as const,
+    code: "CONSTRAINT_VIOLATED",
+    since: "2026-11-01T23:30:00.000Z",
+    due: "2026-11-20",
+    daysLeft: 18,
+    detail: {},
+  };
+  const sheet = sheetOf(await opened(sampleSource(1, { failures: () => each([failed]) })), "Exceptions");
+  expect(rowNamed(sheet, "failed request").slice(2, 5)).toEqual([
+    new Date("2026-11-20T00:00:00Z"),
+    "CONSTRAINT_VIOLATED",
+    new Date("2026-11-02T00:00:00Z"),
+  ]);
+});
+
 test("a missing index is proposed as the statement that makes it", async () => {
   const workbook = await opened(sampleSource(40));
   const proposal = "create index concurrently on invoices (issued_on);";
