@@ -34,15 +34,11 @@ export const cellOf = (
   if (value === null) return null;
   switch (format) {
     case "date":
-      return typeof value === "string" ? wallClock(dayOf(value, timeZone).toPlainDateTime()) : null;
+      return typeof value === "string" ? dateCell(dayOf(value, timeZone)) : null;
     case "until":
-      return typeof value === "string" && isDay.test(value)
-        ? wallClock(Temporal.PlainDate.from(value).toPlainDateTime())
-        : textOf(value);
+      return typeof value === "string" && isDay.test(value) ? dateCell(Temporal.PlainDate.from(value)) : textOf(value);
     case "instant":
-      return typeof value === "string"
-        ? wallClock(Temporal.Instant.from(value).toZonedDateTimeISO(timeZone).toPlainDateTime())
-        : null;
+      return typeof value === "string" ? instantCell(value, timeZone) : null;
     case "count":
     case "bytes":
     case "days":
@@ -65,8 +61,21 @@ export const cellOf = (
 const dayOf = (value: string, timeZone: string): Temporal.PlainDate =>
   isDay.test(value) ? Temporal.PlainDate.from(value) : dayIn(Temporal.Instant.from(value), timeZone);
 
-/** Excel counts days since 1900 and reads the fields that exceljs writes as UTC. */
-const wallClock = (moment: Temporal.PlainDateTime): ExcelMoment => toDate(moment.toZonedDateTime("UTC").toInstant());
+/**
+ * Excel counts days since 1900 and reads the fields that exceljs writes as UTC. It takes 1900 for a leap year: the days before 1 March of that year
+ * are others to it than to anybody else, and of those before the first it knows none. These are text.
+ */
+const momentOf = (moment: Temporal.PlainDateTime, written: string): ExcelMoment | string =>
+  moment.year < 1900 || (moment.year === 1900 && moment.month < 3)
+    ? written
+    : toDate(moment.toZonedDateTime("UTC").toInstant());
+
+const dateCell = (day: Temporal.PlainDate): ExcelMoment | string => momentOf(day.toPlainDateTime(), day.toString());
+
+const instantCell = (value: string, timeZone: string): ExcelMoment | string => {
+  const moment = Temporal.Instant.from(value).toZonedDateTimeISO(timeZone).toPlainDateTime();
+  return momentOf(moment, moment.toString({ smallestUnit: "minute" }).replace("T", " "));
+};
 
 /** A decimal of the database as a number, or as text where a double would round it. */
 const exactNumber = (value: string | number | boolean): string | number => {
