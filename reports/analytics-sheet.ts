@@ -180,6 +180,7 @@ export const analyticsSheet: TableSheet = {
     table("conserved", {
       title: "Totals before and after",
       empty: "This run changed no analytics.",
+      main: true,
       columns: [
         store,
         tableColumn,

@@ -161,6 +161,7 @@ export const runReport: ReportDefinition = {
         table("runs", {
           title: "Runs",
           empty: "",
+          main: true,
           columns: [
             { header: "Run", width: 34, format: "code", of: (row) => row.id },
             { header: "Program", width: 72, format: "text", of: (row) => row.tool },

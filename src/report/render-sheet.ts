@@ -16,11 +16,14 @@ export type SheetLimits = {
 
 /** What of a sheet does not depend on where its rows come from. */
 type SheetShape = Omit<TableSheet, "blocks"> & { readonly blocks: readonly BlockShape[] };
-type BlockShape = { readonly columns: readonly ColumnShape[] };
+type BlockShape = { readonly columns: readonly ColumnShape[]; readonly title: string | undefined };
+
+/** One of the sheets on which the rows of a definition stand: what is on it so far, and the row that comes next. */
+type Part = { readonly number: number; readonly sheet: Worksheet; readonly charts: Chart[]; row: number };
 
 /**
- * One sheet, or several where the rows do not fit: a title, a sentence, then a table (or tables) with fixed headers. Resolves to how many
- * rows it wrote below them.
+ * One sheet, or several where the rows do not fit: a title, a sentence, then a table (or tables) with fixed headers. Of the main one the header stays
+ * in sight if it is the first, and is on every page of paper; its rows can be filtered. Resolves to how many rows it wrote below the headers.
  */
 export const renderSheet = async <Source extends WorkbookSource>(
   writer: Writer,
@@ -30,61 +33,84 @@ export const renderSheet = async <Source extends WorkbookSource>(
   limits: SheetLimits,
 ): Promise<number> => {
   const { blocks } = definition;
-  let part = 1;
-  let sheet = openSheet(writer, definition, part, footer);
-  let charts: Chart[] = [];
-  let row = headerRow;
+  const main = blocks.find((block) => block.main) ?? blocks[0];
+  let part = openPart(writer, definition, 1, footer, blocks[0] === main ? firstLineOf(blocks[0]) - 1 : undefined);
   let written = 0;
   for (const [index, block] of blocks.entries()) {
-    if (index > 0) row += 1;
-    if (block.title !== undefined) row = writeTitle(sheet, row, block.title);
+    const turn = (top: number): Part => {
+      closePart(writer, part);
+      return openPart(writer, definition, part.number + 1, footer, block === main ? top : undefined);
+    };
+    if (index > 0) part.row += 1;
+    // A header has a row below it, on the same sheet.
+    if (part.row + firstLineOf(block) - headerRow > limits.rowsPerSheet) part = turn(firstLineOf(block) - 1);
+    if (block.title !== undefined) part.row = writeTitle(part.sheet, part.row, block.title);
     const beside = chartsBeside(block.columns, block.bars);
-    let first = row;
-    row = writeHeader(sheet, row, block.columns);
+    let first = part.row;
+    part.row = writeHeader(part.sheet, first, block.columns);
     let empty = true;
+    const end = (): void => {
+      part.charts.push(...beside.drawn(first));
+      if (block !== main) return;
+      part.sheet.pageSetup.printTitlesRow = `${first}:${first}`;
+      if (empty) return;
+      part.sheet.autoFilter = {
+        from: { row: first, column: 1 },
+        to: { row: part.row - 1, column: block.columns.length },
+      };
+    };
     for await (const line of block.lines(source)) {
       empty = false;
-      if (row > limits.rowsPerSheet) {
-        writer.draw(sheet, [...charts, ...beside.drawn(first)]);
-        closeSheet(sheet, block, first, row);
-        charts = [];
-        sheet = openSheet(writer, definition, ++part, footer);
+      if (part.row > limits.rowsPerSheet) {
+        end();
+        part = turn(headerRow);
         first = headerRow;
-        row = writeHeader(sheet, first, block.columns);
+        part.row = writeHeader(part.sheet, first, block.columns);
       }
-      const height = writeCells(sheet, row, block.columns, line.cells, source.head.controller.timeZone);
-      beside.take(row, line, height);
-      row += 1;
+      const height = writeCells(part.sheet, part.row, block.columns, line.cells, source.head.controller.timeZone);
+      beside.take(part.row, line, height);
+      part.row += 1;
       written += 1;
-      if (row % rowsBetweenWaits === 0) await writer.drained(sheet);
+      if (part.row % rowsBetweenWaits === 0) await writer.drained(part.sheet);
     }
-    if (empty) row = writeEmpty(sheet, row, block.empty);
-    charts.push(...beside.drawn(first));
-    if (index < blocks.length - 1) continue;
-    writer.draw(sheet, charts);
-    closeSheet(sheet, block, first, row, !empty);
+    if (empty) part.row = writeEmpty(part.sheet, part.row, block.empty);
+    end();
   }
+  closePart(writer, part);
   return written;
 };
 
-const openSheet = (writer: Writer, definition: SheetShape, part: number, footer: string): Worksheet => {
-  const single = definition.blocks.length === 1;
-  const sheet = writer.addSheet(part === 1 ? definition.name : `${definition.name} (${part})`, {
+/** Where the lines of a block begin that is the first of a sheet. */
+const firstLineOf = (block: BlockShape | undefined): number => headerRow + (block?.title === undefined ? 1 : 2);
+
+/** `frozen`: the last of the rows that stay in sight. */
+const openPart = (
+  writer: Writer,
+  definition: SheetShape,
+  number: number,
+  footer: string,
+  frozen: number | undefined,
+): Part => {
+  const sheet = writer.addSheet(number === 1 ? definition.name : `${definition.name} (${number})`, {
     ...page(footer),
     views: [
       {
         showGridLines: false,
-        ...(single
-          ? { state: "frozen", ySplit: headerRow, xSplit: definition.frozenColumns ?? 0 }
-          : { state: "normal" }),
+        ...(frozen === undefined
+          ? { state: "normal" }
+          : { state: "frozen", ySplit: frozen, xSplit: definition.frozenColumns ?? 0 }),
       },
     ],
     properties: { tabColor: { argb: inkOf(definition.tab) } },
   });
-  if (single) sheet.pageSetup.printTitlesRow = `${headerRow}:${headerRow}`;
   sheet.columns = widthsOf(definition.blocks).map((width) => ({ width }));
   writeHeading(sheet, definition);
-  return sheet;
+  return { number, sheet, charts: [], row: headerRow };
+};
+
+const closePart = (writer: Writer, { sheet, charts }: Part): void => {
+  writer.draw(sheet, charts);
+  (sheet as Worksheet & { commit(): void }).commit();
 };
 
 /** The two rows with which every sheet but the first begins. */
@@ -180,11 +206,4 @@ const writeEmpty = (sheet: Worksheet, number: number, words: string): number => 
   row.getCell(1).style = { ...wordStyle(10, "muted"), alignment: { vertical: "middle", indent: 1 } };
   row.commit();
   return number + 1;
-};
-
-const closeSheet = (sheet: Worksheet, block: BlockShape, header: number, next: number, filtered = true): void => {
-  if (filtered) {
-    sheet.autoFilter = { from: { row: header, column: 1 }, to: { row: next - 1, column: block.columns.length } };
-  }
-  (sheet as Worksheet & { commit(): void }).commit();
 };

@@ -109,6 +109,7 @@ export type Block<Source = ReportSource> = {
   /** Stands in for the rows when there are none. */
   readonly empty: string;
   readonly columns: readonly ColumnShape[];
+  readonly main: boolean;
   readonly bars: BarsShape | undefined;
   readonly lines: (source: Source) => AsyncIterable<Line>;
 };
@@ -117,6 +118,8 @@ export type BlockOptions<Row> = {
   readonly title?: string;
   readonly empty: string;
   readonly columns: readonly Column<Row>[];
+  /** The one whose rows are looked through, of several on a sheet; the first unless one says so. */
+  readonly main?: boolean;
   /** A chart beside the rows, or several. */
   readonly chart?: BarsShape & {
     readonly caption: (row: Row) => Caption;
@@ -132,6 +135,7 @@ export const block = <Source, Row>(
   title: options.title,
   empty: options.empty,
   columns: options.columns,
+  main: options.main ?? false,
   bars: options.chart,
   async *lines(source) {
     for await (const row of rowsOf(source)) {
