@@ -30,26 +30,11 @@ const beforeText = ({ beforeMissed, beforeIn }: AnonymityItem): readonly string[
   ...(beforeIn === null ? [] : [`measured before in run ${beforeIn}, which died`]),
 ];
 
-/** Before the run and after it, where it was measured before. */
-const change = (before: number | undefined, after: number): string =>
-  before === undefined ? figure(after) : `${figure(before)} → ${figure(after)}`;
-
-const largest = (measures: Measures | null): number | undefined =>
-  measures === null || measures.sensitive.length === 0 ? undefined : Math.max(...measures.sensitive.map(({ t }) => t));
-const fewest = (measures: Measures | null): number | undefined =>
-  measures === null || measures.sensitive.length === 0 ? undefined : Math.min(...measures.sensitive.map(({ l }) => l));
-
-const distance = (item: AnonymityItem): string | null => {
-  const after = largest(item);
-  if (after === undefined) return null;
-  const before = largest(item.before);
-  return before === undefined ? after.toFixed(4) : `${before.toFixed(4)} → ${after.toFixed(4)}`;
-};
-
-const values = (item: AnonymityItem): string | null => {
-  const after = fewest(item);
-  return after === undefined ? null : change(fewest(item.before), after);
-};
+/** The largest distance and the fewest values of any sensitive column. */
+const largest = (measures: Measures | null): number | null =>
+  measures === null || measures.sensitive.length === 0 ? null : Math.max(...measures.sensitive.map(({ t }) => t));
+const fewest = (measures: Measures | null): number | null =>
+  measures === null || measures.sensitive.length === 0 ? null : Math.min(...measures.sensitive.map(({ l }) => l));
 
 type Named = Pick<AnonymityItem, "store" | "table">;
 
@@ -97,7 +82,8 @@ export const analyticsSheet: TableSheet = {
         store,
         tableColumn,
         { header: "Called", width: 24, format: "text", of: (row) => row.label },
-        { header: "k", width: 18, format: "text", of: (row) => change(row.before?.k, row.k) },
+        { header: "k before", width: 14, format: "count", of: (row) => row.before?.k ?? null },
+        { header: "k after", width: 14, format: "count", of: (row) => row.k },
         { header: "k, nameless", width: 12, format: "count", of: (row) => row.nameless?.k ?? null },
         { header: "k wanted", width: 14, format: "count", of: (row) => row.threshold },
         { header: "Rows", width: 14, format: "count", of: (row) => row.rows },
@@ -121,12 +107,16 @@ export const analyticsSheet: TableSheet = {
       columns: [
         store,
         tableColumn,
-        { header: "Classes", width: 18, format: "text", of: (row) => change(row.before?.classes, row.classes) },
-        { header: "Alone", width: 16, format: "text", of: (row) => change(row.before?.unique, row.unique) },
-        { header: "l", width: 14, format: "text", of: values },
+        { header: "Classes before", width: 14, format: "count", of: (row) => row.before?.classes ?? null },
+        { header: "Classes after", width: 14, format: "count", of: (row) => row.classes },
+        { header: "Alone before", width: 14, format: "count", of: (row) => row.before?.unique ?? null },
+        { header: "Alone after", width: 14, format: "count", of: (row) => row.unique },
+        { header: "l before", width: 11, format: "count", of: (row) => fewest(row.before) },
+        { header: "l after", width: 11, format: "count", of: fewest },
         { header: "l wanted", width: 11, format: "count", of: (row) => row.least },
-        { header: "t", width: 18, format: "text", of: distance },
-        { header: "t wanted", width: 11, format: "text", of: (row) => row.most?.toString() ?? null },
+        { header: "t before", width: 11, format: "ratio", of: (row) => largest(row.before) },
+        { header: "t after", width: 11, format: "ratio", of: largest },
+        { header: "t wanted", width: 11, format: "ratio", of: (row) => row.most },
       ],
     }),
     block(
@@ -160,8 +150,8 @@ export const analyticsSheet: TableSheet = {
           { header: "As", width: 12, format: "text", of: (row) => (row.ordered ? "ordered" : "categories") },
           { header: "Values", width: 12, format: "count", of: (row) => row.values },
           { header: "l", width: 10, format: "count", of: (row) => row.l },
-          { header: "Entropy l", width: 12, format: "text", of: (row) => row.entropyL.toFixed(2) },
-          { header: "t", width: 12, format: "text", of: (row) => row.t.toFixed(4) },
+          { header: "Entropy l", width: 12, format: "ratio", of: (row) => row.entropyL },
+          { header: "t", width: 12, format: "ratio", of: (row) => row.t },
         ],
       },
     ),

@@ -40,6 +40,7 @@ export const cellOf = (
     case "instant":
       return typeof value === "string" ? instantCell(value, timeZone) : null;
     case "count":
+    case "ratio":
     case "bytes":
     case "days":
       return typeof value === "number" ? value : textOf(value);

@@ -42,6 +42,7 @@ const numberFormats: Readonly<Record<CellFormat, string>> = {
   until: "yyyy-mm-dd",
   instant: "yyyy-mm-dd hh:mm",
   count: "#,##0",
+  ratio: "0.0000",
   // As people say it; the cell holds the bytes.
   bytes: '[>=1000000000]0.0,,," GB";[>=1000000]0.0,," MB";0.0," kB"',
   total: "#,##0",
@@ -113,7 +114,7 @@ const toneOf = (format: CellFormat, value: CellValue): Tone => {
 };
 
 const coloured: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "days"]);
-const right: ReadonlySet<CellFormat> = new Set(["count", "bytes", "total", "days"]);
+const right: ReadonlySet<CellFormat> = new Set(["count", "ratio", "bytes", "total", "days"]);
 const centred: ReadonlySet<CellFormat> = new Set(["state", "treatment", "kind", "check", "date", "until", "instant"]);
 
 const styles = new Map<string, Partial<Style>>();

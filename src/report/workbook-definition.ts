@@ -21,7 +21,7 @@ export type CellValue = string | number | boolean | null;
  * - `state`, `treatment`, `kind`: words with a colour by their meaning;
  * - `date` takes an ISO date, or an instant to show its day; `until` a date, or words that say why there is none; `instant` an
  *   ISO instant; of instants those of the controller's time zone are shown;
- * - `count`, `bytes`, `total` (a decimal as text); `days` (negative is late); `check` (true is well).
+ * - `count`, `ratio` (with four places), `bytes`, `total` (a decimal as text); `days` (negative is late); `check` (true is well).
  */
 export type CellFormat =
   | "text"
@@ -34,6 +34,7 @@ export type CellFormat =
   | "until"
   | "instant"
   | "count"
+  | "ratio"
   | "bytes"
   | "total"
   | "days"
