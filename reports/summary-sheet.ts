@@ -41,6 +41,29 @@ const totalsNote = ({ compared, unequal, unkept }: ReportHead["totals"]): string
   return `Analytics: of ${compared} totals ${parts.join(", ")}: see Exceptions.`;
 };
 
+/** The columns of each table; of which store it is, where there are several. */
+const staying = ({ places }: ReportHead["stays"]): readonly Bar[] => {
+  const several = new Set(places.map(({ store }) => store)).size > 1;
+  return [...Map.groupBy(places, ({ store, table }) => (several ? `${store}: ${table}` : table))]
+    .map(([label, columns]): Bar => ({ label, value: columns.length, tone: "warn" }))
+    .toSorted((a, b) => b.value - a.value);
+};
+
+/** Those first of which somebody has to look at something. */
+const kept = (backups: ReportHead["backups"]): readonly Bar[] =>
+  backups
+    .toSorted((a, b) => b.exceptions.length - a.exceptions.length)
+    .map(({ repository, kept: value, exceptions }) => ({
+      label: repository,
+      value,
+      tone: exceptions.length > 0 ? "bad" : "accent",
+    }));
+
+/** Of more bars than a panel has rows there are some, and how many more: never all but a few that nobody hears of. */
+const rows = 7;
+const listed = (bars: readonly Bar[]): readonly Bar[] => (bars.length <= rows ? bars : bars.slice(0, rows - 1));
+const unlisted = (bars: readonly Bar[]): number => bars.length - listed(bars).length;
+
 /** The first sheet: figures that stand for the whole, and where to look on. */
 export const summarySheet: SummarySheet = {
   name: "Summary",
@@ -113,11 +136,8 @@ export const summarySheet: SummarySheet = {
       },
       {
         title: "Personal data that stays, columns by table",
-        bars: ({ stays: { places } }): Bar[] =>
-          [...Map.groupBy(places, ({ store, table }) => `${store}: ${table}`)]
-            .map(([label, columns]): Bar => ({ label, value: columns.length, tone: "warn" }))
-            .toSorted((a, b) => b.value - a.value)
-            .slice(0, 7),
+        bars: ({ stays }) => listed(staying(stays)),
+        more: ({ stays }) => unlisted(staying(stays)),
         note: ({ stays: { places } }) => {
           if (places.length === 0) return "The policy leaves none on purpose.";
           const undated = places.filter(({ until }) => until === null).length;
@@ -139,12 +159,8 @@ export const summarySheet: SummarySheet = {
       },
       {
         title: "Backups kept",
-        bars: ({ backups }): Bar[] =>
-          backups.slice(0, 5).map(({ repository, kept, exceptions }) => ({
-            label: repository,
-            value: kept,
-            tone: exceptions.length > 0 ? "bad" : "accent",
-          })),
+        bars: ({ backups }) => listed(kept(backups)),
+        more: ({ backups }) => unlisted(kept(backups)),
         note: ({ backups, controller }) => {
           const oldest = backups.flatMap((repository) => repository.oldest ?? []).toSorted()[0];
           const exceptions = backups.reduce((sum, repository) => sum + repository.exceptions.length, 0);

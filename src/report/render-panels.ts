@@ -1,7 +1,9 @@
 import type { Worksheet } from "exceljs";
+import { figure } from "#lib/figure.ts";
 import type { Chart } from "#report/chart/chart.ts";
 import { ink, inkOf, wordStyle } from "#report/palette.ts";
 import { put } from "#report/put.ts";
+import { shorten } from "#report/shorten.ts";
 import type { Bar, Panel, Tone } from "#report/workbook-definition.ts";
 
 /** Columns from the left edge of a panel. */
@@ -10,6 +12,9 @@ const value = 2;
 const bars = 3;
 const note = 4;
 const width = 5;
+
+/** Letters: what there is room for before the number. */
+const labelRoom = 24;
 
 /** Points: how high a row of a bar is. */
 const barHeight = 17;
@@ -41,13 +46,19 @@ const panelAt = <Head>(
   sheet.getRow(top).height = 20;
   put(sheet, top, whole, panel.title, { ...wordStyle(12, "plain", { bold: true }), border: edge });
   const rows = panel.bars(head);
+  const labels = shorten(
+    rows.map((bar) => bar.label),
+    labelRoom,
+  );
   let row = top + 1;
-  for (const bar of rows) barAt(sheet, row++, left, bar);
+  for (const [index, bar] of rows.entries()) barAt(sheet, row++, left, { ...bar, label: labels[index] ?? bar.label });
+  const more = panel.more?.(head) ?? 0;
+  if (more > 0) put(sheet, row++, whole, `… and ${figure(more)} more`, wordStyle(10, "muted"));
   if (panel.note !== undefined) {
     const tone = panel.noteTone?.(head) ?? "muted";
     put(sheet, row++, whole, panel.note(head), wordStyle(9, tone, { bold: tone !== "muted" }));
   }
-  return { next: row, chart: chartOf(panel.title, rows, top, left) };
+  return { next: row, chart: chartOf(panel.title, rows, labels, top, left) };
 };
 
 const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar): void => {
@@ -65,7 +76,13 @@ const barAt = (sheet: Worksheet, row: number, left: number, bar: Bar): void => {
 };
 
 /** Bars as high as their rows, from the numbers to what stands beside them, all of a panel to one scale. */
-const chartOf = (title: string, rows: readonly Bar[], top: number, left: number): Chart | undefined => {
+const chartOf = (
+  title: string,
+  rows: readonly Bar[],
+  labels: readonly string[],
+  top: number,
+  left: number,
+): Chart | undefined => {
   const largest = Math.max(0, ...rows.map((bar) => bar.value));
   if (largest === 0) return undefined;
   const columns = rows.some((bar) => bar.note !== undefined) ? note - bars : width - bars;
@@ -73,7 +90,7 @@ const chartOf = (title: string, rows: readonly Bar[], top: number, left: number)
     words: undefined,
     description: `${title}. ${rows.map((bar) => `${bar.label}: ${bar.value}`).join("; ")}.`,
     direction: "rows",
-    categories: { row: top + 1, column: left + label, values: rows.map((bar) => bar.label) },
+    categories: { row: top + 1, column: left + label, values: labels },
     series: [
       {
         name: { row: top, column: left, value: title },

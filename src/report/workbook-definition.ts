@@ -195,6 +195,8 @@ export type Bar = { readonly label: string; readonly value: number; readonly ton
 export type Panel<Head = ReportHead> = {
   readonly title: string;
   readonly bars: (head: Head) => readonly Bar[];
+  /** How many bars there would be beside those; none unless given. */
+  readonly more?: (head: Head) => number;
   /** A sentence below the bars. */
   readonly note?: (head: Head) => string;
   /** Muted unless it says something that nobody may miss. */
