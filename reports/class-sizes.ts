@@ -65,7 +65,7 @@ const rowsOf = (item: AnonymityItem): readonly SizeRow[] => {
         `${row.label}: ${row.before === null ? "" : `${figure(row.before.rows)}, then `}${figure(row.after.rows)}`,
     );
   const title = finding(item);
-  const red = counted.some(({ small }) => small) ? `; red: fewer than ${item.threshold}` : "";
+  const red = counted.some(({ small }) => small) ? `; ▲ and striped in red: fewer than ${item.threshold}` : "";
   const caption = {
     key: `${store}: ${table}`,
     title,

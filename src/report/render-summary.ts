@@ -1,6 +1,6 @@
 import type { Style, Worksheet } from "exceljs";
 import type { Chart } from "#report/chart/chart.ts";
-import { ink, inkOf, mist, paper, solid, washOf, wordStyle } from "#report/palette.ts";
+import { ink, inkOf, mist, pale, paper, solid, washOf, wordStyle } from "#report/palette.ts";
 import { put } from "#report/put.ts";
 import { panelRow } from "#report/render-panels.ts";
 import { page } from "#report/render-sheet.ts";
@@ -52,7 +52,7 @@ const banner = (sheet: Worksheet, title: string, subtitle: string): number => {
   sheet.getRow(2).height = 38;
   put(sheet, 2, [first, last], title, words(20, true, paper));
   sheet.getRow(3).height = 22;
-  put(sheet, 3, [first, last], subtitle, words(10, false, "FFB9C7D6"));
+  put(sheet, 3, [first, last], subtitle, words(10, false, pale));
   return 4;
 };
 

@@ -97,7 +97,7 @@ export type BarsShape = {
   readonly series: readonly { readonly column: number; readonly tone: Tone }[];
 };
 
-/** `alarming`: the last bar of its chart in this row is red. */
+/** `alarming`: the last bar of its chart in this row is one that nobody may overlook. */
 export type Line = {
   readonly cells: readonly CellValue[];
   readonly caption: Caption | undefined;

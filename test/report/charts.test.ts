@@ -147,20 +147,24 @@ test("the bars of the summary lie over the rows that they are of, each in the co
   expect(all(chart, "c:delete").map(({ attributes }) => attributes["val"])).toEqual(["1", "1"]);
 });
 
-test("bars of classes that are too small are red, and the chart says so", async () => {
+test("a class that is too small is seen in grey, and where its bar is too low to see: it is striped, and its number bold with a sign", async () => {
   const sizes = [{ from: 1, to: 1, classes: 3, rows: 3 }, ...anonymity.sizes];
   const [only] = await chartsOn(await written([{ ...anonymity, below: 3, sizes }]), "Analytics");
   const chart = only?.chart as Node;
   const [before, after] = all(chart, "c:ser") as [Node, Node];
-  expect(all(before, "c:dPt")).toEqual([]);
-  const points = all(after, "c:dPt").map((point) => [
-    one(point, "c:idx").attributes["val"],
-    one(point, "a:srgbClr").attributes["val"],
-  ]);
-  expect(points).toEqual([["0", inkOf("bad").slice(2)]]);
+  for (const name of ["c:dPt", "c:dLbl"]) expect(all(before, name)).toEqual([]);
+  const red = inkOf("bad").slice(2);
+  const bar = one(after, "c:dPt");
+  expect(one(bar, "c:idx").attributes["val"]).toBe("0");
+  expect(one(one(bar, "a:fgClr"), "a:srgbClr").attributes["val"]).toBe(red);
+  const number = one(after, "c:dLbl");
+  expect(one(number, "c:idx").attributes["val"]).toBe("0");
+  expect(one(number, "c:numFmt").attributes["formatCode"]).toBe('"▲ "#,##0;;');
+  expect(one(number, "a:defRPr").attributes["b"]).toBe("1");
+  expect(one(one(number, "c:txPr"), "a:srgbClr").attributes["val"]).toBe(red);
   expect(all(chart, "a:t").map(({ text }) => text)).toEqual([
     "3 rows in classes smaller than 5, 31 before",
-    "Rows of analytics_events (shop), by how many rows look alike; red: fewer than 5",
+    "Rows of analytics_events (shop), by how many rows look alike; ▲ and striped in red: fewer than 5",
   ]);
 });
 

@@ -1,8 +1,8 @@
 import type { Chart, Series } from "#report/chart/chart.ts";
 import { categoriesOf, seriesNameOf, valuesOf } from "#report/chart/references.ts";
-import { axisTitleOf, filled, nothing, stroke, textProperties, titleOf } from "#report/chart/shape-xml.ts";
+import { axisTitleOf, filled, hatched, nothing, stroke, textProperties, titleOf } from "#report/chart/shape-xml.ts";
 import { each, element, file, type Xml } from "#report/chart/xml.ts";
-import { inkOf, paper } from "#report/palette.ts";
+import { inkOf, line, pale, paper } from "#report/palette.ts";
 
 const namespaces = {
   "xmlns:c": "http://schemas.openxmlformats.org/drawingml/2006/chart",
@@ -61,7 +61,7 @@ export const chartXml = (chart: Chart, sheet: string): string => {
         "c:spPr",
         {},
         words === undefined ? nothing : filled(paper),
-        words === undefined ? stroke() : stroke("line"),
+        words === undefined ? stroke() : stroke(line),
       ),
       textProperties(9, "plain"),
     ),
@@ -95,40 +95,49 @@ const seriesXml = (chart: Chart, series: Series, index: number, sheet: string): 
     value("c:idx", index),
     value("c:order", index),
     seriesNameOf(series.name, sheet),
-    element("c:spPr", {}, filled(inkOf(series.tone))),
+    // Muted bars are paler than their numbers: in grey they would not be told from those beside them.
+    look(filled(series.tone === "muted" ? pale : inkOf(series.tone))),
     value("c:invertIfNegative", 0),
-    each(
-      [...(series.tones ?? [])].map(([point, tone]) =>
-        element(
-          "c:dPt",
-          {},
-          value("c:idx", point),
-          value("c:invertIfNegative", 0),
-          element("c:spPr", {}, filled(inkOf(tone))),
-        ),
-      ),
-    ),
+    each([
+      ...[...(series.tones ?? [])].map(([bar, tone]) => barXml(bar, look(filled(inkOf(tone))))),
+      ...(series.alarming ?? []).map((bar) => barXml(bar, look(hatched(inkOf("bad")), inkOf("bad")))),
+    ]),
     chart.words === undefined ? undefined : labels(series),
     categoriesOf(chart.categories, sheet),
     valuesOf(series.values, sheet),
   );
 
+const look = (fill: Xml, edge?: string): Xml =>
+  element("c:spPr", {}, fill, ...(edge === undefined ? [] : [stroke(edge)]));
+
+const barXml = (bar: number, shape: Xml): Xml =>
+  element("c:dPt", {}, value("c:idx", bar), value("c:invertIfNegative", 0), shape);
+
 /** The number above each bar: a bar too small to see still says that it is there, and an axis of values is not needed. Nothing above zero. */
-const labels = ({ tone }: Series): Xml =>
+const labels = ({ tone, alarming = [] }: Series): Xml =>
   element(
     "c:dLbls",
     {},
-    element("c:numFmt", { formatCode: "#,##0;;", sourceLinked: 0 }),
-    element("c:spPr", {}, nothing, stroke()),
-    textProperties(8, tone),
-    value("c:dLblPos", "outEnd"),
-    value("c:showLegendKey", 0),
-    value("c:showVal", 1),
-    value("c:showCatName", 0),
-    value("c:showSerName", 0),
-    value("c:showPercent", 0),
-    value("c:showBubbleSize", 0),
+    each(
+      alarming.map((bar) =>
+        element("c:dLbl", {}, value("c:idx", bar), ...label('"▲ "#,##0;;', textProperties(10, "bad", true))),
+      ),
+    ),
+    ...label("#,##0;;", textProperties(8, tone)),
   );
+
+const label = (formatCode: string, text: Xml): readonly Xml[] => [
+  element("c:numFmt", { formatCode, sourceLinked: 0 }),
+  element("c:spPr", {}, nothing, stroke()),
+  text,
+  value("c:dLblPos", "outEnd"),
+  value("c:showLegendKey", 0),
+  value("c:showVal", 1),
+  value("c:showCatName", 0),
+  value("c:showSerName", 0),
+  value("c:showPercent", 0),
+  value("c:showBubbleSize", 0),
+];
 
 const categoryAxis = ({ words, direction }: Chart): Xml =>
   element(
@@ -144,7 +153,7 @@ const categoryAxis = ({ words, direction }: Chart): Xml =>
     value("c:majorTickMark", "none"),
     value("c:minorTickMark", "none"),
     value("c:tickLblPos", "low"),
-    element("c:spPr", {}, stroke("line")),
+    element("c:spPr", {}, stroke(line)),
     textProperties(8, "plain"),
     value("c:crossAx", axes.values),
     value("c:crosses", "autoZero"),

@@ -26,6 +26,8 @@ export type Series = {
   readonly values: CellRange;
   /** The tones of single bars, by their index, where they differ. */
   readonly tones?: ReadonlyMap<number, Tone>;
+  /** Bars that nobody may overlook, by their index: hatched in red, with a sign before their number, so that they are seen in grey and when tiny. */
+  readonly alarming?: readonly number[];
 };
 
 /** Rows and columns count from 1, as in the sheet. */

@@ -51,7 +51,7 @@ const chartOf = (
 ): Chart => {
   const down = (index: number) => ({ row, column: index + 1, values: lines.map(({ cells }) => cells[index] ?? null) });
   const { title, subtitle, description } = caption;
-  const red = new Map(lines.flatMap(({ alarming }, index) => (alarming ? [[index, "bad" as const]] : [])));
+  const alarming = lines.flatMap((line, index) => (line.alarming ? [index] : []));
   return {
     words: { title, subtitle },
     description,
@@ -62,7 +62,7 @@ const chartOf = (
         name: { row: headerRow, column: column + 1, value: columns[column]?.header ?? "" },
         tone,
         values: down(column),
-        tones: index === series.length - 1 ? red : new Map(),
+        alarming: index === series.length - 1 ? alarming : [],
       }))
       // Of what was never measured there is nothing to compare with.
       .filter(({ values }) => values.values.some((value) => value !== null)),

@@ -1,6 +1,6 @@
 import type { ChartWords } from "#report/chart/chart.ts";
 import { element, type Xml } from "#report/chart/xml.ts";
-import { inkOf, line } from "#report/palette.ts";
+import { inkOf, paper } from "#report/palette.ts";
 import type { Tone } from "#report/workbook-definition.ts";
 
 /** DrawingML takes `RRGGBB`, the palette holds `AARRGGBB`. */
@@ -10,11 +10,18 @@ export const nothing = element("a:noFill", {});
 
 export const filled = (argb: string): Xml => element("a:solidFill", {}, colour(argb));
 
+/** Stripes on white, which grey paper shows too. */
+export const hatched = (argb: string): Xml =>
+  element(
+    "a:pattFill",
+    { prst: "wdUpDiag" },
+    element("a:fgClr", {}, colour(argb)),
+    element("a:bgClr", {}, colour(paper)),
+  );
+
 /** A hairline, or none. */
-export const stroke = (what?: "line"): Xml =>
-  what === undefined
-    ? element("a:ln", {}, nothing)
-    : element("a:ln", { w: 9525 }, element("a:solidFill", {}, colour(line)));
+export const stroke = (argb?: string): Xml =>
+  argb === undefined ? element("a:ln", {}, nothing) : element("a:ln", { w: 9525 }, filled(argb));
 
 const run = (name: string, size: number, tone: Tone, bold: boolean): Xml =>
   element(
@@ -25,7 +32,7 @@ const run = (name: string, size: number, tone: Tone, bold: boolean): Xml =>
   );
 
 /** ECMA-376 part 1, 21.1.2: how text without a look of its own is set. `size` in points. */
-export const textProperties = (size: number, tone: Tone): Xml =>
+export const textProperties = (size: number, tone: Tone, bold = false): Xml =>
   element(
     "c:txPr",
     {},
@@ -33,7 +40,7 @@ export const textProperties = (size: number, tone: Tone): Xml =>
     element(
       "a:p",
       {},
-      element("a:pPr", {}, run("a:defRPr", size, tone, false)),
+      element("a:pPr", {}, run("a:defRPr", size, tone, bold)),
       element("a:endParaRPr", { lang: "en-GB" }),
     ),
   );
