@@ -1,7 +1,6 @@
 import { figure } from "#lib/figure.ts";
 import type { AttackResult, Measures, Reason } from "#records/anonymity.ts";
-import type { AnonymityItem } from "#report/anonymity-document.ts";
-import type { ConservedItem } from "#report/report-document.ts";
+import type { AnonymityItem, ConservedItem } from "#report/anonymity-document.ts";
 import type { ReportSource } from "#report/report-source.ts";
 import { block, table, type TableSheet } from "#report/workbook-definition.ts";
 import { classSizes } from "#reports/class-sizes.ts";

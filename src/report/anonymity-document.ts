@@ -78,6 +78,29 @@ export const lateItem = z.strictObject({
   rows: count,
   due: z.iso.date(),
 });
+
+/**
+ * Totals before and after. Withheld (null) where fewer subjects than the table's threshold contributed: the totals of
+ * one night would then describe a person (law-and-evidence D5, D6); and where one that is withheld could be told from the others and their totals
+ * otherwise. Whether they are equal is published all the same.
+ */
+export const conserved = z.strictObject({
+  store: z.string(),
+  table: z.string(),
+  measure: z.string(),
+  period: z.iso.date(),
+  /** The values by which the total is divided beside the period; null for those of the period that are withheld, together. */
+  by: z.record(z.string(), z.string().nullable()).nullable(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
+  /** Why there is neither: withheld, or numbers of different values of several batches, which may be the same values. Null where there are. */
+  untold: z.enum(["withheld", "several-batches"]).nullable(),
+  equal: z.boolean(),
+  /** Why it is not equal: a `deadline` came before enough people did. Null where it is. */
+  why: z.literal("deadline").nullable(),
+});
+
 export type LateItem = z.infer<typeof lateItem>;
 
 export type AnonymityItem = z.infer<typeof anonymityItem>;
+export type ConservedItem = z.infer<typeof conserved>;

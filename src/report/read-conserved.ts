@@ -1,7 +1,7 @@
 import { sql, type RawBuilder } from "kysely";
 import { usualK } from "#records/anonymity.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
-import type { ConservedItem } from "#report/report-document.ts";
+import type { ConservedItem } from "#report/anonymity-document.ts";
 import type { ReportTotals } from "#report/report-source.ts";
 import type { Scope } from "#report/scope.ts";
 import { withheldOf, type Cell } from "#report/withhold.ts";

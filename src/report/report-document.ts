@@ -3,7 +3,7 @@ import { exceptionLetters } from "#records/exception.ts";
 import { lates } from "#records/anonymity.ts";
 import { grounds, requestStates } from "#records/request.ts";
 import { treatments } from "#records/treatment.ts";
-import { anonymityItem, lateItem } from "#report/anonymity-document.ts";
+import { anonymityItem, conserved, lateItem } from "#report/anonymity-document.ts";
 import { exceptionList, refusal } from "#report/decision-document.ts";
 import { endedItem, expiredItem, expiryRest, hold, restore, revision } from "#report/retention-document.ts";
 import { figureItem, outcomeSection, remedySection, staySection, taskItem } from "#report/outcome-document.ts";
@@ -115,27 +115,6 @@ const disposition = z.strictObject({
 });
 
 const retained = disposition.omit({ treatment: true, spared: true });
-
-/**
- * Totals before and after. Withheld (null) where fewer subjects than the table's threshold contributed: the totals of
- * one night would then describe a person (law-and-evidence D5, D6); and where one that is withheld could be told from the others and their totals
- * otherwise. Whether they are equal is published all the same.
- */
-const conserved = z.strictObject({
-  store: z.string(),
-  table: z.string(),
-  measure: z.string(),
-  period: day,
-  /** The values by which the total is divided beside the period; null for those of the period that are withheld, together. */
-  by: z.record(z.string(), z.string().nullable()).nullable(),
-  before: z.string().nullable(),
-  after: z.string().nullable(),
-  /** Why there is neither: withheld, or numbers of different values of several batches, which may be the same values. Null where there are. */
-  untold: z.enum(["withheld", "several-batches"]).nullable(),
-  equal: z.boolean(),
-  /** Why it is not equal: a `deadline` came before enough people did. Null where it is. */
-  why: z.literal("deadline").nullable(),
-});
 
 const residual = z.strictObject({
   ref: z.string(),
@@ -265,7 +244,6 @@ export type WarningItem = z.infer<typeof warningItem>;
 export type StoppedItem = z.infer<typeof stoppedItem>;
 export type DispositionItem = z.infer<typeof disposition>;
 export type RetainedItem = z.infer<typeof retained>;
-export type ConservedItem = z.infer<typeof conserved>;
 export type ResidualItem = z.infer<typeof residual>;
 export type BackupSetItem = z.infer<typeof backupSet>;
 export type RepositoryItem = z.infer<typeof repository>;

@@ -1,8 +1,7 @@
-import type { AnonymityItem, LateItem } from "#report/anonymity-document.ts";
+import type { AnonymityItem, ConservedItem, LateItem } from "#report/anonymity-document.ts";
 import type { OutcomeItem, RemedyItem, StayItem } from "#report/outcome-document.ts";
 import type {
   BackupSetItem,
-  ConservedItem,
   DispositionItem,
   OverdueItem,
   ReportDocument,

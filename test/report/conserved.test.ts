@@ -3,9 +3,10 @@ import { join } from "node:path";
 import exceljs, { type Workbook } from "exceljs";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
+import type { ConservedItem } from "#report/anonymity-document.ts";
 import { inkOf } from "#report/palette.ts";
 import { publishReport } from "#report/publish.ts";
-import { reportDocument, type ConservedItem } from "#report/report-document.ts";
+import { reportDocument } from "#report/report-document.ts";
 import { fillState, nightRun } from "#test/report/fill-state.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 
