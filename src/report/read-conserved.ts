@@ -13,15 +13,21 @@ import { withheldOf, type Cell } from "#report/withhold.ts";
  * those are of is withheld as well. The threshold is the largest that was ever measured: a run that died before it measured must not tell more than
  * one that did. Nor must a table of which nothing is measured tell of one person alone: what holds there is what a policy gets that names no k.
  */
-export async function* readConserved(snapshot: Snapshot, scope: Scope): AsyncGenerator<ConservedItem> {
-  yield* stream(snapshot, itemsOf(scope, await readWithheld(snapshot, scope)));
+export async function* readConserved(
+  snapshot: Snapshot,
+  scope: Scope,
+  withheld: Withheld,
+): AsyncGenerator<ConservedItem> {
+  yield* stream(snapshot, itemsOf(scope, withheld));
 }
+
+type Withheld = readonly string[];
 
 type Told = Pick<ReportTotals, "compared" | "unequal" | "unkept">;
 
 /** How many totals the report lists, and how many of them differ. */
-export const readConservedTotals = async (snapshot: Snapshot, scope: Scope): Promise<Told> => {
-  const items = itemsOf(scope, await readWithheld(snapshot, scope));
+export const readConservedTotals = async (snapshot: Snapshot, scope: Scope, withheld: Withheld): Promise<Told> => {
+  const items = itemsOf(scope, withheld);
   const [told] = await all(
     snapshot,
     sql<Told>`select count(*) as compared, count(*) filter (where not equal and why is null) as unequal,
@@ -34,7 +40,7 @@ export const readConservedTotals = async (snapshot: Snapshot, scope: Scope): Pro
  * All that is withheld of a period is one total, behind those that are published. In its place between them it would tell which value it is of;
  * and so would the number of what is withheld, to whoever knows from other periods which values there are.
  */
-const itemsOf = ({ ids }: Scope, withheld: readonly string[]): RawBuilder<ConservedItem> => sql<ConservedItem>`
+const itemsOf = ({ ids }: Scope, withheld: Withheld): RawBuilder<ConservedItem> => sql<ConservedItem>`
   with total as (
     select store, table_name, measure, period, hidden.place is not null as hidden,
       case when hidden.place is null or dimensions = '{}' then dimensions end as shown,
@@ -66,7 +72,7 @@ type Sized = {
 };
 
 /** The places of the cells whose values are withheld, whatever is measured of them. They do not grow with the people. */
-const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<readonly string[]> => {
+export const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<Withheld> => {
   const cells = await all(
     snapshot,
     sql<Sized>`with threshold as (
