@@ -19,11 +19,14 @@ export const readTotals = async (
   const { analysis, table } = step;
   if (analysis === undefined || analysis.conserve.length === 0) return [];
   const period = periodIn(batch, table, analysis, timeZone);
-  const sums = analysis.conserve.map((total, index) =>
-    total.measure === "count"
-      ? `toString(count()) as lethe_t${index}`
-      : `toString(ifNull(sum(accurateCastOrNull(${id(total.column)}, 'Decimal(76, 12)')), 0)) as lethe_t${index}`,
-  );
+  const sums = analysis.conserve.flatMap((total, index) => {
+    if (total.measure === "count") return [`toString(count()) as lethe_t${index}`, `'0' as lethe_odd${index}`];
+    const value = `accurateCastOrNull(${id(total.column)}, 'Decimal(76, 12)')`;
+    return [
+      `toString(ifNull(sum(${value}), 0)) as lethe_t${index}`,
+      `toString(count(${id(total.column)}) - count(${value})) as lethe_odd${index}`,
+    ];
+  });
   const of = async (source: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> => {
     const rows = await client.rows<{ lethe_period: string } & Record<string, string>>(
       `select ${period} as lethe_period, ${list(sums)} from ${source} group by lethe_period order by lethe_period`,
@@ -33,18 +36,25 @@ export const readTotals = async (
   const before = await of(own(batch, "taken", place));
   const after = await of(own(batch, "staged", place));
   const totals = [...new Set([...before.keys(), ...after.keys()])].flatMap((each) =>
-    analysis.conserve.map((total, index) => ({
-      table_name: table,
-      measure: total.measure === "count" ? "count" : `sum(${total.column})`,
-      period: each,
-      before: before.get(each)?.[`lethe_t${index}`] ?? "0",
-      after: after.get(each)?.[`lethe_t${index}`] ?? "0",
-      dimensions: {},
-      people: null,
-      late: false,
-    })),
+    analysis.conserve.map((total, index) => {
+      const [was, is] = [before.get(each), after.get(each)].map((row) => ({
+        total: row?.[`lethe_t${index}`] ?? "0",
+        odd: row?.[`lethe_odd${index}`] ?? "0",
+      }));
+      return {
+        table_name: table,
+        measure: total.measure === "count" ? "count" : `sum(${total.column})`,
+        period: each,
+        before: was?.total ?? "0",
+        after: is?.total ?? "0",
+        equal: was?.total === is?.total && was?.odd === is?.odd,
+        dimensions: {},
+        people: null,
+        late: false,
+      };
+    }),
   );
-  const changed = totals.find((total) => total.before !== total.after);
+  const changed = totals.find(({ equal }) => !equal);
   if (changed === undefined) return totals;
   throw new LetheError("TOTALS_CHANGED", `store ${name}: ${changed.measure} of ${table} would change`, {
     hint: "let the policy keep the columns that the total is made of, and its clock within the period",

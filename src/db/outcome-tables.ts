@@ -127,6 +127,8 @@ export type ConservedTable = {
   period: string;
   before: string;
   after: string;
+  /** And as many values that cannot be added up. */
+  equal: boolean;
   /** Rows went, or were emptied, because a deadline had come: they need not be equal. */
   late: Generated<boolean>;
   /** How many requests' rows it is made of; null where nobody counts. */

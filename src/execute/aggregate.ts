@@ -2,11 +2,23 @@ import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { BatchFacts } from "#execute/batch-facts.ts";
 import { targets, type Change } from "#execute/changing.ts";
 import { scopeFor } from "#execute/entries.ts";
+import { BatchError } from "#execute/failure.ts";
 import { becameOf } from "#execute/means.ts";
 import type { Moment } from "#execute/transforms.ts";
 import type { Analysis, PlannedAggregate, Shape, Step } from "#records/plan.ts";
 import { otherClass, otherGroup, otherName } from "#scope/drawn.ts";
-import { and, carriedBy, column, keyNames, periodOf, sameRow, scopeTable, subjects, tableName } from "#scope/sql.ts";
+import {
+  and,
+  carriedBy,
+  column,
+  keyNames,
+  oddOf,
+  periodOf,
+  sameRow,
+  scopeTable,
+  subjects,
+  tableName,
+} from "#scope/sql.ts";
 
 type Anonymise = Extract<Step, { kind: "anonymise" }>;
 type Class = PlannedAggregate["classes"][number];
@@ -22,6 +34,27 @@ const classOf = (
 const otherOf = ({ type, other }: Pick<Class, "type" | "other">): RawBuilder<unknown> =>
   sql`cast(${other === null ? null : String(other)}::text as ${sql.raw(type)})`;
 
+/**
+ * One value that is not finite would make a sum the same for good, whatever is added to it afterwards: whose it is does not go with the others.
+ * Throws `SUM_UNREADABLE`.
+ */
+const assertFinite = async (db: Kysely<unknown>, shape: Shape, { table, analysis }: Anonymise): Promise<void> => {
+  const sums = (analysis?.conserve ?? []).flatMap((total, index) =>
+    total.measure === "sum" ? [{ name: total.column, odd: oddOf(total, sql.id(`old${index}`)) }] : [],
+  );
+  if (sums.length === 0) return;
+  const counts = sums.map(({ odd }, index) => sql`${odd} as ${sql.id(`c${index}`)}`);
+  const { rows } = await sql<Record<string, number>>`select ${sql.join(counts)} from ${scopeTable(shape, table)}
+    where not spared`.execute(db);
+  for (const [index, { name }] of sums.entries()) {
+    const odd = rows[0]?.[`c${index}`] ?? 0;
+    if (odd === 0) continue;
+    const hint = "correct the number: what is NaN or infinite cannot be taken out of a sum again";
+    const detail = { table, column: name, rows: odd };
+    throw new BatchError("SUM_UNREADABLE", `${table}.${name} is no finite number in ${odd} rows`, hint, detail);
+  }
+};
+
 /** The first day of the row's period; without one all rows share one. */
 const periodIn = (analysis: Analysis | undefined): RawBuilder<unknown> =>
   analysis === undefined ? sql`date '0001-01-01'` : periodOf(analysis, "t");
@@ -29,11 +62,12 @@ const periodIn = (analysis: Analysis | undefined): RawBuilder<unknown> =>
 /**
  * Which of the batch's rows go into the class of others of their period: those of a class to which fewer people of this batch would add than the
  * policy asks for. What is there already does not hide them: whoever compares last night's counts with tonight's sees what was added
- * (requirement D6).
+ * (requirement D6). Throws `SUM_UNREADABLE`.
  */
 export const drawOthers = async (db: Kysely<unknown>, shape: Shape, step: Anonymise, now: Moment): Promise<void> => {
   const { table, aggregate, analysis } = step;
   if (aggregate === undefined) return;
+  await assertFinite(db, shape, step);
   const scope = scopeFor(shape, table);
   const keys = keyNames(scope);
   const classes = aggregate.classes.map((each) => classOf(step, each, now));

@@ -113,7 +113,7 @@ const enterJournal = async (
 /** A conserved total that is not equal before and after undoes the batch, unless a deadline has made that so: then it is reported. */
 const assertTotals = async ({ db, store }: StoreSession, { steps }: Shape, facts: BatchFacts): Promise<void> => {
   const changed = await sql<{ table_name: string; measure: string }>`
-    select table_name, measure from ${journalTable(facts, "total")} where batch = ${facts.batch} and before <> after and not late limit 1`.execute(
+    select table_name, measure from ${journalTable(facts, "total")} where batch = ${facts.batch} and not equal and not late limit 1`.execute(
     db,
   );
   const [total] = changed.rows;

@@ -24,6 +24,8 @@ export type TotalRow = {
   dimensions: Readonly<Record<string, string | null>>;
   before: string;
   after: string;
+  /** And as many values that cannot be added up. */
+  equal: boolean;
   /** How many requests' rows it is made of; null where nobody counts. */
   people: number | null;
   late: boolean;
@@ -70,7 +72,7 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
     steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated, late", "journal_step"),
     spared: await rows("request, table_name, rows", "journal_spared"),
     totals: await rows(
-      "table_name, measure, period, dimensions, before::text, after::text, people, late",
+      "table_name, measure, period, dimensions, before::text, after::text, equal, people, late",
       "journal_total",
     ),
     remedies: await rows("request, code, table_name, action, rows", "journal_remedy"),

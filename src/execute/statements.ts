@@ -12,6 +12,7 @@ import {
   hasOneOwner,
   keyNames,
   dimensionsOf,
+  oddOf,
   periodOf,
   relationText,
   sameRow,
@@ -199,25 +200,26 @@ const conserving = (
   const stays = !takesRows(step);
   const totals = analysis.conserve.flatMap((total, index) => {
     const name = sql`${conserveText(total)}::text`;
-    const [old, now] = [totalOf(total, sql.id(`old${index}`)), totalOf(total, sql.id(`new${index}`))];
+    const [old, now] = [sql.id(`old${index}`), sql.id(`new${index}`)];
+    const [before, after] = [totalOf(total, old), sql`0::numeric, ${totalOf(total, now)}, - ${oddOf(total, now)}`];
     const people = sql`count(distinct request)`;
     return [
-      sql`select ${name} as measure, old_period as period, old_dimensions as dimensions, ${old} as before, 0::numeric as after, ${people} as people
-        from changed group by 2, 3`,
+      sql`select ${name} as measure, old_period as period, old_dimensions as dimensions, ${before} as before, 0::numeric as after,
+        ${oddOf(total, old)} as odd, ${people} as people from changed group by 2, 3`,
       ...(comes
         ? [
             came === undefined
-              ? sql`select ${name}, new_period, new_dimensions, 0::numeric, ${now}, ${people} from changed group by 2, 3`
-              : sql`select ${name}, new_period, '{}'::jsonb, 0::numeric, ${now}, 0 from ${came} group by 2`,
+              ? sql`select ${name}, new_period, new_dimensions, ${after}, ${people} from changed group by 2, 3`
+              : sql`select ${name}, new_period, '{}'::jsonb, ${after}, 0 from ${came} group by 2`,
           ]
         : []),
     ];
   });
   const follows = stays ? following(shape, step.table) : sql``;
   return sql`with ${first} changed as (${changed}) ${follows}, totals as (
-    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, dimensions, before, after, people, late)
+    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, dimensions, before, after, equal, people, late)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), dimensions, coalesce(sum(before), 0), coalesce(sum(after), 0),
-      max(people), ${lateOf(step)} is not null
+      coalesce(sum(before), 0) = coalesce(sum(after), 0) and sum(odd) = 0, max(people), ${lateOf(step)} is not null
     from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'), dimensions), recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, late)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${lateOf(step)} from changed group by request returning rows)

@@ -22,6 +22,7 @@ const hints: Readonly<Record<(typeof requestCodes)[number], string>> = {
   RULE_UNDONE:
     "A trigger of the database undoes what the policy asks for. Change the trigger or the rule, then approve again.",
   CLOCK_UNREADABLE: "A date from which a period counts is infinite or out of range. Correct it, then approve again.",
+  SUM_UNREADABLE: "A number that would be summed up is NaN or infinite. Correct it, then approve again.",
   REACTIVATED: "Somebody has activated the account again. Ask the person, then approve by reference, or refuse.",
   MARK_UNREADABLE:
     "Whether the account is active again cannot be told: the columns that said so are gone. Look at it, then approve by reference, or refuse.",

@@ -180,6 +180,15 @@ export const shareOf = (total: Conserve, alias: string): RawBuilder<unknown> => 
   }
 };
 
-/** What such shares come to. */
+const isFinite = (share: RawBuilder<unknown>): RawBuilder<unknown> =>
+  sql`${share} not in ('NaN', 'Infinity', '-Infinity')`;
+
+/** What such shares come to, as far as they can be added up: one NaN would make every sum the same, whatever became of the others. */
 export const totalOf = ({ measure }: Conserve, share: RawBuilder<unknown>): RawBuilder<unknown> =>
-  measure === "distinct" ? sql`count(distinct ${share})::numeric` : sql`sum(${share})`;
+  measure === "distinct"
+    ? sql`count(distinct ${share})::numeric`
+    : sql`sum(${share}) filter (where ${isFinite(share)})`;
+
+/** How many of them cannot be added up: as many as before, or something has changed that the sum does not show. */
+export const oddOf = ({ measure }: Conserve, share: RawBuilder<unknown>): RawBuilder<unknown> =>
+  measure === "sum" ? sql`count(*) filter (where not ${isFinite(share)})` : sql`0::bigint`;

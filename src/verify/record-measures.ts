@@ -24,7 +24,7 @@ export const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).
     const totals = await sql<{ store: string; table: string; measure: string; equal: boolean; why: "deadline" | null }>`
-      select store, table_name as "table", measure, bool_and(before = after) as equal, case when bool_or(late and before <> after) then 'deadline' end as why
+      select store, table_name as "table", measure, bool_and(equal) as equal, case when bool_or(late and not equal) then 'deadline' end as why
       from lethe.conserved c join lethe.run r on r.id = c.run_id
       where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
       group by 1, 2, 3 order by 1, 2, 3`.execute(tx);

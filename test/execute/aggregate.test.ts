@@ -124,6 +124,32 @@ test("what the other table's columns cannot add up undoes the batch: nothing is 
   expect(await night.store.query("select count(*)::int as n from visits")).toEqual([{ n: 5 }]);
 });
 
+test.each(["NaN", "Infinity"])(
+  "whoever has %s where it is summed does not go, and no sum of others becomes it",
+  async (odd) => {
+    night = await openNight({
+      schema: `${schema} alter table visits alter seconds type float8; alter table visits_by_month alter seconds type float8;
+      insert into visits_by_month values ('2026-03-01', 'north', '/', 1000, 123456.5);
+      insert into visits (customer_id, at, city, page, seconds)
+        select n, '2026-03-10 12:00Z'::timestamptz, 'Kiel', '/', case when n = 1 then '${odd}' else 1.5 end from generate_series(1, 16) n`,
+      tables: rule(),
+    });
+    await night.ask(...people(1, 16));
+    await night.nightly();
+    const requests = await night.requests();
+    expect(requests.filter(({ state }) => state === "completed")).toHaveLength(15);
+    expect(requests[0]).toMatchObject({
+      state: "failed",
+      code: "SUM_UNREADABLE",
+      detail: { table: "visits", column: "seconds", rows: 1, hint: expect.stringContaining("correct the number") },
+    });
+    expect(await night.store.query("select customer_id as who from visits")).toEqual([{ who: 1 }]);
+    expect(
+      await night.store.query("select sum(visits)::int as visits, sum(seconds) as seconds from visits_by_month"),
+    ).toEqual([{ visits: 1015, seconds: 123_479 }]);
+  },
+);
+
 test("classes that may be empty, without a period, of rows without a key", async () => {
   night = await openNight({
     schema: `create table customers (id int primary key, email text unique);

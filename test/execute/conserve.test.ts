@@ -125,6 +125,37 @@ test("a total that a deadline has changed is withheld with one more, however man
   expect(await night.store.query("select count(*) from visits where customer_id is null")).toEqual([{ count: 76 }]);
 });
 
+test.each(["NaN", "Infinity", "-Infinity"])("one %s does not hide that the others' sum would change", async (odd) => {
+  night = await openNight({
+    schema: `${schema} alter table visits alter seconds type float8; update visits set seconds = '${odd}' where id in (7, 8);
+      create function adds() returns trigger language plpgsql as $$ begin new.seconds = new.seconds + 1000; return new; end $$;
+      create trigger adds before update on visits for each row when (new.customer_id is null and old.customer_id = 9) execute function adds();`,
+    tables: tables(),
+  });
+  await night.ask(...people.slice(6, 11));
+  await night.nightly();
+  expect((await night.requests()).map(({ code }) => code)).toEqual([null, null, "TOTALS_CHANGED", null, null]);
+  // Whose sum cannot be added up goes: it stays what it was.
+  expect(
+    await night.store.query("select seconds::text as odd from visits where customer_id is null and id in (7, 8)"),
+  ).toEqual([{ odd }, { odd }]);
+});
+
+test.each(["0", "null"])(
+  "a number that cannot be added up does not become %s without anybody seeing it",
+  async (now) => {
+    night = await openNight({
+      schema: `${schema} alter table visits alter seconds type float8; update visits set seconds = 'NaN' where id = 7;
+      create function mends() returns trigger language plpgsql as $$ begin new.seconds = ${now}; return new; end $$;
+      create trigger mends before update on visits for each row when (new.seconds = 'NaN') execute function mends();`,
+      tables: tables(),
+    });
+    await night.ask(...people.slice(6, 8));
+    await night.nightly();
+    expect((await night.requests()).map(({ code }) => code)).toEqual(["TOTALS_CHANGED", null]);
+  },
+);
+
 test("a total that would change, in one of its parts alone, undoes the batch", async () => {
   night = await openNight({
     schema: `${schema}
