@@ -87,7 +87,15 @@ export const checkAnalytics = (
     const path = [...base, "by", index];
     if (!mustBeListed(path, column)) continue;
     const change = columns[column];
-    if (change === "keep" || isStay(change) || (change !== undefined && isCoarse(change))) continue;
+    if (change === "keep" || (change !== undefined && isCoarse(change))) continue;
+    if (isStay(change)) {
+      note(
+        path,
+        `\`${column}\` is personal data that stays, and each total by it would be on record as somebody's`,
+        "divide by columns that say the same of many people",
+      );
+      continue;
+    }
     note(
       path,
       `\`${column}\` does not stay, so nothing could be compared by it`,

@@ -56,6 +56,13 @@ describe("parsePolicy", () => {
       "note]",
     ],
     [
+      "a dimension that says who somebody is",
+      "per: month\n    columns:",
+      "per: month\n    by: [name]\n    columns:\n      name: { stays: on purpose }",
+      "personal data that stays, and each total by it",
+      "[name]",
+    ],
+    [
       "different values of a column that is changed",
       "sum(amount)",
       "distinct(city)",
