@@ -2,6 +2,7 @@ import type { ColumnBatch } from "#clickhouse/scope.ts";
 import { own } from "#clickhouse/scope.ts";
 import { periodIn, type Anonymise } from "#clickhouse/steps.ts";
 import { id, list } from "#clickhouse/sql.ts";
+import { takenRequest } from "#clickhouse/taken.ts";
 import type { TotalRow } from "#execute/journal.ts";
 import { LetheError } from "#lib/errors.ts";
 
@@ -27,14 +28,14 @@ export const readTotals = async (
       `toString(count(${id(total.column)}) - count(${value})) as lethe_odd${index}`,
     ];
   });
-  const of = async (source: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> => {
+  const of = async (source: string, people: string): Promise<ReadonlyMap<string, Readonly<Record<string, string>>>> => {
     const rows = await client.rows<{ lethe_period: string } & Record<string, string>>(
-      `select ${period} as lethe_period, ${list(sums)} from ${source} group by lethe_period order by lethe_period`,
+      `select ${period} as lethe_period, ${people} as lethe_people, ${list(sums)} from ${source} group by lethe_period order by lethe_period`,
     );
     return new Map(rows.map((row) => [row.lethe_period, row]));
   };
-  const before = await of(own(batch, "taken", place));
-  const after = await of(own(batch, "staged", place));
+  const before = await of(own(batch, "taken", place), `toString(uniqExact(${takenRequest}))`);
+  const after = await of(own(batch, "staged", place), "'0'");
   const totals = [...new Set([...before.keys(), ...after.keys()])].flatMap((each) =>
     analysis.conserve.map((total, index) => {
       const [was, is] = [before.get(each), after.get(each)].map((row) => ({
@@ -49,7 +50,8 @@ export const readTotals = async (
         after: is?.total ?? "0",
         equal: was?.total === is?.total && was?.odd === is?.odd,
         dimensions: {},
-        people: null,
+        people: Number(before.get(each)?.["lethe_people"] ?? 0),
+        threshold: analysis.k,
         late: false,
       };
     }),

@@ -35,7 +35,7 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     sql`create table ${at}.journal_total (
       batch uuid not null references ${at}.journal_batch, table_name text not null, measure text not null,
       period date not null, dimensions jsonb not null, before numeric not null, after numeric not null, equal boolean not null,
-      people bigint not null, late boolean not null)`,
+      people bigint not null, threshold bigint not null, late boolean not null)`,
     sql`create table ${at}.journal_remedy (
       batch uuid not null references ${at}.journal_batch, request bigint not null, code text not null, table_name text not null,
       action text not null, rows bigint not null)`,

@@ -131,8 +131,9 @@ export type ConservedTable = {
   equal: boolean;
   /** Rows went, or were emptied, because a deadline had come: they need not be equal. */
   late: Generated<boolean>;
-  /** How many requests' rows it is made of; null where nobody counts. */
-  people: number | null;
+  /** How many requests' rows it is made of, and how many those have to be before a report tells it. */
+  people: number;
+  threshold: number;
   /** The values by which it is divided beside the period. */
   dimensions: JSONColumnType<Readonly<Record<string, string | null>>>;
 };

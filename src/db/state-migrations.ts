@@ -139,7 +139,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.conserved (
       run_id text not null references lethe.run, batch_id uuid not null, store text not null, table_name text not null,
       measure text not null, period date not null, before numeric not null, after numeric not null, equal boolean not null,
-      late boolean not null default false, people bigint, dimensions jsonb not null default '{}',
+      late boolean not null default false, people bigint not null, threshold bigint not null, dimensions jsonb not null default '{}',
       primary key (batch_id, store, table_name, measure, period, dimensions))`,
     // Whose deadline came before enough others did.
     sql`create table lethe.late (

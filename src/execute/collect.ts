@@ -118,10 +118,10 @@ const record = async (
       until_first = least(d.until_first, excluded.until_first), until_last = greatest(d.until_last, excluded.until_last)`.execute(
     tx,
   );
-  await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, dimensions, before, after, equal, people, late)
-    select ${run.id}, ${id}, ${store.name}, table_name, measure, period, dimensions, before, after, equal, people, late
+  await sql`insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, dimensions, before, after, equal, people, threshold, late)
+    select ${run.id}, ${id}, ${store.name}, table_name, measure, period, dimensions, before, after, equal, people, threshold, late
     from jsonb_to_recordset(${JSON.stringify(journal.totals)}::jsonb)
-      as x (table_name text, measure text, period date, dimensions jsonb, before numeric, after numeric, equal boolean, people bigint, late boolean)`.execute(
+      as x (table_name text, measure text, period date, dimensions jsonb, before numeric, after numeric, equal boolean, people bigint, threshold bigint, late boolean)`.execute(
     tx,
   );
   await sql`insert into lethe.remedy (request_id, store, code, table_name, action, rows, run_id, batch_id)

@@ -26,8 +26,9 @@ export type TotalRow = {
   after: string;
   /** And as many values that cannot be added up. */
   equal: boolean;
-  /** How many requests' rows it is made of; null where nobody counts. */
-  people: number | null;
+  /** How many requests' rows it is made of, and how many those have to be before a report tells it. */
+  people: number;
+  threshold: number;
   late: boolean;
 };
 type RemedyRow = { request: number; code: string; table_name: string; action: string; rows: number };
@@ -72,7 +73,7 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
     steps: await rows("request, table_name, treatment, rows, clock_first, clock_last, undated, late", "journal_step"),
     spared: await rows("request, table_name, rows", "journal_spared"),
     totals: await rows(
-      "table_name, measure, period, dimensions, before::text, after::text, equal, people, late",
+      "table_name, measure, period, dimensions, before::text, after::text, equal, people, threshold, late",
       "journal_total",
     ),
     remedies: await rows("request, code, table_name, action, rows", "journal_remedy"),

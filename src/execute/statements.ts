@@ -217,9 +217,9 @@ const conserving = (
   });
   const follows = stays ? following(shape, step.table) : sql``;
   return sql`with ${first} changed as (${changed}) ${follows}, totals as (
-    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, dimensions, before, after, equal, people, late)
+    insert into ${journalTable(facts, "total")} (batch, table_name, measure, period, dimensions, before, after, equal, people, threshold, late)
     select ${facts.batch}::uuid, ${step.table}, measure, coalesce(period, date '0001-01-01'), dimensions, coalesce(sum(before), 0), coalesce(sum(after), 0),
-      coalesce(sum(before), 0) = coalesce(sum(after), 0) and sum(odd) = 0, max(people), ${lateOf(step)} is not null
+      coalesce(sum(before), 0) = coalesce(sum(after), 0) and sum(odd) = 0, max(people), ${analysis.k}, ${lateOf(step)} is not null
     from (${sql.join(totals, sql` union all `)}) m group by measure, coalesce(period, date '0001-01-01'), dimensions), recorded as (
     insert into ${journalTable(facts, "step")} (batch, request, table_name, treatment, rows, late)
     select ${facts.batch}::uuid, request, ${step.table}, ${step.kind}, count(*), ${lateOf(step)} from changed group by request returning rows)

@@ -138,6 +138,7 @@ const changeOf = (policy: Policy, catalog: Catalog, scopes: readonly Scope[], ta
       by: analysis.by.map((name) => dimensionOf(found, name, rule.columns[name])),
       per: analysis.per,
       conserve: analysis.conserve,
+      k: analysis.k,
       late: analysis.late,
       suppressed: suppressedBy(rule.columns, analysis, found),
       gate: gateOf(analysis, found, { treated: treatedOf(policy, catalog, table), whose: whoseOf(scopes, table) }),

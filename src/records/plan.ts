@@ -85,6 +85,8 @@ export type Analysis = {
   /** What the totals are divided by beside the period. */
   readonly by: readonly ColumnChange[];
   readonly conserve: readonly Conserve[];
+  /** How many people a total has to be of, at least, before a report tells it. */
+  readonly k: number;
   readonly late: Late;
   /** With `late: suppress`, what it sets the columns to by which somebody may be recognised. */
   readonly suppressed: readonly ColumnChange[];

@@ -1,5 +1,4 @@
 import { sql, type RawBuilder } from "kysely";
-import { usualK } from "#records/anonymity.ts";
 import { all, stream, type Snapshot } from "#report/cursor.ts";
 import type { ConservedItem } from "#report/anonymity-document.ts";
 import type { ReportTotals } from "#report/report-source.ts";
@@ -10,8 +9,7 @@ import { withheldOf, type Cell } from "#report/withhold.ts";
  * Totals before and after per table, measure, period and dimensions, over all batches of the runs. Values are withheld (D5, D6) where they would
  * describe a person rather than a crowd: all of a table when fewer people than its threshold were in the runs; a cell of fewer than that,
  * or one that a deadline has changed, since what is missing afterwards is somebody's; and as many others as would give those away. Which values
- * those are of is withheld as well. The threshold is the largest that was ever measured: a run that died before it measured must not tell more than
- * one that did. Nor must a table of which nothing is measured tell of one person alone: what holds there is what a policy gets that names no k.
+ * those are of is withheld as well. The threshold is the k of the table's rule, whether or not anything is measured of the table.
  */
 export async function* readConserved(
   snapshot: Snapshot,
@@ -45,7 +43,7 @@ const itemsOf = ({ ids }: Scope, withheld: Withheld): RawBuilder<ConservedItem> 
     select store, table_name, measure, period, hidden.place is not null as hidden,
       case when hidden.place is null or dimensions = '{}' then dimensions end as shown,
       measure like 'distinct(%' and count(*) > 1 as overlapping,
-      sum(before) as before, sum(after) as after, bool_and(before = after) as equal, bool_and(before = after or late) as excused
+      sum(before) as before, sum(after) as after, bool_and(equal) as equal, bool_and(equal or late) as excused
     from lethe.conserved left join unnest(${withheld}::text[]) as hidden (place) on hidden.place = ${placeOf}
     where run_id = any(${ids}::text[]) group by store, table_name, measure, period, dimensions, hidden.place
   ), item as (
@@ -75,25 +73,22 @@ type Sized = {
 export const readWithheld = async (snapshot: Snapshot, { ids }: Scope): Promise<Withheld> => {
   const cells = await all(
     snapshot,
-    sql<Sized>`with threshold as (
-      select store, table_name, max(threshold) as least from lethe.anonymity group by store, table_name
-    ), crowd as (
+    sql<Sized>`with crowd as (
       select store, table_name, count(distinct request_id) as crowd from lethe.disposition
       where run_id = any(${ids}::text[]) and rows > 0 group by store, table_name
     ), batch as (
-      select store, table_name, period, dimensions, batch_id, max(people) as people, max(before) filter (where measure = 'count') as rows,
-        bool_or(late and before <> after) as late
+      select store, table_name, period, dimensions, batch_id, max(people) as people, max(threshold) as least,
+        bool_or(late and not equal) as late
       from lethe.conserved where run_id = any(${ids}::text[]) group by 1, 2, 3, 4, 5
     )
     select jsonb_build_array(store, table_name)::text as name, ${placeOf} as place, period::text as row, dimensions::text as column,
-      coalesce(sum(coalesce(people, rows)), 0)::int8 as people, bool_or(late) as late,
-      coalesce(least, ${usualK})::int8 as least, coalesce(crowd, 0)::int8 as crowd
-    from batch left join threshold using (store, table_name) left join crowd using (store, table_name)
-    group by store, table_name, period, dimensions, least, crowd order by store, table_name, period, dimensions`,
+      sum(people)::int8 as people, bool_or(late) as late, (max(max(least)) over (partition by store, table_name))::int8 as least, coalesce(crowd, 0)::int8 as crowd
+    from batch left join crowd using (store, table_name)
+    group by store, table_name, period, dimensions, crowd order by store, table_name, period, dimensions`,
   );
   const places: string[] = [];
   for (const table of Map.groupBy(cells, ({ name }) => name).values()) {
-    const { least = usualK, crowd = 0 } = table[0] ?? {};
+    const [{ least, crowd }] = table as [Sized, ...Sized[]];
     const hidden = withheldOf(table.map(cellOf), least);
     for (const [index, { place }] of table.entries()) if (crowd < least || hidden.has(index)) places.push(place);
   }

@@ -107,6 +107,21 @@ test("different values of two batches may be the same ones: their number is prov
   );
 });
 
+test("the rule's k is what a total has to be of where nothing is measured: six are not told of where it asks for eight", async () => {
+  night = await openNight({
+    schema,
+    tables: tables("order: random").replace("quasi: [page]", "").replace("k: 3", "k: 8"),
+  });
+  await night.ask(...people);
+  const { report } = await night.nightly();
+  expect((await night.requests()).every(({ state }) => state === "completed")).toBe(true);
+  expect(await night.state.query("select from lethe.anonymity")).toEqual([]);
+  // Of six or seven in each city nothing can be told.
+  expect(before(await conserved(report), "count")).toEqual(
+    ["2026-02", "2026-03", "2026-04", "2026-05"].map((month) => [month, null, null]),
+  );
+});
+
 test("a total that a deadline has changed is withheld with one more, however many it is of: the difference is one person's", async () => {
   night = await openNight({
     schema: `${schema} update visits set page = 'alone' where customer_id = 20 and at > '2026-03-01'`,

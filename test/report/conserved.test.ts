@@ -26,8 +26,8 @@ type Cell = { readonly of?: string; readonly people: number; readonly measure?: 
 /** Totals of January of a batch, of `people` each; `lost`: so many are missing afterwards, for a deadline. */
 const totals = async (cells: readonly Cell[], n = 1): Promise<void> => {
   await lethe.state.query(
-    `insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after, people, dimensions, late)
-     select $1, $2, 'shop', 'events', coalesce(measure, 'count'), '2026-01-01', people, people - coalesce(lost, 0), people,
+    `insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after, equal, people, threshold, dimensions, late)
+     select $1, $2, 'shop', 'events', coalesce(measure, 'count'), '2026-01-01', people, people - coalesce(lost, 0), lost is null, people, 5,
        case when "of" is null then '{}' else jsonb_build_object('diagnosis', "of") end, lost is not null
      from jsonb_to_recordset($3::jsonb) as x ("of" text, people int, measure text, lost int)`,
     [nightRun, batch(n), JSON.stringify(cells)],
@@ -98,7 +98,9 @@ test("which of the withheld values a deadline has changed is not told, only that
 
 test("a difference that no deadline explains is not hidden behind one that a deadline does", async () => {
   await totals([...common, { of: "hiv", people: 3, lost: 1 }, { of: "ulcer", people: 3 }]);
-  await lethe.state.query("update lethe.conserved set after = 2 where dimensions ->> 'diagnosis' = 'ulcer'");
+  await lethe.state.query(
+    "update lethe.conserved set after = 2, equal = false where dimensions ->> 'diagnosis' = 'ulcer'",
+  );
   expect((await published()).at(-1)).toMatchObject({ by: null, equal: false, why: null });
 });
 

@@ -71,8 +71,8 @@ export const fillState = async (state: State, requests: number, run = nightRun):
     [run, hostileTable],
   );
   await query(
-    `insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after, equal) select $1, '6f2b0c1e-0000-4000-8000-000000000001', 'shop', 'events', measure, period::date,
-       events * factor, events * factor, true
+    `insert into lethe.conserved (run_id, batch_id, store, table_name, measure, period, before, after, equal, people, threshold) select $1, '6f2b0c1e-0000-4000-8000-000000000001', 'shop', 'events', measure, period::date,
+       events * factor, events * factor, true, events, 5
      from (values ('2026-01-01', 40), ('2026-02-01', 2), ('2026-03-01', 55), ('2026-04-01', 60)) as per (period, events),
        (values ('count', 1), ('sum(amount)', 2.5)) as each (measure, factor)`,
     [run],
