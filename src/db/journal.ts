@@ -32,6 +32,7 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     sql`create index journal_step_batch on ${at}.journal_step (batch)`,
     sql`create table ${at}.journal_spared (
       batch uuid not null references ${at}.journal_batch, request bigint not null, table_name text not null, rows bigint not null)`,
+    // Emptied as soon as the totals are in Lethe's own database: some of them may be one person's (I8).
     sql`create table ${at}.journal_total (
       batch uuid not null references ${at}.journal_batch, table_name text not null, measure text not null,
       period date not null, dimensions jsonb not null, before numeric not null, after numeric not null, equal boolean not null,
@@ -57,6 +58,9 @@ export const createJournal = async (db: Kysely<unknown>, schema: JournalSchema):
     // Retained rows of erased subjects that only some roles may read (Art. 18 GDPR): the row-level policies ask for them.
     sql`create table if not exists ${at}.restricted (relation regclass not null, key text not null, primary key (relation, key))`,
     sql`alter table ${at}.journal_task alter column reference set statistics 0`,
+    ...["dimensions", "before", "after"].map(
+      (name) => sql`alter table ${at}.journal_total alter column ${sql.id(name)} set statistics 0`,
+    ),
   ];
   for (const statement of statements) await statement.execute(db);
 };

@@ -118,6 +118,7 @@ export type TaskTable = {
   run_id: string;
 };
 
+/** What batches measured, until it is decided what the report of their run tells of it. */
 export type ConservedTable = {
   run_id: string;
   batch_id: string;
@@ -136,6 +137,21 @@ export type ConservedTable = {
   threshold: number;
   /** The values by which it is divided beside the period. */
   dimensions: JSONColumnType<Readonly<Record<string, string | null>>>;
+};
+
+/** What is withheld of a period is one row, without dimensions unless it has none. */
+export type ConservedToldTable = Pick<
+  ConservedTable,
+  "run_id" | "store" | "table_name" | "measure" | "period" | "equal"
+> & {
+  dimensions: JSONColumnType<Readonly<Record<string, string | null>>> | null;
+  withheld: boolean;
+  /** Null where they are withheld; sums over so many batches. */
+  before: string | null;
+  after: string | null;
+  batches: number | null;
+  /** Where it is not equal: a deadline is the reason. */
+  late: boolean;
 };
 
 /** Who would be recognised tonight so far: tried together once the rest of the night is done. Empty between nights. */

@@ -141,6 +141,15 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       measure text not null, period date not null, before numeric not null, after numeric not null, equal boolean not null,
       late boolean not null default false, people bigint not null, threshold bigint not null, dimensions jsonb not null default '{}',
       primary key (batch_id, store, table_name, measure, period, dimensions))`,
+    ...["dimensions", "before", "after"].map(
+      (name) => sql`alter table lethe.conserved alter column ${sql.id(name)} set statistics 0`,
+    ),
+    sql`create index conserved_run on lethe.conserved (run_id)`,
+    // What the reports of a run tell of them. Nothing else is known by then.
+    sql`create table lethe.conserved_told (
+      run_id text not null references lethe.run, store text not null, table_name text not null, measure text not null, period date not null,
+      dimensions jsonb, withheld boolean not null, before numeric, after numeric, batches bigint, equal boolean not null, late boolean not null)`,
+    sql`create index conserved_told_run on lethe.conserved_told (run_id)`,
     // Whose deadline came before enough others did.
     sql`create table lethe.late (
       request_id bigint not null references lethe.request, store text not null, table_name text not null,

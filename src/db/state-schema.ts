@@ -3,6 +3,7 @@ import type {
   AnonymityBeforeTable,
   AnonymityTable,
   ConservedTable,
+  ConservedToldTable,
   DispositionTable,
   ExpiryRestTable,
   ExpiryTable,
@@ -60,6 +61,7 @@ export type StateDb = {
   "lethe.figure": FigureTable;
   "lethe.task": TaskTable;
   "lethe.conserved": ConservedTable;
+  "lethe.conserved_told": ConservedToldTable;
   "lethe.gathered": GatheredTable;
   "lethe.late": LateTable;
   "lethe.anonymity": AnonymityTable;

@@ -4,7 +4,7 @@ import { removeDeadRows } from "#db/dead-rows.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { dispositionsOf, staysOf } from "#execute/dispositions.ts";
-import { forgetTasks, readJournal, type Journal, type TaskRow } from "#execute/journal.ts";
+import { forgetJournalled, readJournal, type Journal, type TaskRow } from "#execute/journal.ts";
 import { settleSamePerson } from "#execute/same-person.ts";
 import { scheduleRequests } from "#execute/schedule.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -22,7 +22,8 @@ export const collectBatch = async (ctx: Context, run: Run, store: Store, id: str
   const journal = await withClient(store.pool, (client) => readJournal(kyselyOn(client), id));
   if (journal === undefined) return false;
   await recordBatch(ctx, run, store, id, journal);
-  if (journal.tasks.length > 0) await withClient(store.pool, (client) => forgetTasks(kyselyOn(client), id));
+  if (journal.tasks.length + journal.totals.length > 0)
+    await withClient(store.pool, (client) => forgetJournalled(kyselyOn(client), id));
   return true;
 };
 

@@ -84,17 +84,20 @@ export const readJournal = async (db: Kysely<unknown>, id: string): Promise<Jour
 };
 
 /**
- * Once Lethe's own database holds the tasks, what names the records elsewhere goes from the store (I8), and from the pages in which
- * deleted rows stay until VACUUM. A crash before this leaves them to the next run, see `batchesWithTasks`.
+ * Once Lethe's own database holds them, what names the records elsewhere goes from the store, and so do the totals, which may be one person's (I8);
+ * and from the pages in which deleted rows stay until VACUUM. A crash before this leaves them to the next run, see `batchesWithTasks`.
  */
-export const forgetTasks = async (db: Kysely<unknown>, id: string): Promise<void> => {
+export const forgetJournalled = async (db: Kysely<unknown>, id: string): Promise<void> => {
   await sql`delete from lethe.journal_task where batch = ${id}`.execute(db);
-  await sql`vacuum lethe.journal_task`.execute(db);
+  await sql`delete from lethe.journal_total where batch = ${id}`.execute(db);
+  await sql`vacuum lethe.journal_task, lethe.journal_total`.execute(db);
 };
 
-/** Batches whose tasks the store still holds. */
+/** Batches whose tasks, or totals, the store still holds. */
 export const batchesWithTasks = async (db: Kysely<unknown>): Promise<readonly string[]> => {
-  const { rows } = await sql<{ batch: string }>`select distinct batch from lethe.journal_task`.execute(db);
+  const { rows } = await sql<{
+    batch: string;
+  }>`select batch from lethe.journal_task union select batch from lethe.journal_total`.execute(db);
   return rows.map(({ batch }) => batch);
 };
 

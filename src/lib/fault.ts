@@ -20,6 +20,7 @@ export const faultPoints = [
   "before-suppression-destroyed",
   "after-run-ended",
   "after-checkpoint",
+  "after-totals-told",
   "after-report-files",
   "before-bundle-rename",
   "after-bundle-rename",

@@ -82,7 +82,8 @@ export const lateItem = z.strictObject({
 /**
  * Totals before and after. Withheld (null) where fewer subjects than the table's threshold contributed: the totals of
  * one night would then describe a person (law-and-evidence D5, D6); and where one that is withheld could be told from the others and their totals
- * otherwise. Whether they are equal is published all the same.
+ * otherwise. Whether they are equal is published all the same. Of a period a total is the sum of what the reports of its runs publish; what they
+ * withhold stands beside it, withheld.
  */
 export const conserved = z.strictObject({
   store: z.string(),

@@ -7,7 +7,7 @@ import { dayIn } from "#lib/clock.ts";
 import { snapshotOn, type Snapshot } from "#report/cursor.ts";
 import { limitsOf } from "#report/limits.ts";
 import { readAnalysed, readAnonymity, readLate } from "#report/read-analytics.ts";
-import { readConserved, readConservedTotals, readWithheld } from "#report/read-conserved.ts";
+import { readConserved, readConservedTotals } from "#report/read-conserved.ts";
 import { readBackupSets, readRepositories } from "#report/read-backups.ts";
 import { readDispositions, readResiduals, readRetained, readTotals } from "#report/read-dispositions.ts";
 import { readFigures, readRemedies, readRemedyTotals, readTasks } from "#report/read-effects.ts";
@@ -40,16 +40,8 @@ export const collect = async (
   scope: Scope,
   ledger: ReportHead["ledger"],
 ): Promise<ReportSource> => {
-  // Each time that the totals are read it is the same, and takes the longest of what they take.
-  const withheld = await readWithheld(snapshot, scope);
-  const head = await readHead(ctx, snapshot, scope, ledger, withheld);
-  return {
-    head,
-    rows: {
-      ...rowsOf(snapshot, scope, head.today, ctx.config.warnDays),
-      conserved: () => readConserved(snapshot, scope, withheld),
-    },
-  };
+  const head = await readHead(ctx, snapshot, scope, ledger);
+  return { head, rows: rowsOf(snapshot, scope, head.today, ctx.config.warnDays) };
 };
 
 const readHead = async (
@@ -57,7 +49,6 @@ const readHead = async (
   snapshot: Snapshot,
   scope: Scope,
   ledger: ReportHead["ledger"],
-  withheld: readonly string[],
 ): Promise<ReportHead> => {
   const now = ctx.clock.now();
   const readAt = now.round({ smallestUnit: "millisecond", roundingMode: "floor" }).toString();
@@ -76,7 +67,7 @@ const readHead = async (
     ...(scope.period === undefined ? { run } : { period: scope.period, runs: [...scope.runs] }),
     policies: policiesOf(ctx, scope),
     requests: await readRegister(snapshot, scope, today),
-    totals: { ...(await readTotals(snapshot, scope)), ...(await readConservedTotals(snapshot, scope, withheld)) },
+    totals: { ...(await readTotals(snapshot, scope)), ...(await readConservedTotals(snapshot, scope)) },
     outcomes: await readOutcomeCounts(snapshot, scope),
     stays,
     remedied: { totals: await readRemedyTotals(snapshot, scope) },
@@ -126,7 +117,7 @@ const revisionsOf = ({ entries }: Scope): RevisionItem[] =>
     return [{ store, table, was, is, requests }];
   });
 
-const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: number): Omit<ReportRows, "conserved"> => ({
+const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: number): ReportRows => ({
   requests: () => readRequests(snapshot, scope, today),
   overdue: () => readOverdue(snapshot, today),
   warnings: () => readWarnings(snapshot, today, warnDays),
@@ -137,6 +128,7 @@ const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: numbe
   outcomes: () => readOutcomes(snapshot, scope),
   stays: () => readStays(snapshot, scope),
   remedied: () => readRemedies(snapshot, scope),
+  conserved: () => readConserved(snapshot, scope),
   late: () => readLate(snapshot, scope),
   anonymity: () => readAnonymity(snapshot, scope),
   residuals: () => readResiduals(snapshot, scope),

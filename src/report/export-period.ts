@@ -2,7 +2,7 @@ import { readdir, rmdir } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { sql } from "kysely";
 import { Temporal } from "temporal-polyfill";
-import { withClient } from "#db/pool.ts";
+import { kyselyOn, withClient } from "#db/pool.ts";
 import { frontierAt } from "#ledger/read-entries.ts";
 import { LetheError } from "#lib/errors.ts";
 import { assureCheckpoint, makeBundle, type BundleParts } from "#report/bundle.ts";
@@ -10,6 +10,7 @@ import { all, snapshotOn } from "#report/cursor.ts";
 import { inTurn } from "#report/publish.ts";
 import { onFiles } from "#report/report-files.ts";
 import { periodScope } from "#report/scope.ts";
+import { tellConserved } from "#report/tell-conserved.ts";
 import { periodReport } from "#reports/period-report.ts";
 
 /** Days in the controller's time zone, both included, ISO. */
@@ -30,8 +31,9 @@ export const exportPeriod = async (ctx: BundleParts, period: Period, directory: 
   const last = ids.at(-1);
   if (last !== undefined) await assureCheckpoint(ctx, last);
   await withClient(ctx.state.pool, (client) =>
-    inTurn(client, () =>
-      makeBundle(ctx, client, {
+    inTurn(client, async () => {
+      await tellConserved(kyselyOn(client));
+      await makeBundle(ctx, client, {
         directory,
         partial: join(dirname(directory), `.${basename(directory)}.partial`),
         definition: periodReport,
@@ -45,8 +47,8 @@ export const exportPeriod = async (ctx: BundleParts, period: Period, directory: 
           if (anchor === undefined) throw new LetheError("INTERNAL", "a checkpoint disappeared", { hint: "try again" });
           return anchor;
         },
-      }),
-    ),
+      });
+    }),
   );
   return { runs: runs.length };
 };

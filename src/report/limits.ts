@@ -81,8 +81,8 @@ const measured: Limit = {
 const withheld: Limit = {
   code: "TOTALS_WITHHELD",
   text:
-    "Totals that would describe fewer people or events than the threshold are withheld; whether they are equal is still " +
-    "stated.",
+    "Totals that would describe fewer people than the threshold in a run are withheld, in the report of a longer time as in the run's own; " +
+    "whether they are equal is still stated.",
 };
 
 const left: Limit = {

@@ -10,6 +10,7 @@ import type { Context } from "#context.ts";
 import { assureCheckpoint, makeBundle, type BundleParts } from "#report/bundle.ts";
 import { onFiles } from "#report/report-files.ts";
 import { runScope } from "#report/scope.ts";
+import { tellConserved } from "#report/tell-conserved.ts";
 import { runReport } from "#reports/run-report.ts";
 
 /** A name that a run's id has, and no path. */
@@ -35,6 +36,7 @@ export const publishReport = async (ctx: BundleParts, runId: string): Promise<{ 
       if (typeof run?.bundle === "string") return { directory: run.bundle };
       // The final name appears by one rename of a finished bundle: what is there is whole.
       if (!(await exists(join(directory, "statement.dsse.json")))) {
+        await tellConserved(db);
         await makeBundle(ctx, client, {
           directory,
           partial: join(parent, `.${runId}.partial`),

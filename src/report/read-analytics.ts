@@ -45,7 +45,7 @@ export const readAnalysed = async (snapshot: Snapshot, scope: Scope): Promise<An
     snapshot,
     sql<{
       totals: boolean;
-    }>`select exists (select from lethe.conserved where run_id = any (${scope.ids}::text[])) as totals`,
+    }>`select exists (select from lethe.conserved_told where run_id = any (${scope.ids}::text[])) as totals`,
   );
   return { labels, totals: row?.totals ?? false };
 };

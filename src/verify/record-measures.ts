@@ -24,8 +24,10 @@ export const recordMeasures = async (ctx: Context, run: Run, anonymity: readonly
     // A run that died before it came here, or one that only erases, leaves its totals for the next that verifies.
     // Only that they are equal: the amounts of one night's few subjects would tell what those subjects did (requirement D6).
     const totals = await sql<{ store: string; table: string; measure: string; equal: boolean; why: "deadline" | null }>`
-      select store, table_name as "table", measure, bool_and(equal) as equal, case when bool_or(late and not equal) then 'deadline' end as why
-      from lethe.conserved c join lethe.run r on r.id = c.run_id
+      select store, table_name as "table", measure, bool_and(equal) as equal,
+        case when not bool_and(equal) and bool_and(equal or late) then 'deadline' end as why
+      from (select run_id, store, table_name, measure, equal, late from lethe.conserved
+        union all select run_id, store, table_name, measure, equal, late from lethe.conserved_told) c join lethe.run r on r.id = c.run_id
       where r.ledger_from > coalesce((select max(index) from lethe.ledger_entry where kind = 'analytics.conserved'), -1)
       group by 1, 2, 3 order by 1, 2, 3`.execute(tx);
     const events: LedgerEvent[] = anonymity.map((row) => ({ kind: "analytics.measured", anonymity: row }));

@@ -116,7 +116,7 @@ describe.skipIf(!inProcess)("what a TTL would take", () => {
     await night.nightly();
     expect(await night.states()).toEqual(["completed", "completed", "completed"]);
     // Truncated to the month they are due at once; what the table does with them then is its own doing.
-    expect(await night.state.query("select measure, before = after as same from lethe.conserved order by 1")).toEqual([
+    expect(await night.state.query("select measure, equal as same from lethe.conserved_told order by 1")).toEqual([
       { measure: "count", same: true },
       { measure: "sum(amount)", same: true },
     ]);

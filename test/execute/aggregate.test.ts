@@ -49,8 +49,8 @@ test("rows go, and are counted by class and month in the other table, on top of 
   expect(await night.dispositions(ref)).toEqual(["anonymise customers 1 0", "anonymise visits 4 0"]);
   // What went is what came, table to table.
   expect(
-    await night.store.query(
-      "select measure, period::text, before::float, after::float from lethe.journal_total order by 1, 2",
+    await night.state.query(
+      "select measure, period::text, before::float, after::float from lethe.conserved_told order by 1, 2",
     ),
   ).toEqual([
     { measure: "count", period: "2026-03-01", before: 4, after: 4 },

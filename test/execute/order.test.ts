@@ -52,8 +52,8 @@ test.each([
   expect(
     await night.store.query("select count(*)::int as n from visits where round(seconds / 60, 6) <> round(minutes, 6)"),
   ).toEqual([{ n: 0 }]);
-  const totals = await night.store.query<{ same: boolean; n: number }>(
-    "select bool_and(before = after) as same, count(*)::int as n from lethe.journal_total",
+  const totals = await night.state.query<{ same: boolean; n: number }>(
+    "select bool_and(before = after) as same, count(*)::int as n from lethe.conserved_told",
   );
   expect(totals).toEqual([{ same: true, n: 2 }]);
 });

@@ -87,9 +87,9 @@ const journalQueries: Readonly<Record<string, string>> = {
   remedy: "select code, table_name, action, sum(rows) as rows from lethe.journal_remedy group by 1, 2, 3",
   stay: "select table_name, column_name, sum(rows) as rows from lethe.journal_stay group by 1, 2",
   figure: "select figure, sum(after - before) as change from lethe.journal_figure group by 1",
-  // Nothing: they are in Lethe's own database, and forgotten here.
+  // Nothing of these two: they are in Lethe's own database, and forgotten here.
   task: "select recipient, task, reference from lethe.journal_task",
-  total: `select table_name, measure, period, sum(before) as before, sum(after) as after from lethe.journal_total group by 1, 2, 3`,
+  total: "select table_name, measure, period from lethe.journal_total",
 };
 
 /** Lethe's own tables without times, runs and batches. */
@@ -111,8 +111,9 @@ const stateQueries: Readonly<Record<string, string>> = {
   outcome: `select ref, store, outcome from lethe.outcome o join lethe.request r on r.id = o.request_id`,
   figure: `select store, figure, sum(after - before) as change, min(position) as position from lethe.figure group by 1, 2`,
   task: `select ref, store, recipient, task, reference, t.state from lethe.task t join lethe.request r on r.id = t.request_id`,
-  conserved: `select store, table_name, measure, period, sum(before) as before, sum(after) as after
-    from lethe.conserved group by 1, 2, 3, 4`,
+  conserved: "select store, table_name, measure, period from lethe.conserved",
+  // Of how many people a total is, and so whether it is told, depends on the run in which they were done.
+  conserved_told: `select store, table_name, measure, period, bool_and(equal) as equal from lethe.conserved_told group by 1, 2, 3, 4`,
   // Every run that verifies measures: the last measurement counts.
   anonymity: `select distinct on (store, table_name) store, table_name, quasi, threshold, k, classes, rows, below
     from lethe.anonymity order by store, table_name, measured_at desc`,

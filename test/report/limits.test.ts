@@ -3,6 +3,7 @@ import { beginSnapshot } from "#report/collect.ts";
 import { limitsOf, type Analysed } from "#report/limits.ts";
 import { readAnalysed } from "#report/read-analytics.ts";
 import { runScope } from "#report/scope.ts";
+import { tellConserved } from "#report/tell-conserved.ts";
 import { testContext, type TestContext } from "#test/support/context.ts";
 import { fillState, nightRun } from "#test/report/fill-state.ts";
 
@@ -10,6 +11,7 @@ let lethe: TestContext;
 beforeEach(async () => {
   lethe = await testContext();
   await fillState(lethe.context.state, 12);
+  await tellConserved(lethe.context.state.db);
 });
 afterEach(() => lethe.dispose());
 
@@ -38,6 +40,6 @@ test("what a report does not claim of analytics is about what was measured and t
   expect(JSON.stringify(anonymous)).not.toMatch(/not anonymous|de-identified|joined/);
   await lethe.state.query("delete from lethe.anonymity");
   expect(ofAnalytics(await read()).map(({ code }) => code)).toEqual(["TOTALS_WITHHELD"]);
-  await lethe.state.query("delete from lethe.conserved");
+  await lethe.state.query("delete from lethe.conserved_told");
   expect(ofAnalytics(await read())).toEqual([]);
 });
