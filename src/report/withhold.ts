@@ -147,18 +147,16 @@ const nearestOf = (cost: ReadonlyMap<number, number>, done: ReadonlySet<number>)
   return nearest;
 };
 
-/** What is withheld of a line comes to as many people as a cell needs: its total less what is published is their sum. */
+/**
+ * What is withheld of a line is of as many people as a cell needs: its total less what is published is their sum. One person may be in all cells of
+ * a line, so that those of several are not known to be more than those of the largest.
+ */
 const enough = (cells: readonly Cell[], line: readonly number[], withheld: Set<number>, least: number): void => {
-  const people = (place: number): number => cells[place]?.people ?? 0;
   const hidden = line.filter((place) => withheld.has(place));
   if (hidden.length === 0) return;
-  let sum = hidden.reduce((all, place) => all + people(place), 0);
-  let count = hidden.length;
-  const others = line.filter((place) => !withheld.has(place)).toSorted((a, b) => people(a) - people(b) || a - b);
-  for (const place of others) {
-    if (sum >= least && count > 1) return;
-    withheld.add(place);
-    sum += people(place);
-    count += 1;
-  }
+  if (hidden.length > 1 && hidden.some((place) => (cells[place]?.people ?? 0) >= least)) return;
+  // Whatever is not withheld yet is of enough people.
+  const others = line.filter((place) => !withheld.has(place));
+  const [next] = others.toSorted((a, b) => (cells[a]?.people ?? 0) - (cells[b]?.people ?? 0) || a - b);
+  if (next !== undefined) withheld.add(next);
 };

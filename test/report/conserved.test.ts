@@ -61,8 +61,9 @@ const noteIn = (workbook: Workbook): Note | undefined => {
   return found;
 };
 
-const common = ["asthma", "flu", "gout", "migraine"].map((of, index) => ({ of, people: 40 + index }));
-const told = common.map(({ of, people }) => [{ diagnosis: of }, String(people)]);
+const common = ["acne", "asthma", "flu", "gout", "migraine"].map((of, index) => ({ of, people: 39 + index }));
+// The fewest others go with those that are of too few people, who may be the same few.
+const told = common.slice(1).map(({ of, people }) => [{ diagnosis: of }, String(people)]);
 
 test.each([
   ["among the others", ["cancer", "hiv", "ulcer"]],

@@ -67,6 +67,22 @@ test("of what a report withholds nothing is kept in either database: neither who
   expect(await night.state.query("select from lethe.conserved")).toEqual([]);
 });
 
+test("what one person did in five places is not told as the rest of a month, though five are the fewest that are", async () => {
+  night = await openNight({
+    schema: `${customers} insert into visits (customer_id, at, city, seconds)
+      select n, date '2026-03-10', 'Ulm', n from generate_series(2, 20) n
+      union all select n, date '2026-03-10', 'Bonn', n from generate_series(2, 18) n
+      union all select 1, date '2026-03-11', c, 1000 from unnest('{a,b,c,d,e}'::text[]) c`,
+    tables,
+  });
+  await ask(1, 20);
+  const { report } = await night.nightly();
+  expect(await sums(report)).toEqual([
+    ["Ulm", "209"],
+    [null, null],
+  ]);
+});
+
 test("a report that is made once more after a crash says the same, and nothing more is known of its totals", async () => {
   night = await openNight({
     schema: `${customers} insert into visits (customer_id, at, city, seconds)
