@@ -9,5 +9,5 @@ import { kyselyOn, withClient } from "#db/pool.ts";
 export const removeDeadRows = ({ state }: Pick<Context, "state">): Promise<unknown> =>
   withClient(state.pool, (client) =>
     sql`vacuum lethe.request_identifier, lethe.subject_identifier, lethe.subject, lethe.identity, lethe.grace, lethe.task,
-      lethe.hold_identifier, lethe.hold_subject, lethe.conserved`.execute(kyselyOn(client)),
+      lethe.hold_identifier, lethe.hold_subject, lethe.conserved, lethe.column_batch`.execute(kyselyOn(client)),
   );

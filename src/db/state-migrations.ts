@@ -62,6 +62,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       state text not null check (state in ('frozen', 'committed', 'abandoned', 'lost')), requests integer not null,
       committed_at timestamptz)`,
     sql`create table lethe.column_batch (id uuid primary key, store text not null, prepared jsonb, progress jsonb)`,
+    sql`alter table lethe.column_batch alter column prepared set statistics 0`,
     sql`create index batch_store on lethe.batch (store, committed_at)`,
     sql`create table lethe.subject (
       request_id bigint not null references lethe.request, store text not null, key text,
