@@ -180,7 +180,8 @@ export const shareOf = (total: Conserve, alias: string): RawBuilder<unknown> => 
   }
 };
 
-const isFinite = (share: RawBuilder<unknown>): RawBuilder<unknown> =>
+/** Whether a share can be added up. */
+export const isFinite = (share: RawBuilder<unknown>): RawBuilder<unknown> =>
   sql`${share} not in ('NaN', 'Infinity', '-Infinity')`;
 
 /** What such shares come to, as far as they can be added up: one NaN would make every sum the same, whatever became of the others. */

@@ -143,6 +143,24 @@ test("a figure that must stay equal is compared by value: no rows are 0.00, and 
   expect(report.outcomes.requests).toMatchObject({ anonymised: 1, failed: 0 });
 });
 
+test("a figure that must stay equal is not equal because one NaN makes each sum the same", async () => {
+  night = await openShop({
+    schema: `${bookings} insert into notes values (4, 3, 'd', 'NaN');
+      create function adds() returns trigger language plpgsql as $$ begin new.score = new.score + 1000; return new; end $$;
+      create trigger adds before update on notes for each row when (new.customer_id = 2) execute function adds();`,
+    sections: wanted,
+    tables: bookingRules,
+    blockers: "",
+  });
+  await night.ask(...people(2));
+  const report = await reported((await night.nightly()).report);
+  expect(report.outcomes.items.map(({ codes }) => codes)).toEqual([[], ["FIGURE_CHANGED"]]);
+  expect(report.figures).toMatchObject([
+    { figure: "Balance" },
+    { figure: "Score", before: "NaN", after: "NaN", equal: true },
+  ]);
+});
+
 test("a figure that changes against the policy undoes the request, which the report calls failed", async () => {
   const sections = "figures:\n  - { figure: Revenue, table: invoices, measure: count, equal: true }";
   night = await openShop({ sections, tables: bookingRulesWithInvoices });
