@@ -1,5 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { becomesSql, between } from "#anonymity/search/due/becomes.ts";
+import { readDue, readStay, type DueRows } from "#anonymity/search/due/read.ts";
 import {
   choicesTable,
   codesTable,
@@ -17,16 +18,6 @@ import type { Missed } from "#anonymity/search/fill.ts";
 import { stepsSql } from "#anonymity/search/steps-sql.ts";
 import { sensitiveOf, whole } from "#anonymity/search/tables.ts";
 import { topOf } from "#anonymity/search/hierarchy.ts";
-import { and, column, sameRow, tableName } from "#scope/sql.ts";
-import { signsOf } from "#scope/treated.ts";
-
-/** Whose rows are due: `entries` is `request, k1, …` of each, `key` names the columns of the row that `k1, …` are. */
-export type DueRows = {
-  readonly entries: RawBuilder<unknown>;
-  /** `request, person`: the same person for requests of one. */
-  readonly persons: RawBuilder<unknown>;
-  readonly key: readonly string[];
-};
 
 export type DueFilled = {
   readonly people: number;
@@ -44,8 +35,8 @@ export type DueFilled = {
  */
 export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, rows: DueRows): Promise<DueFilled> => {
   const { columns, sensitive } = question;
-  await fillDue(db, question, rows);
-  await fillStay(db, question, rows);
+  await readDue(db, question, rows);
+  await readStay(db, question, rows);
   const missed: Missed[] = [];
   for (const [index, each] of columns.entries()) {
     await fillChoices(db, index, each);
@@ -78,42 +69,6 @@ export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, 
  */
 const movesTable = ({ sensitive, nameless }: DueQuestion): boolean =>
   nameless || sensitive.some(({ after }) => after.kind !== "keep" && after.kind !== "stays");
-
-const names = (name: string, of: readonly unknown[]): readonly RawBuilder<unknown>[] =>
-  of.map((_, index) => sql.id(`${name}${index}`));
-
-/** A row that two people share is in scope for both, and there once: `own` counts it for the first. */
-const fillDue = async (
-  db: Kysely<unknown>,
-  { table, columns, sensitive }: DueQuestion,
-  { entries, persons, key }: DueRows,
-): Promise<void> => {
-  const quasi = columns.map(({ hierarchy }, index) => sql`${column("t", hierarchy.column)} as ${sql.id(`q${index}`)}`);
-  const values = sensitive.flatMap(({ column: name, type, after }, index) => [
-    sql`${becomesSql(column("t", name), type, after)} as ${sql.id(`v${index}`)}`,
-    sql`${column("t", name)} as ${sql.id(`b${index}`)}`,
-  ]);
-  const keys = sql.join(key.map((_, index) => sql.id(`k${index + 1}`)));
-  const by = sql.join([sql`p`, ...names("q", columns), ...names("v", sensitive), ...names("b", sensitive)]);
-  await sql`insert into ${due} with e as (select distinct j.person as p, ${keys} from (${entries}) s join (${persons}) j using (request)),
-      o as (select *, p = min(p) over (partition by ${keys}) as first from e)
-    select ${by}, count(*), count(*) filter (where first) from (
-      select ${sql.join([sql`o.p`, sql`o.first`, ...quasi, ...values])} from o join ${tableName(table)} t on ${sameRow({ key }, "t", "o")}) r
-    group by ${by}`.execute(db);
-};
-
-/** Where nothing tells what was published, whatever stays may be. */
-const fillStay = async (
-  db: Kysely<unknown>,
-  { table, columns, sensitive, treated }: DueQuestion,
-  { entries, key }: DueRows,
-): Promise<void> => {
-  const read = [...columns.map(({ hierarchy }) => hierarchy.column), ...sensitive.map((each) => each.column)];
-  const values = [...read.map((name) => column("t", name)), and(signsOf(treated, "t"))];
-  await sql`insert into ${stay} select ${sql.join([...values, sql`count(*)`])} from ${tableName(table)} t
-    where not exists (select from (${entries}) s where ${sameRow({ key }, "t", "s")})
-    group by ${sql.join(values.map((_, index) => sql.lit(index + 1)))}`.execute(db);
-};
 
 /** Of every value, since a width is measured by the range of the whole column; what becomes of it only where somebody is due. */
 const fillChoices = async (db: Kysely<unknown>, index: number, each: DueColumn): Promise<void> => {

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import { levelOf } from "#anonymity/search/due/becomes.ts";
-import { fillDueTables, type DueFilled, type DueRows } from "#anonymity/search/due/fill.ts";
+import { fillDueTables, type DueFilled } from "#anonymity/search/due/fill.ts";
 import { firstThatMeets } from "#anonymity/search/due/first-that-meets.ts";
 import {
   countThin,
@@ -11,6 +11,7 @@ import {
   type Chosen,
   type DueOutcome,
 } from "#anonymity/search/due/judge.ts";
+import type { DueRows } from "#anonymity/search/due/read.ts";
 import type { DueQuestion } from "#anonymity/search/due/tables.ts";
 import { topOf } from "#anonymity/search/hierarchy.ts";
 import type { Missed } from "#anonymity/search/fill.ts";
