@@ -1,9 +1,10 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { becomesSql, between } from "#anonymity/search/due/becomes.ts";
-import { readDue, readStay, type DueRows } from "#anonymity/search/due/read.ts";
+import { names, readDue, readStay, staysSql, whoSql, type DueRows } from "#anonymity/search/due/read.ts";
 import {
   choicesTable,
   codesTable,
+  crowds,
   due,
   knownTable,
   owns,
@@ -18,6 +19,7 @@ import type { Missed } from "#anonymity/search/fill.ts";
 import { stepsSql } from "#anonymity/search/steps-sql.ts";
 import { sensitiveOf, whole } from "#anonymity/search/tables.ts";
 import { topOf } from "#anonymity/search/hierarchy.ts";
+import { column, tableName } from "#scope/sql.ts";
 
 export type DueFilled = {
   readonly people: number;
@@ -30,8 +32,8 @@ export type DueFilled = {
 };
 
 /**
- * Reads the table once for the rows that are due and once for those that stay, in the caller's transaction; everything after works on distinct
- * rows. Call `createDueTables` before.
+ * Reads the table once for the rows that are due and once or twice for those that stay, in the caller's transaction; everything after works on
+ * distinct rows. Call `createDueTables` before.
  */
 export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, rows: DueRows): Promise<DueFilled> => {
   const { columns, sensitive } = question;
@@ -60,6 +62,7 @@ export const fillDueTables = async (db: Kysely<unknown>, question: DueQuestion, 
   }
   await fillOwns(db, question);
   await fillStays(db, question);
+  await fillCrowds(db, question, rows);
   return { ...counts, losses: await lossesOf(db, columns), missed };
 };
 
@@ -135,32 +138,53 @@ const fillOwns = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion
     ...sensitive.map((_, index) => codeOf("y", index, sensitiveOf(index), sql.id("f", `v${index}`))),
     ...sensitive.map((_, index) => codeOf("z", index, sensitiveOf(index), sql.id("f", `b${index}`))),
   ];
-  await sql`insert into ${owns} select ${sql.join([sql`f.p`, ...codes, ...others, sql`f.n`, sql`f.own`])}
+  await sql`insert into ${owns} select ${sql.join([sql`f.p`, sql`f.f`, ...codes, ...others, sql`f.w`, sql`f.counts`, sql`f.n`, sql`f.own`])}
     from ${due} f ${sql.join(joins, sql` `)}`.execute(db);
 };
 
-/** What nobody who is due can be equal to is one row for all, of which only the sensitive values count: they are part of the table. */
-const fillStays = async (db: Kysely<unknown>, { columns, sensitive, nameless }: DueQuestion): Promise<void> => {
-  const codes = columns.map(
-    (_, index) => sql`case when ${sql.id("f", `q${index}`)} is null then 0 else ${sql.id(`x${index}`, "code")} end`,
+/** The codes of what stays, from `f`; NULL: nobody who is due can come to it. */
+const knownCodes = (columns: readonly DueColumn[]) => {
+  const values = columns.map((_, index) => sql.id("f", `q${index}`));
+  const codes = values.map(
+    (value, index) => sql`case when ${value} is null then 0 else ${sql.id(`x${index}`, "code")} end`,
   );
-  const joins = [
-    ...columns.map((_, index) => codeOf("x", index, knownTable(index), sql.id("f", `q${index}`))),
-    ...sensitive.map((_, index) => codeOf("y", index, sensitiveOf(index), sql.id("f", `v${index}`))),
-  ];
   const apart = sql.join(
     codes.map((code) => sql`(${code}) is null`),
     sql` or `,
   );
+  return { codes, apart, joins: values.map((value, index) => codeOf("x", index, knownTable(index), value)) };
+};
+
+/** What nobody who is due can be equal to is one row for all, of which only the sensitive values count: they are part of the table. */
+const fillStays = async (db: Kysely<unknown>, { columns, sensitive }: DueQuestion): Promise<void> => {
+  const { codes, apart, joins } = knownCodes(columns);
+  const values = sensitive.map((_, index) => codeOf("y", index, sensitiveOf(index), sql.id("f", `v${index}`)));
   const read = [
     ...codes.map((code) => sql`case when ${apart} then -1 else ${code} end`),
     ...sensitive.map((_, index) => sql.id(`y${index}`, "code")),
     sql`f.published and not (${apart})`,
   ];
-  await sql`insert into ${stays} select ${sql.join([...read, sql`sum(f.n)`])} from ${stay} f ${sql.join(joins, sql` `)}
-    where ${nameless ? sql`f.published` : sql`true`} group by ${sql.join(read.map((_, index) => sql.lit(index + 1)))}`.execute(
-    db,
-  );
+  await sql`insert into ${stays} select ${sql.join([...read, sql`sum(f.n)`])} from ${stay} f ${sql.join([...joins, ...values], sql` `)}
+    where f.counts group by ${sql.join(read.map((_, index) => sql.lit(index + 1)))}`.execute(db);
+};
+
+/** Distinct counts do not add up, so that the table is read once more; but where each row is taken for somebody else's they are its rows. */
+const fillCrowds = async (db: Kysely<unknown>, question: DueQuestion, rows: DueRows): Promise<void> => {
+  const { table, columns, nameless, whose } = question;
+  const qs = names("q", columns);
+  if (nameless || whose.length === 0) {
+    await sql`insert into ${crowds} select ${sql.join([...qs, sql`null`, sql`n`])} from ${stays} where q0 >= 0`.execute(
+      db,
+    );
+    return;
+  }
+  const { codes, apart, joins } = knownCodes(columns);
+  const values = columns.map(({ hierarchy }, index) => sql`${column("t", hierarchy.column)} as ${sql.id(`q${index}`)}`);
+  const by = sql.join([...columns, "w"].map((_, index) => sql.lit(index + 1)));
+  await sql`insert into ${crowds} select ${sql.join([...codes, sql`f.w`, sql`f.n`])} from (
+      select ${sql.join(qs)}, case when w in (select w from ${due}) then w end as w, sum(case when w is null then n else 1 end) as n from (
+        select ${sql.join([...values, sql`${whoSql(question)} as w`])}, count(*) as n from ${tableName(table)} t where ${staysSql(rows)} group by ${by}) e
+      group by ${by}) f ${sql.join(joins, sql` `)} where not (${apart})`.execute(db);
 };
 
 const lossesOf = async (

@@ -1,7 +1,16 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import { classesOf, numbered } from "#anonymity/classes.ts";
 import type { Thresholds } from "#anonymity/search/judge.ts";
-import { before, codeName, owns, stays, waiting, type DueQuestion, type Place } from "#anonymity/search/due/tables.ts";
+import {
+  before,
+  codeName,
+  crowds,
+  owns,
+  stays,
+  waiting,
+  type DueQuestion,
+  type Place,
+} from "#anonymity/search/due/tables.ts";
 
 /** A column, and which of its choices; all columns, or some. */
 export type Chosen = readonly { readonly index: number; readonly place: Place }[];
@@ -13,7 +22,7 @@ export type Held = { readonly people: number; readonly k: number; readonly l: nu
 export type DueOutcome = {
   /** Classes that hold rows that are due; 0 where there are none, and so of the rest. */
   readonly classes: number;
-  /** Of the smallest: rows, those of one person counted as one. */
+  /** Of the smallest: the fewer of rows, those of the person who is to be hidden counted as one, and of people. */
   readonly k: number;
   readonly l: readonly number[];
   /** None where no t is asked. */
@@ -27,17 +36,20 @@ export type DueOutcome = {
 
 type Asked = { readonly question: DueQuestion; readonly thresholds: Thresholds };
 
+/** Whose row stays as it is: that of whoever waits. What they share goes with its first owner. */
+const stayed = sql`f in (select p from ${waiting})`;
+
 /**
  * Every row that hides anybody after the night: `q0, …, v0, …, n`. Who waits has their rows as they are, and where only nameless rows count they
- * do not.
+ * hardly ever do.
  */
-const tableAt = ({ sensitive, nameless }: DueQuestion, chosen: Chosen): RawBuilder<unknown> => {
+const tableAt = ({ sensitive }: DueQuestion, chosen: Chosen): RawBuilder<unknown> => {
   const values = (name: string) => sensitive.map((_, at) => sql`${numbered(name, at)} as ${numbered("v", at)}`);
   const ownAt = (place: (each: Chosen[number]) => Place, name: string) =>
     sql.join([...named(chosen, (each) => codeName(each.index, place(each))), ...values(name), sql`own as n`]);
   const staying = sql.join([...named(chosen, ({ index }) => `q${index}`), ...values("v"), sql`n`]);
-  return sql`(select ${ownAt(({ place }) => place, "v")} from ${owns} where p not in (select p from ${waiting})
-    union all select ${ownAt(() => 0, "b")} from ${owns} where ${nameless ? sql`false` : sql`p in (select p from ${waiting})`}
+  return sql`(select ${ownAt(({ place }) => place, "v")} from ${owns} where not ${stayed}
+    union all select ${ownAt(() => 0, "b")} from ${owns} where counts and ${stayed}
     union all select ${staying} from ${stays})`;
 };
 
@@ -50,9 +62,22 @@ const columnsOf = ({ sensitive }: DueQuestion, chosen: Chosen) => ({
   weight: "n",
 });
 
-const own = (chosen: Chosen): RawBuilder<unknown> =>
-  sql`select p, ${sql.join(named(chosen, ({ index, place }) => codeName(index, place)))}, sum(n)::int8 as mine
-    from ${owns} where p not in (select p from ${waiting}) group by ${sql.join([sql`p`, ...chosen.map(({ index, place }) => sql.id(codeName(index, place)))])}`;
+/**
+ * `p, q0, …, mine, people`: of each person who goes and class how many rows are theirs, and how many people are in it, as far as rows say whose they are. By
+ * some of the columns those who stay are counted once for each class by all of them: more than they are, so that whoever has too few has no more by all.
+ */
+const own = (chosen: Chosen): RawBuilder<unknown> => {
+  const qs = quasi(chosen);
+  const at = (name: (each: Chosen[number]) => string) => sql.join(named(chosen, name));
+  return sql`select * from (
+    select p, ${qs}, n as mine, (sum(case when p is null and w is null then n else 1 end) over (partition by ${qs}))::int8 as people from (
+      select p, w, ${qs}, sum(n)::int8 as n from (
+        select p, null::int8 as w, ${at(({ index, place }) => codeName(index, place))}, n from ${owns}
+          where p not in (select p from ${waiting}) and not ${stayed}
+        union all select null, w, ${at(({ index }) => codeName(index, 0))}, own from ${owns} where counts and own > 0 and ${stayed}
+        union all select null, w, ${at(({ index }) => `q${index}`)}, n from ${crowds}) e
+      group by p, w, ${qs}) c) c where p is not null`;
+};
 
 const quasi = (chosen: Chosen): RawBuilder<unknown> => sql.join(chosen.map((_, at) => numbered("q", at)));
 
@@ -82,9 +107,9 @@ const failing = ({ question, thresholds: { k, l, t } }: Asked, alias: string, si
   };
 };
 
-/** `judged`: of each person and class what fails there; everybody's own rows are one, as in the gate before the commit. */
+/** `judged`: of each person and class what fails there; `k` is the fewer of rows and people, as in the gate before the commit. */
 const judged = (asked: Asked, chosen: Chosen): RawBuilder<unknown> => {
-  const company = sql`f.size - o.mine + 1`;
+  const company = sql`least(f.size - o.mine + 1, o.people)`;
   const fails = failing(asked, "f", company);
   return sql`own as materialized (${own(chosen)}),
     judged as (select o.p, ${company} as company, ${fails.k} as k, ${fails.l} as l, ${fails.t} as t, ${sql.join([

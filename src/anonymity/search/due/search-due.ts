@@ -14,6 +14,7 @@ import { currentShape, whoCanGo } from "#forecast.ts";
 import { dueRequests } from "#intake/requests-to-plan.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { Policy, TableRule } from "#policy/policy.ts";
+import { whoseOf } from "#plan/scopes.ts";
 import type { Late } from "#records/anonymity.ts";
 import type { Shape } from "#records/plan.ts";
 import { lastNightOf, type Nights } from "#lib/nights.ts";
@@ -54,7 +55,8 @@ export const searchDue = async (ctx: Context, options: SearchOptions): Promise<D
     const { shape, catalog } = await currentShape(session);
     const { table, wanted, question: asked } = askedOf(store, catalog, read, options);
     const rule = ruleOf(store.policy, table.name);
-    const { question, unwritable } = questionOf(store.policy, rule, table, asked, wanted);
+    const whose = whoseOf(shape.scopes, table.name);
+    const { question, unwritable } = questionOf(store.policy, rule, table, { ...asked, whose }, wanted);
     refuseSize(dueNodesOf(question), mostDueNodes);
     await createScopeTables(session.db, shape);
     await createDueTables(session.db, question);
@@ -113,7 +115,7 @@ const questionOf = (
   policy: Policy,
   rule: Anonymised,
   table: CatalogTable,
-  { hierarchies, sensitive }: Question,
+  { hierarchies, sensitive, whose }: Question & Pick<DueQuestion, "whose">,
   { l, t }: Asked,
 ): { readonly question: DueQuestion; readonly unwritable: DueFound["unwritable"] } => {
   const each = hierarchies.map((hierarchy) => {
@@ -124,8 +126,11 @@ const questionOf = (
     return { due, unwritable: { column: column.name, levels: unwritable } };
   });
   const measured = l === undefined && t === undefined ? [] : sensitive;
-  const names = new Set([...hierarchies, ...measured].map(({ column }) => column));
   const types = new Map(table.columns.map(({ name, type }) => [name, type]));
+  const treatedBut = (names: readonly { readonly column: string }[]) =>
+    Object.entries(rule.columns).flatMap(([name, transform]) =>
+      names.some(({ column }) => column === name) ? [] : [{ name, transform, type: types.get(name) }],
+    );
   const question: DueQuestion = {
     table: table.name,
     columns: each.map(({ due }) => due),
@@ -140,9 +145,10 @@ const questionOf = (
     }),
     nameless: rule.analytics?.anonymitySet === "nameless",
     // An earlier policy may have published other values in what is measured: by that no row is told.
-    treated: Object.entries(rule.columns).flatMap(([name, transform]) =>
-      names.has(name) ? [] : [{ name, transform, type: types.get(name) }],
-    ),
+    treated: treatedBut([...hierarchies, ...measured]),
+    // At other levels a quasi-identifier has another rule, and is no sign.
+    signs: treatedBut(hierarchies),
+    whose,
   };
   return { question, unwritable: each.flatMap(({ unwritable }) => (unwritable.levels === 0 ? [] : [unwritable])) };
 };

@@ -5,8 +5,8 @@ import type { DueQuestion } from "#anonymity/search/due/tables.ts";
 import { distanceOf, lossOf } from "#test/anonymity/search/brute-force.ts";
 
 type Value = string | number | null;
-/** `owners`: whose it is of those who are due, the smallest number first; none: it stays. */
 export type Row = Readonly<Record<string, Value>> & { readonly id: number };
+/** Whose a row is of those who are due, the smallest number first; none: it stays. */
 export type People = ReadonlyMap<number, readonly number[]>;
 
 /** What a rule writes, from the words of the policy. */
@@ -36,24 +36,29 @@ export const written = (rule: Told, value: Value): Value => {
 
 type Rules = readonly Told[];
 
-type Class = { readonly size: number; readonly l: readonly number[]; readonly t: readonly number[] };
+type Class = { readonly rows: readonly Row[]; readonly l: readonly number[]; readonly t: readonly number[] };
+
+/** Of signs there are none but columns that the rule empties. */
+const bears = (row: Row, signs: DueQuestion["signs"]): boolean => signs.every(({ name }) => row[name] === null);
+
+/** Whether the row goes: with the first of its owners. */
+const goes = ({ id }: Row, people: People, waiting: ReadonlySet<number>): boolean => {
+  const [first] = people.get(id) ?? [];
+  return first !== undefined && !waiting.has(first);
+};
 
 /** The table with the rows of who is due, and does not wait, as the rules write them. */
 const tableBy = (
   rows: readonly Row[],
-  { columns, sensitive, nameless }: DueQuestion,
+  { columns, sensitive, nameless, signs }: DueQuestion,
   people: People,
   rules: Rules | undefined,
   waiting: ReadonlySet<number> = new Set(),
 ): readonly Row[] => {
-  const goes = ({ id }: Row): boolean => {
-    const [first] = people.get(id) ?? [];
-    return first !== undefined && !waiting.has(first) && rules !== undefined;
-  };
-  const counts = (row: Row): boolean => goes(row) || (!people.has(row.id) && row["owner"] === null);
-  const some = nameless ? rows.filter(counts) : rows;
+  const changes = (row: Row): boolean => rules !== undefined && goes(row, people, waiting);
+  const some = nameless ? rows.filter((row) => changes(row) || bears(row, signs)) : rows;
   return some.map((row) => {
-    if (!goes(row)) return row;
+    if (!changes(row)) return row;
     const quasi = columns.map(({ hierarchy: { column } }, index) => [
       column,
       written(rules?.[index] ?? { kind: "keep" }, row[column] ?? null),
@@ -63,20 +68,38 @@ const tableBy = (
   });
 };
 
+/** Everybody of whom a class tells that they are in it: those who go, by their numbers; others by what their rows say of it, or as many as rows that say nothing. */
+const crowdOf = (
+  some: readonly Row[],
+  { nameless, signs, whose }: DueQuestion,
+  people: People,
+  waiting: ReadonlySet<number>,
+): number => {
+  const crowd = new Set<string>();
+  for (const row of some) {
+    const says = whose.map((name) => row[name] ?? null);
+    const silent = nameless || (signs.length > 0 && bears(row, signs)) || says.every((each) => each === null);
+    if (goes(row, people, waiting)) {
+      for (const p of people.get(row.id) ?? []) if (!waiting.has(p)) crowd.add(`goes ${p}`);
+    } else crowd.add(silent ? `row ${row.id}` : `says ${JSON.stringify(says)}`);
+  }
+  return crowd.size;
+};
+
 const keyOf = (row: Row, { columns }: DueQuestion): string =>
   JSON.stringify(columns.map(({ hierarchy: { column } }) => row[column] ?? null));
 
 const classOf = (table: readonly Row[], key: string, question: DueQuestion): Class => {
   const some = table.filter((row) => keyOf(row, question) === key);
   return {
-    size: some.length,
+    rows: some,
     l: question.sensitive.map(({ column }) => new Set(some.map((row) => row[column])).size),
     t: question.sensitive.map(({ column, ordered }) => distanceOf(some, table, column, ordered)),
   };
 };
 
-const failing = ({ size, l, t }: Class, { k, l: least, t: most }: Thresholds) => ({
-  k: size < k,
+const failing = ({ l, t }: Class, company: number, { k, l: least, t: most }: Thresholds) => ({
+  k: company < k,
   l: least !== undefined && l.some((each) => each < least),
   t: most !== undefined && t.some((each) => each > most + 1e-9),
 });
@@ -101,19 +124,17 @@ const judged = (
   rules: Rules,
   waiting: ReadonlySet<number>,
 ): readonly Fails[] => {
-  const everyone = new Map(rows.map((row) => [row.id, row]));
   const table = tableBy(rows, question, people, rules, waiting);
   const asTheirs = new Map(tableBy(rows, question, people, rules).map((row) => [row.id, keyOf(row, question)]));
   const persons = new Set([...people.values()].flat());
   return [...persons].flatMap((p) => {
     if (waiting.has(p)) return [];
-    const own = [...everyone.keys()].filter((id) => people.get(id)?.includes(p));
-    return [...Map.groupBy(own, (id) => asTheirs.get(id) ?? "")].flatMap(([key, ids]): Fails[] => {
+    // Rows that are shared with who waits are spared.
+    const own = rows.filter((row) => people.get(row.id)?.includes(p) && goes(row, people, waiting));
+    return [...Map.groupBy(own, ({ id }) => asTheirs.get(id) ?? "")].map(([key, mine]): Fails => {
       const found = classOf(table, key, question);
-      const company = found.size - ids.length + 1;
-      // Rows that are shared with who waits are spared.
-      if (found.size === 0) return [];
-      return [{ p, key, company, ...failing({ ...found, size: company }, thresholds) }];
+      const company = Math.min(found.rows.length - mine.length + 1, crowdOf(found.rows, question, people, waiting));
+      return { p, key, company, ...failing(found, company, thresholds) };
     });
   });
 };
@@ -142,10 +163,13 @@ export const seenAt = (
   }
   const [was, is] = [tableBy(rows, question, people, undefined), tableBy(rows, question, people, rules)];
   const published = new Set(
-    rows.filter((row) => !people.has(row.id) && row["owner"] === null).map((row) => keyOf(row, question)),
+    was.filter((row) => !people.has(row.id) && bears(row, question.treated)).map((row) => keyOf(row, question)),
   );
   const weakened = [...published].filter((key) => {
-    const [before, after] = [was, is].map((table) => failing(classOf(table, key, question), thresholds));
+    const [before, after] = [was, is].map((table) => {
+      const found = classOf(table, key, question);
+      return failing(found, found.rows.length, thresholds);
+    });
     return (["k", "l", "t"] as const).some((name) => after?.[name] === true && before?.[name] === false);
   });
   return {
