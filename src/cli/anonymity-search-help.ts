@@ -28,8 +28,11 @@ hierarchy. A row that is held back loses all of each column.
 
 With --due only the rows of people whose requests are due (approved, in their
 time of grace, or waiting for company) become coarser; all others stay as they
-are and count as company where they are equal. Loss is over the rows that are
-due, of which at most 10,000 requests are looked at. Levels that would weaken
-classes of published rows are refused.
+are and count as company where they are equal: k is the fewer of rows, all of
+one's own as one, and of people, as far as rows say whose they are. Loss is over
+the rows that are due, of which at most 10,000 requests are looked at. Levels
+that would weaken classes of published rows are refused. Everybody is seen at
+once: who needs others in several classes may wait for them in the night, which
+tries them in batches.
 
 Ends with 1 where no levels reach what is asked.`;

@@ -116,7 +116,7 @@ const ruleWords = (policy: Policy, shape: Shape, table: CatalogTable): readonly 
         ...(analytics === undefined || analytics.quasi.length === 0
           ? []
           : [
-              `Wherever its rows are, at least ${analytics.k} rows of the whole table must be equal in ${analytics.quasi.join(", ")}, or the request waits for others.`,
+              `Wherever its rows are, at least ${analytics.k} rows of the whole table must be equal in ${analytics.quasi.join(", ")}, and of as many people as far as rows say whose they are, or the request waits for others.`,
               ...(analytics.anonymitySet === "nameless"
                 ? [
                     "Rows in which somebody is still named do not count for that: whoever sees whose they are is not to find the others.",

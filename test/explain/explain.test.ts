@@ -71,7 +71,7 @@ describe("a table", () => {
     expect(explained("polar", "analytics_events").says).toEqual([
       "The subject's rows stay, and nobody is to be recognised in them.",
       "In every month the number of rows and the sum of amount must be the same before and after, or the batch is undone.",
-      "Wherever its rows are, at least 5 rows of the whole table must be equal in country, plan, or the request waits for others.",
+      "Wherever its rows are, at least 5 rows of the whole table must be equal in country, plan, and of as many people as far as rows say whose they are, or the request waits for others.",
       "Whoever waits does so beyond the deadline of the request, which is late then: the policy does not say what else.",
     ]);
   });
