@@ -45,6 +45,6 @@ test("of whom nothing was changed, because the store's error undid the batch, pe
     [next],
   );
   expect(kinds.map(({ kind }) => kind).slice(3)).toEqual(
-    ["erasing", "scheduled", "erasing", "undone", "erasing", "erased", "completed"].map((kind) => `request.${kind}`),
+    ["erasing", "scheduled", "erasing", "erased", "completed"].map((kind) => `request.${kind}`),
   );
 });
