@@ -58,7 +58,9 @@ const timeSql = (units: readonly Unit[]): StepsSql => {
 
 /** The lower end of the band, as a policy would make of it. */
 const bandsSql = (widths: readonly string[], from: string): StepsSql => ({
-  join: sql`cross join lateral (select d.v::text::numeric as x) x
+  // Of a binary number what PostgreSQL writes has all digits; money is written as no number is read.
+  join: sql`cross join lateral (select case when pg_typeof(d.v) in ('real'::regtype, 'double precision'::regtype)
+      then d.v::text::numeric else d.v::numeric end as x) x
     cross join (select max(y) - min(y) as range
       from (select v::numeric as y from d) r where y not in ('NaN', 'Infinity', '-Infinity')) s`,
   steps: widths.map((written) => {
