@@ -1,7 +1,7 @@
 import path from "node:path";
 import type { z } from "zod";
 import { configSchema } from "#config-schema.ts";
-import type { ColumnLocation, Config, Location } from "#config.ts";
+import type { BackupConfig, ColumnLocation, Config, Location } from "#config.ts";
 import type { Place } from "#lib/errors.ts";
 import type { Mistake, Places } from "#lib/mistakes.ts";
 import { refuseMistakes } from "#lib/mistakes.ts";
@@ -102,7 +102,10 @@ const exportMistakes = (written: Written, places: Places): Mistake[] => {
   if (written.export === undefined) return [];
   const directory = path.resolve(written.export.directory);
   return Object.entries(written.backups)
-    .filter(([, backup]) => !path.relative(path.resolve(backup.path), directory).startsWith(".."))
+    .filter(
+      ([, backup]) =>
+        backup.kind === "directory" && !path.relative(path.resolve(backup.path), directory).startsWith(".."),
+    )
     .map(([name]) => ({
       place: places.valuePlaceOf(["export", "directory"]),
       what: `export.directory: this is in the directory of backups.${name}, whose files are purged`,
@@ -184,13 +187,13 @@ const configOf = (file: string, written: Written): Config => {
             partsTimeoutMs: store.parts_timeout ?? 1_800_000,
           },
     ),
-    backups: Object.entries(written.backups).map(([name, backup]) => ({
-      name,
-      kind: backup.kind,
-      store: backup.store,
-      path: absolute(backup.path),
-      keepDays: backup.keep_days,
-    })),
+    backups: Object.entries(written.backups).map(([name, backup]): BackupConfig => {
+      const common = { name, store: backup.store, keepDays: backup.keep_days };
+      if (backup.kind === "directory") return { ...common, kind: backup.kind, path: absolute(backup.path) };
+      const { kind, stanza, repo, program } = backup;
+      const configFile = backup.config === undefined ? undefined : absolute(backup.config);
+      return { ...common, kind, stanza, repo, program, configFile };
+    }),
     reports: { directory: absolute(written.reports.directory) },
     export: written.export && { ...written.export, directory: absolute(written.export.directory) },
     schedule: Object.fromEntries(

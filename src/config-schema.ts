@@ -146,16 +146,26 @@ const store = z
     }
   });
 
-const backup = z.strictObject({
-  kind: z.literal("directory"),
+const repository = {
   store: text,
-  path: text,
   keep_days: z
     .int()
     .min(1)
     .max(30, "must be at most 30: backups are purged after at most 30 days, because that is what subjects are promised")
     .default(30),
-});
+};
+
+const backup = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("directory"), path: text, ...repository }),
+  z.strictObject({
+    kind: z.literal("pgbackrest"),
+    stanza: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_-]*$/, "must be a stanza's name"),
+    repo: z.int().min(1).max(256).default(1),
+    config: text.optional(),
+    program: text.default("pgbackrest"),
+    ...repository,
+  }),
+]);
 
 const schedule = z
   .strictObject({

@@ -69,14 +69,26 @@ export type ColumnStoreConfig = Pick<StoreConfig, "name" | "policy" | "batch" | 
   readonly partsTimeoutMs: number;
 };
 
-export type BackupConfig = {
-  readonly name: string;
+type Repository = { readonly name: string; readonly store: string; readonly keepDays: number };
+
+export type DirectoryConfig = Repository & {
   readonly kind: "directory";
-  readonly store: string;
   /** Absolute path. */
   readonly path: string;
-  readonly keepDays: number;
 };
+
+export type PgBackRestConfig = Repository & {
+  readonly kind: "pgbackrest";
+  readonly stanza: string;
+  /** Which of the repositories that pgBackRest knows of: from 1. */
+  readonly repo: number;
+  /** Absolute path; undefined: the program's own. */
+  readonly configFile: string | undefined;
+  /** A name on the PATH, or an absolute path. */
+  readonly program: string;
+};
+
+export type BackupConfig = DirectoryConfig | PgBackRestConfig;
 
 export type ExportConfig = {
   /** Absolute path. */

@@ -1,5 +1,6 @@
 import { Temporal } from "temporal-polyfill";
-import type { BackupCode, BackupSet, Inventory } from "#backups/repository.ts";
+import { withDependents } from "#backups/chains.ts";
+import type { BackupCode, BackupSet, Inventory, LogArchive } from "#backups/repository.ts";
 import { breachDate, dueAt, heldSince, isDisputed } from "#backups/set-date.ts";
 
 /** `breach`: the date from which the exception means that data is held longer than the retention allows; null when it cannot. */
@@ -44,8 +45,9 @@ export const findNewestGood = async (
 };
 
 /**
- * What to purge (B6, B7, I11): everything that is due, if a good set that is not due stays; otherwise nothing, and an
- * exception says since when or from when that breaks the retention.
+ * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, if a good set stays and
+ * the newest full one is good: what broke it may have broken the others by the next night. Otherwise nothing, and an exception says since when or from when that breaks the retention. What a set builds on is as old as it is, whatever the set itself is: kept for it,
+ * people would live on in it for longer than they were promised.
  */
 export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, retention: Retention): Decision => {
   const { keepDays, timeZone } = retention;
@@ -58,7 +60,13 @@ export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, ret
       exceptions: [{ name: "*", code: "BACKUP_NONE", breach: null }, ...oddities.map(oddity(breachOf))],
     };
   }
-  const safe = good !== undefined && !isDue(good, retention);
+  const going = withDependents(
+    sets,
+    sets.filter((set) => isDue(set, retention)),
+  );
+  const newestFull = newestFirst(sets).find(({ needs }) => needs.length === 0);
+  const broken = rejected.some(({ set }) => set === newestFull);
+  const safe = good !== undefined && !going.has(good) && !broken;
   const known = new Set(rejected.map(({ set }) => set));
   const exceptions = [
     ...oddities.map(oddity(breachOf)),
@@ -71,8 +79,17 @@ export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, ret
       ? []
       : [{ name: (good ?? oldest).name, code: "BACKUP_LAST_GOOD" as const, breach: breachOf(heldSince(oldest)) }]),
   ];
-  return { purge: safe ? sets.filter((set) => isDue(set, retention)) : [], exceptions };
+  return { purge: safe ? [...going] : [], exceptions };
 };
+
+/** What is still there of a log that is older than the retention, once everything is done about it. */
+export const keptLogs = (
+  logs: readonly LogArchive[],
+  { keepDays, timeZone, now }: Retention,
+): readonly BackupException[] =>
+  logs
+    .filter(({ since }) => Temporal.Instant.compare(since.add({ hours: 24 * keepDays }), now) < 0)
+    .map(({ name, since }) => ({ name, code: "BACKUP_LOG_KEPT", breach: breachDate(since, keepDays, timeZone) }));
 
 const oddity =
   (breachOf: (since: Temporal.Instant) => string) =>

@@ -4,7 +4,7 @@ import { lstat, open, readdir, unlink, type FileHandle } from "node:fs/promises"
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { Temporal } from "temporal-polyfill";
-import type { BackupConfig } from "#config.ts";
+import type { DirectoryConfig } from "#config.ts";
 import type { BackupSet, Inventory, KnownSet, Oddity, Removal, Repository } from "#backups/repository.ts";
 import { dateInName, heldSince } from "#backups/set-date.ts";
 import { readSideCar } from "#backups/side-car.ts";
@@ -15,7 +15,7 @@ import { LetheError } from "#lib/errors.ts";
  * A directory of dump files: every regular file directly in it is a set. Side-cars (`NAME.sha256`) and dotfiles belong
  * to others; unfinished files, links and sub-directories are named and left alone.
  */
-export const directoryRepository = (config: BackupConfig, timeZone: string): Repository => {
+export const directoryRepository = (config: DirectoryConfig, timeZone: string): Repository => {
   const pathOf = (name: string): string => join(config.path, name);
   return {
     inventory: async (known) => {
@@ -30,7 +30,7 @@ export const directoryRepository = (config: BackupConfig, timeZone: string): Rep
         else if ("code" in found) oddities.push(found);
         else sets.push(found);
       }
-      return { sets, names, oddities } satisfies Inventory;
+      return { sets, names, oddities, logs: [] } satisfies Inventory;
     },
 
     verifyRestorable: async (set) => {
@@ -72,7 +72,7 @@ export const directoryRepository = (config: BackupConfig, timeZone: string): Rep
   };
 };
 
-const listing = async (config: BackupConfig): Promise<Set<string>> => {
+const listing = async (config: DirectoryConfig): Promise<Set<string>> => {
   try {
     return new Set((await readdir(config.path)).toSorted());
   } catch (cause) {
@@ -123,6 +123,7 @@ const examine = async (
       modified,
       taken: dateInName(name, timeZone) ?? written,
       sideCar: await readSideCar(path, sha256),
+      needs: [],
     };
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? "gone" : odd("BACKUP_UNREADABLE", listed);

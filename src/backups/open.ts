@@ -1,5 +1,6 @@
 import type { BackupConfig } from "#config.ts";
 import { directoryRepository } from "#backups/directory.ts";
+import { pgbackrestRepository } from "#backups/pgbackrest/repository.ts";
 import type { Repository } from "#backups/repository.ts";
 
 /** The repository of a configured kind. */
@@ -7,5 +8,7 @@ export const openRepository = (config: BackupConfig, timeZone: string): Reposito
   switch (config.kind) {
     case "directory":
       return directoryRepository(config, timeZone);
+    case "pgbackrest":
+      return pgbackrestRepository(config);
   }
 };

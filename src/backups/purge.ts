@@ -1,6 +1,7 @@
 import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
-import { decide, exceptionOf, findNewestGood, newestFirst, type BackupException } from "#backups/decide.ts";
+import { withDependents } from "#backups/chains.ts";
+import { decide, exceptionOf, findNewestGood, keptLogs, newestFirst, type BackupException } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
@@ -46,12 +47,19 @@ export const purgeRepository = async (
   });
 
   const removals = await removeSets(ctx, repository, purge);
+  const finished = (await repository.finish?.()) ?? true;
+  faultPoint("after-backups-finished");
   const after = await orUnreadable(() => repository.inventory(before.sets.map((set) => ({ ...set, rehash: false }))));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
 
   const { gone, undeleted } = await readBack(repository, removals, after);
   return recordNight(ctx, run, config, {
-    exceptions: [...exceptions, ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention))],
+    exceptions: [
+      ...exceptions,
+      ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention)),
+      ...keptLogs(after.logs, retention),
+      ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
+    ],
     seen: { before, after, gone, good: search.good },
   });
 };
@@ -73,8 +81,8 @@ const removeSets = async (
   sets: readonly BackupSet[],
 ): Promise<ReadonlyMap<BackupSet, Removal>> => {
   const removals = new Map<BackupSet, Removal>();
-  // Oldest first: if we are stopped in between, what is longest overdue is gone.
-  for (const set of newestFirst(sets).toReversed()) {
+  // Oldest first: if we are stopped in between, what is longest overdue is gone. But before each what needs it: no set may be left that is broken.
+  for (const set of withDependents(sets, newestFirst(sets).toReversed())) {
     if (ctx.signal.aborted) break;
     faultPoint("before-backup-unlink");
     removals.set(set, await repository.remove(set));

@@ -36,8 +36,9 @@ export const reaches = async (
     select store.name as store, min(case
         when repository.name is null then 'infinity'
         when not repository.listed then '-infinity'
-        else coalesce((select min(${heldFrom}) from lethe.backup_set held
-          where held.repository = repository.name and held.state in ('listed', 'condemned')), '-infinity')
+        else least(coalesce((select min(${heldFrom}) from lethe.backup_set held
+          where held.repository = repository.name and held.state in ('listed', 'condemned')), '-infinity'),
+          (select min(since) from lethe.backup_log log where log.repository = repository.name))
       end::timestamptz)::text as oldest
     from unnest(${[...stores, ...columnStores].map(({ name }) => name)}::text[]) as store (name)
     left join repository on repository.store = store.name

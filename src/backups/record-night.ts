@@ -5,7 +5,7 @@ import type { BackupException } from "#backups/decide.ts";
 import { departures } from "#backups/departures.ts";
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
-import { heldSets, recordGone, saveInventory } from "#backups/set-records.ts";
+import { heldSets, recordGone, saveInventory, saveLogs } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
 import { digestOf } from "#lib/canonical.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -42,6 +42,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     const { seen } = night;
     const after = seen?.after.sets ?? [];
     await saveInventory(tx, config.name, after, meta);
+    if (seen !== undefined) await saveLogs(tx, config.name, seen.after.logs);
     const left =
       seen === undefined
         ? { purged: [], vanished: [] }

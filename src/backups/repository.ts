@@ -21,7 +21,9 @@ export type BackupCode =
   /** The storage refused the deletion. */
   | "BACKUP_NOT_DELETED"
   /** Somebody else removed a set before its time. */
-  | "BACKUP_VANISHED";
+  | "BACKUP_VANISHED"
+  /** Of the write-ahead log, or of what the storage keeps of sets that are gone, something is there that is past its time. */
+  | "BACKUP_LOG_KEPT";
 
 /** One backup as it was found in its repository. */
 export type BackupSet = {
@@ -36,6 +38,16 @@ export type BackupSet = {
   readonly modified: Temporal.Instant;
   /** `mismatch`: a side-car contradicts the bytes; `none`: nobody vouches for them. */
   readonly sideCar: "match" | "mismatch" | "none";
+  /** Names of sets without which it cannot be restored from: an incremental backup needs those that it builds on. */
+  readonly needs: readonly string[];
+};
+
+/** An archive of the write-ahead log beside the sets: with it times in between can be recovered, and it holds what was written in all of them. */
+export type LogArchive = {
+  readonly name: string;
+  readonly since: Temporal.Instant;
+  readonly until: Temporal.Instant;
+  readonly files: number;
 };
 
 /** What was found that is not a set; `modified` when it can hold personal data from that time on. */
@@ -50,6 +62,7 @@ export type Inventory = {
   /** Every name in the listing, whatever it is: what is not here is gone. */
   readonly names: ReadonlySet<string>;
   readonly oddities: readonly Oddity[];
+  readonly logs: readonly LogArchive[];
 };
 
 /** A set that was hashed before. `rehash` when its bytes must be read again even if nothing seems changed. */
@@ -60,7 +73,7 @@ export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "
 /** `changed`: other bytes under the same name, left alone; `refused`: the storage said no. */
 export type Removal = "removed" | "vanished" | "changed" | "refused";
 
-/** One place that keeps backups, whatever its kind: a directory now, pgBackRest, S3 and restic later. */
+/** One place that keeps backups, whatever its kind. */
 export type Repository = {
   /**
    * Lists and hashes what is there, reading again only what changed since `known`.
@@ -69,8 +82,13 @@ export type Repository = {
   readonly inventory: (known: readonly KnownSet[]) => Promise<Inventory>;
   /** Reads the whole set; undefined when it can be restored from, else why not. Never throws for the set's sake. */
   readonly verifyRestorable: (set: BackupSet) => Promise<BackupCode | undefined>;
-  /** Deletes exactly the bytes that were inventoried. */
+  /** Deletes exactly the bytes that were inventoried. What needs the set was removed before. */
   readonly remove: (set: BackupSet) => Promise<Removal>;
+  /**
+   * Deletes what the storage keeps beside the sets and no set needs any more; asked every night after the removals, since a run that died may have
+   * left something. False: it refused.
+   */
+  readonly finish?: () => Promise<boolean>;
   /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */
   readonly present: (set: BackupSet) => Promise<boolean>;
 };

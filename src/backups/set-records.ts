@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { Temporal } from "temporal-polyfill";
-import type { BackupSet, KnownSet } from "#backups/repository.ts";
+import type { BackupSet, KnownSet, LogArchive } from "#backups/repository.ts";
 import type { StateDb } from "#db/state-schema.ts";
 
 /** A set that the state database believes to be in its repository. */
@@ -43,6 +43,15 @@ export const saveInventory = async (
     set taken_at = excluded.taken_at, modified_at = excluded.modified_at, purged_at = null,
       state = case held.state when 'condemned' then 'condemned' else 'listed' end,
       run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end`.execute(db);
+};
+
+/** Records the archives of a log as they are now. */
+export const saveLogs = async (db: Kysely<StateDb>, repository: string, logs: readonly LogArchive[]): Promise<void> => {
+  await sql`delete from lethe.backup_log where repository = ${repository}`.execute(db);
+  await sql`insert into lethe.backup_log (repository, name, since, until)
+    select ${repository}, name, since, until from unnest(${logs.map(({ name }) => name)}::text[],
+      ${logs.map(({ since }) => since.toString())}::timestamptz[], ${logs.map(({ until }) => until.toString())}::timestamptz[])
+      as log (name, since, until)`.execute(db);
 };
 
 /** Marks sets before the first of them is deleted; to be committed before that. */

@@ -206,6 +206,9 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,
       purged_at timestamptz, state text not null check (state in ('listed', 'condemned', 'purged', 'vanished')),
       run_id text references lethe.run, primary key (repository, name, sha256))`,
+    sql`create table lethe.backup_log (
+      repository text not null, name text not null, since timestamptz not null, until timestamptz not null,
+      primary key (repository, name))`,
     sql`create table lethe.ledger_entry (
       index bigint primary key, kind text not null, run_id text, request_ref text, body text not null)`,
     sql`create index ledger_entry_request on lethe.ledger_entry (request_ref) where request_ref is not null`,

@@ -16,6 +16,7 @@ export const faultPoints = [
   "after-verified-recorded",
   "before-backup-unlink",
   "after-backup-unlink",
+  "after-backups-finished",
   "after-backups-recorded",
   "before-suppression-destroyed",
   "after-run-ended",

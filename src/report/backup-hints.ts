@@ -10,6 +10,8 @@ const hints: Readonly<Record<string, string>> = {
   BACKUP_NOT_RESTORABLE: "Make a new backup: this one cannot be restored.",
   BACKUP_LAST_GOOD: "Make a newer backup that can be restored; the old one goes in the night after.",
   BACKUP_NOT_DELETED: "Let Lethe delete in the repository: the storage refused it.",
+  BACKUP_LOG_KEPT:
+    "Make a newer full backup, so that the write-ahead log before it can go; see `lethe backups check` for what keeps it.",
   BACKUP_VANISHED: "Find out who removed it before it was due: Lethe did not.",
 };
 

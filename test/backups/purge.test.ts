@@ -63,10 +63,10 @@ test("a second night finds nothing to do and says so", async () => {
 test("side-cars go with their set, and one that contradicts makes the set not good", async () => {
   await writeNights(at.path, 32, "2026-11-22");
   await writeSideCar(at.path, "shop-2026-10-22T0200Z.sql.gz");
-  await writeFile(join(at.path, "shop-2026-11-22T0200Z.sql.gz.sha256"), `${"0".repeat(64)}  x\n`);
+  await writeFile(join(at.path, "shop-2026-11-21T0200Z.sql.gz.sha256"), `${"0".repeat(64)}  x\n`);
   const result = await purge();
   expect(result.purged).toBe(2);
-  expect(codes(result)).toEqual(["shop-2026-11-22T0200Z.sql.gz BACKUP_CHECKSUM"]);
+  expect(codes(result)).toEqual(["shop-2026-11-21T0200Z.sql.gz BACKUP_CHECKSUM"]);
   expect(await files()).not.toContain("shop-2026-10-22T0200Z.sql.gz.sha256");
 });
 
@@ -85,15 +85,18 @@ test("a name that lies about its date is purged only when both dates are old eno
   expect(await files()).not.toContain("both-2026-01-01.sql.gz");
 });
 
-test("a newest set that is cut off is an exception; the good one before it stays whatever follows", async () => {
+test("while the newest set is cut off nothing is purged, and the exceptions say since when that breaks the retention", async () => {
   await writeNights(at.path, 40, "2026-11-22");
   await truncate(join(at.path, "shop-2026-11-22T0200Z.sql.gz"), 40);
   await setModified(at.path, "shop-2026-11-22T0200Z.sql.gz", "2026-11-22T02:10:00Z");
   const result = await purge();
-  expect(result.purged).toBe(10);
+  expect(result.purged).toBe(0);
   expect(result.exceptions).toEqual([
     { name: "shop-2026-11-22T0200Z.sql.gz", code: "BACKUP_NOT_RESTORABLE", breach: "2026-12-22" },
+    { name: "shop-2026-11-21T0200Z.sql.gz", code: "BACKUP_LAST_GOOD", breach: "2026-11-13" },
   ]);
+  await writeNights(at.path, 1, "2026-11-23");
+  expect(await purge("2026-11-23T03:00:00Z", "R2")).toMatchObject({ purged: 11 });
 });
 
 test("when every set but due ones is broken, nothing is purged and the exception names the day of the breach", async () => {

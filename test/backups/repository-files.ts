@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { Temporal } from "temporal-polyfill";
-import type { BackupConfig } from "#config.ts";
+import type { DirectoryConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import type { Run } from "#records/run.ts";
 import { type TestContext, testContext } from "#test/support/context.ts";
@@ -56,7 +56,7 @@ export const writeNights = async (directory: string, days: number, until: string
 
 export type Scene = TestContext & {
   readonly path: string;
-  readonly backup: BackupConfig;
+  readonly backup: DirectoryConfig;
   /** A context at another time whose configuration has the repository. */
   readonly on: (now: string) => Context;
   readonly newRun: (id: string) => Promise<Run>;
@@ -67,9 +67,9 @@ export type Scene = TestContext & {
 
 /** A fresh state database, an empty repository `nightly` of the store `shop`, 30 days. */
 export const scene = async (now: string): Promise<Scene> => {
-  const backup: BackupConfig = { name: "nightly", kind: "directory", store: "shop", path: "backups", keepDays: 30 };
+  const backup: DirectoryConfig = { name: "nightly", kind: "directory", store: "shop", path: "backups", keepDays: 30 };
   const base = await testContext({ backups: [backup], now });
-  const [configured = backup] = base.context.config.backups;
+  const configured: DirectoryConfig = { ...backup, path: join(base.directory, backup.path) };
   await mkdir(configured.path);
   const store = {
     name: "shop",

@@ -29,7 +29,7 @@ export type DebianServer = {
 type Account = { readonly uid?: number; readonly gid?: number };
 
 /** PostgreSQL refuses to run as root: the packages' own account, else nobody. */
-const account = (): Account => {
+export const account = (): Account => {
   if (process.getuid?.() !== 0) return {};
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
   const line = lines.find((each) => each.startsWith("postgres:")) ?? lines.find((each) => each.startsWith("nobody:"));
@@ -78,7 +78,7 @@ const finish = (program: string, args: readonly string[], who: Account): Promise
     child.on("close", (code) => (code === 0 ? settle() : reject(new Error(`${program} ended with ${code}`))));
   });
 
-const freePort = (): Promise<number> =>
+export const freePort = (): Promise<number> =>
   new Promise((settle, reject) => {
     const probe = createServer();
     probe.on("error", reject);

@@ -179,7 +179,9 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
             partsTimeoutMs: 30_000,
           },
         ],
-  backups: (options.backups ?? []).map((backup) => ({ ...backup, path: join(directory, backup.path) })),
+  backups: (options.backups ?? []).map((backup) =>
+    backup.kind === "directory" ? { ...backup, path: join(directory, backup.path) } : backup,
+  ),
   reports: { directory: join(directory, "reports") },
   export: options.recipients && { directory: join(directory, "exports"), recipients: options.recipients },
   keys: { signing: places.keys.signing, pseudonym: places.keys.pseudonym },

@@ -1,0 +1,139 @@
+import { Temporal } from "temporal-polyfill";
+import type { PgBackRestConfig } from "#config.ts";
+import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
+import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
+import { isWhole, segmentsIn } from "#backups/pgbackrest/wal.ts";
+import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
+
+/**
+ * A stanza in one repository of pgBackRest, by its own program, wherever the repository lies. A set is a backup, full, differential or incremental, and
+ * its digest that of its manifest, which holds the checksums of all its files. The archive of the write-ahead log holds personal data as well: what
+ * is older than the oldest full backup goes with every purge.
+ */
+export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
+  const program = openPgBackRest(config);
+  const { stanza } = config;
+  let info: StanzaInfo | undefined;
+  let whole: Promise<ReadonlySet<string>> | undefined;
+  return {
+    inventory: async (known) => {
+      info = await program.info();
+      const names = new Set(info.backup.map(({ label }) => label));
+      const byName = new Map(known.map((set) => [set.name, set]));
+      const sets: BackupSet[] = [];
+      const oddities: Oddity[] = [...(await strayIn(program, stanza, names))];
+      for (const backup of info.backup) {
+        const set = await setOf(program, stanza, backup, byName.get(backup.label));
+        if (set === undefined)
+          oddities.push({ name: backup.label, code: "BACKUP_UNREADABLE", modified: startOf(backup) });
+        else sets.push(set);
+      }
+      return { sets, names, oddities, logs: await logsOf(program, stanza, info) } satisfies Inventory;
+    },
+
+    verifyRestorable: async ({ name }) => {
+      const backup = info?.backup.find(({ label }) => label === name);
+      if (backup === undefined) return "BACKUP_UNREADABLE";
+      if (backup.error === true) return "BACKUP_NOT_RESTORABLE";
+      whole ??= wholeIn(program, stanza, info);
+      return (await whole).has(name) ? undefined : "BACKUP_NOT_RESTORABLE";
+    },
+
+    remove: async (set) => {
+      const manifest = await program.digest(manifestOf(stanza, set.name));
+      if (manifest === undefined) return (await isThere(program, set.name)) ? "refused" : "vanished";
+      if (manifest !== set.sha256) return "changed";
+      return (await program.expire(set.name, await fullsIn(program))) ? "removed" : "refused";
+    },
+
+    finish: async () => program.expire(undefined, await fullsIn(program)),
+
+    present: async ({ name }) =>
+      (await isThere(program, name)) || (await program.digest(manifestOf(stanza, name))) !== undefined,
+  };
+};
+
+const manifestOf = (stanza: string, label: string): string => `backup/${stanza}/${label}/backup.manifest`;
+
+const at = (seconds: number): Temporal.Instant => Temporal.Instant.fromEpochMilliseconds(seconds * 1000);
+
+/** A file that was copied first says what was so then. */
+const startOf = ({ timestamp }: PgBackup): Temporal.Instant => at(timestamp.start);
+
+const setOf = async (
+  program: PgBackRest,
+  stanza: string,
+  backup: PgBackup,
+  known: KnownSet | undefined,
+): Promise<BackupSet | undefined> => {
+  const { label, reference, timestamp, info } = backup;
+  // A backup never changes under its label; what is to be deleted is looked at once more.
+  const manifest = known === undefined || known.rehash ? await program.digest(manifestOf(stanza, label)) : known.sha256;
+  if (manifest === undefined) return undefined;
+  return {
+    name: label,
+    sha256: manifest,
+    bytes: info.repository.delta ?? 0,
+    taken: startOf(backup),
+    modified: at(timestamp.stop),
+    sideCar: "match",
+    needs: reference ?? [],
+  };
+};
+
+/** Directories of backups that the repository's own list does not know: of one that was broken off, or is being made. */
+const strayIn = async (program: PgBackRest, stanza: string, names: ReadonlySet<string>): Promise<readonly Oddity[]> => {
+  const there = await program.listTop(`backup/${stanza}`);
+  return Object.entries(there).flatMap(([name, { type, time }]): Oddity[] =>
+    type !== "path" || name === "." || name === "backup.history" || names.has(name)
+      ? []
+      : [{ name, code: "BACKUP_PARTIAL", modified: time === undefined ? undefined : at(time) }],
+  );
+};
+
+/** Each server that the stanza has had has an archive of its own. */
+const logsOf = async (program: PgBackRest, stanza: string, info: StanzaInfo): Promise<readonly LogArchive[]> => {
+  const logs: LogArchive[] = [];
+  for (const { id } of info.archive) {
+    const segments = segmentsIn(await program.list(`archive/${stanza}/${id}`));
+    const times = segments.map(({ time }) => time);
+    const [first] = times;
+    if (first === undefined) continue;
+    const [since, until] = times.reduce(
+      ([low, high], time) => [Math.min(low, time), Math.max(high, time)],
+      [first, first],
+    );
+    logs.push({ name: id, since: at(since), until: at(until), files: segments.length });
+  }
+  return logs;
+};
+
+/** The labels of the backups that can be restored from: every file and every segment of the log that they need is there, and as it was made. */
+const wholeIn = async (
+  program: PgBackRest,
+  stanza: string,
+  info: StanzaInfo | undefined,
+): Promise<ReadonlySet<string>> => {
+  const valid = await program.verified();
+  const segments = new Map<number, ReadonlySet<string>>();
+  for (const { id, database } of info?.archive ?? []) {
+    const names = segmentsIn(await program.list(`archive/${stanza}/${id}`)).map(({ name }) => name);
+    segments.set(database.id, new Set([...(segments.get(database.id) ?? []), ...names]));
+  }
+  const isGood = ({ label, reference, archive, database }: PgBackup): boolean =>
+    [label, ...(reference ?? [])].every((each) => valid.has(each)) &&
+    (archive.start === null || archive.stop === null
+      ? true
+      : isWhole(segments.get(database.id) ?? new Set(), { start: archive.start, stop: archive.stop }));
+  return new Set(info?.backup.filter(isGood).map(({ label }) => label));
+};
+
+const isThere = async (program: PgBackRest, name: string): Promise<boolean> => {
+  const { backup } = await program.info();
+  return backup.some(({ label }) => label === name);
+};
+
+const fullsIn = async (program: PgBackRest): Promise<number> => {
+  const { backup } = await program.info();
+  return backup.filter(({ type }) => type === "full").length;
+};

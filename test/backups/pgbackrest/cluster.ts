@@ -1,0 +1,128 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import type { PgBackRestConfig } from "#config.ts";
+import { account, debianBinaries, freePort } from "#test/flow/debian-server.ts";
+
+const library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
+
+/** Why tests with pgBackRest cannot run here; undefined when they can. */
+export const pgbackrestMissing: string | undefined =
+  debianBinaries === undefined || !existsSync("/usr/bin/pgbackrest") || !existsSync(library)
+    ? "postgresql, pgbackrest and faketime of the distribution's packages are not all installed"
+    : undefined;
+
+/** A PostgreSQL of the distribution that archives into a repository of pgBackRest, both by a clock that the test sets. */
+export type Cluster = {
+  readonly config: PgBackRestConfig;
+  readonly repository: string;
+  /** Sets the clock of both back by some days. */
+  readonly daysAgo: (days: number) => Promise<void>;
+  readonly query: (text: string) => Promise<readonly Record<string, unknown>[]>;
+  /** Makes a backup; returns its label. */
+  readonly backup: (type: "full" | "diff" | "incr") => Promise<string>;
+  readonly pgbackrest: (...args: readonly string[]) => Promise<void>;
+  readonly dispose: () => Promise<void>;
+};
+
+export const startCluster = async (): Promise<Cluster> => {
+  const directory = await mkdtemp(join(tmpdir(), "lethe-pgbackrest-"));
+  const who = account();
+  const own = async (path: string): Promise<void> => {
+    if (who.uid !== undefined && who.gid !== undefined) await chown(path, who.uid, who.gid);
+    await chmod(path, 0o700);
+  };
+  const at = (name: string): string => join(directory, name);
+  for (const name of ["", "data", "repo", "lock", "spool"]) {
+    await mkdir(at(name), { recursive: true });
+    await own(at(name));
+  }
+  const port = await freePort();
+  const configFile = at("pgbackrest.conf");
+  await writeFile(
+    configFile,
+    `[global]\nrepo1-path=${at("repo")}\nlock-path=${at("lock")}\nspool-path=${at("spool")}\nlog-level-file=off\ncompress-type=none\nstart-fast=y\nrepo1-retention-full=9999999\n\n[demo]\npg1-path=${at("data")}\npg1-port=${port}\npg1-socket-path=${directory}\npg1-user=postgres\n`,
+  );
+  const clock = at("clock");
+  const setClock = (days: number): Promise<void> => writeFile(clock, days === 0 ? "+0" : `-${days}d`);
+  await setClock(0);
+  const env = {
+    PATH: process.env["PATH"],
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: clock,
+    FAKETIME_NO_CACHE: "1",
+    FAKETIME_DONT_FAKE_MONOTONIC: "1",
+  };
+  const finish = (program: string, args: readonly string[], withClock = true): Promise<void> =>
+    new Promise((settle, reject) => {
+      const child = spawn(program, args, {
+        ...who,
+        cwd: "/",
+        stdio: ["ignore", "ignore", "inherit"],
+        env: withClock ? env : process.env,
+      });
+      child.on("error", reject);
+      child.on("close", (code) =>
+        code === 0 ? settle() : reject(new Error(`${program} ${args[0]} ended with ${code}`)),
+      );
+    });
+  const bin = debianBinaries ?? "";
+  await finish(join(bin, "initdb"), ["-D", at("data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], false);
+  const common = [`--config=${configFile}`, "--stanza=demo", "--log-level-console=off", "--log-level-stderr=error"];
+  const settings = [
+    `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${directory} -c fsync=off -c wal_level=replica`,
+    `-c archive_mode=on -c archive_command='pgbackrest ${common.join(" ")} archive-push %p'`,
+  ].join(" ");
+  const control = (...args: readonly string[]) => finish(join(bin, "pg_ctl"), ["-D", at("data"), "-w", ...args]);
+  await control("-l", at("log"), "-o", settings, "start");
+  const pgbackrest = (...args: readonly string[]) => finish("pgbackrest", [...common, ...args]);
+  await pgbackrest("stanza-create");
+  const pool = new pg.Pool({ host: "127.0.0.1", port, user: "postgres", database: "postgres", max: 1 });
+  let ago = 0;
+
+  /** Files of a repository have the kernel's time, which no clock of ours changes. */
+  const dateFiles = async (): Promise<void> => {
+    const now = Date.now();
+    for (const path of await readdir(at("repo"), { recursive: true })) {
+      const file = join(at("repo"), path);
+      const { mtimeMs } = await stat(file).catch(() => ({ mtimeMs: 0 }));
+      if (mtimeMs < now - 3_600_000) continue;
+      const then = new Date(now - ago * 86_400_000);
+      await utimes(file, then, then).catch(() => undefined);
+    }
+  };
+  return {
+    config: {
+      name: "barn",
+      kind: "pgbackrest",
+      store: "shop",
+      keepDays: 30,
+      stanza: "demo",
+      repo: 1,
+      configFile,
+      program: "pgbackrest",
+    },
+    repository: at("repo"),
+    daysAgo: async (days) => {
+      await dateFiles();
+      ago = days;
+      await setClock(days);
+    },
+    query: async (text) => (await pool.query<Record<string, unknown>>(text)).rows,
+    pgbackrest,
+    backup: async (type) => {
+      await pgbackrest(`--type=${type}`, "backup");
+      await dateFiles();
+      const labels = (await readdir(join(at("repo"), "backup/demo"))).filter((name) => /^\d{8}-\d{6}F/.test(name));
+      return labels.toSorted().at(-1) ?? "";
+    },
+    dispose: async () => {
+      await pool.end();
+      await control("-m", "immediate", "stop");
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+};

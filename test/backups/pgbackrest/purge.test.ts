@@ -1,0 +1,97 @@
+import { spawnSync } from "node:child_process";
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listBackups } from "#backups/list.ts";
+import { purgeBackups } from "#backups/purge.ts";
+import type { RepositoryResult } from "#backups/record-night.ts";
+import type { Context } from "#context.ts";
+import { pgbackrestMissing, startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { scene, type Scene } from "#test/backups/repository-files.ts";
+
+const now = new Date().toISOString();
+
+describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", () => {
+  let cluster: Cluster;
+  let at: Scene;
+  /** By the day before today on which it was made. */
+  const labels = new Map<number, string>();
+
+  // A full backup each week, a differential or incremental one in between, and a person who was erased 33 days ago.
+  beforeAll(async () => {
+    cluster = await startCluster();
+    at = await scene(now);
+    await cluster.daysAgo(45);
+    await cluster.query(
+      "create table people (email text); insert into people values ('canary@shop.example'), ('stays')",
+    );
+    for (const [days, type] of [
+      [45, "full"],
+      [41, "diff"],
+      [38, "full"],
+      [34, "incr"],
+      [31, "diff"],
+      [28, "full"],
+      [20, "diff"],
+      [10, "full"],
+      [3, "incr"],
+    ] as const) {
+      await cluster.daysAgo(days);
+      if (days === 31) await cluster.query("delete from people where email <> 'stays'; ");
+      if (days === 31) await cluster.query("vacuum full people");
+      await cluster.query(
+        "create table if not exists days (n int); insert into days values (1); select pg_switch_wal()",
+      );
+      labels.set(days, await cluster.backup(type));
+    }
+    await cluster.daysAgo(0);
+  }, 300_000);
+  afterAll(async () => {
+    await cluster.dispose();
+    await at.dispose();
+  });
+
+  const context = (): Context => ({ ...at.on(now), config: { ...at.on(now).config, backups: [cluster.config] } });
+  const purge = async (id: string): Promise<RepositoryResult> => {
+    const [result] = await purgeBackups(context(), await at.newRun(id));
+    if (result === undefined) throw new Error("no result");
+    return result;
+  };
+  const inRepository = (text: string): string =>
+    spawnSync("grep", ["-rlF", text, cluster.repository], { encoding: "utf8" }).stdout;
+  const left = async (): Promise<readonly string[]> =>
+    (await readdir(join(cluster.repository, "backup/demo"))).filter((name) => /^\d{8}-\d{6}F/.test(name)).toSorted();
+
+  test("purges nothing where a file of the newest full backup is not what it was, and signs why", async () => {
+    const newest = join(cluster.repository, "backup/demo", labels.get(10) ?? "", "pg_data/PG_VERSION");
+    const bytes = await readFile(newest);
+    await writeFile(newest, "99\n");
+    const before = await left();
+    const result = await purge("R1");
+    await writeFile(newest, bytes);
+    expect(result).toMatchObject({ purged: 0 });
+    expect(result.exceptions.map(({ code }) => code)).toContain("BACKUP_LAST_GOOD");
+    expect(await left()).toEqual(before);
+    expect(inRepository("canary@shop.example")).not.toBe("");
+  });
+
+  test("purges what is past its time with what depends on it, and the log before what stays", async () => {
+    const result = await purge("R2");
+    expect(result).toMatchObject({ purged: 5, kept: 4, exceptions: [] });
+    expect(await left()).toEqual([28, 20, 10, 3].map((days) => labels.get(days)).toSorted());
+    expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual(
+      [45, 41, 38, 34, 31].map((days) => labels.get(days)),
+    );
+    expect(inRepository("canary@shop.example")).toBe("");
+    expect(await at.state.query("select since > now() - interval '29 days' as young from lethe.backup_log")).toEqual([
+      { young: true },
+    ]);
+  });
+
+  test("lists what is there, and that it can be restored from", async () => {
+    const [listed] = await listBackups(context(), "all");
+    expect(listed?.sets.map(({ name, good }) => [name, good])).toEqual(
+      [28, 20, 10, 3].map((days) => [labels.get(days), true]),
+    );
+  });
+});
