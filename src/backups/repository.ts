@@ -73,6 +73,9 @@ export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "
 /** `changed`: other bytes under the same name, left alone; `refused`: the storage said no. */
 export type Removal = "removed" | "vanished" | "changed" | "refused";
 
+/** What does not, or will not, let the retention be kept, and what to change. */
+export type BackupFinding = { readonly code: string; readonly message: string; readonly hint: string | null };
+
 /** One place that keeps backups, whatever its kind. */
 export type Repository = {
   /**
@@ -89,6 +92,8 @@ export type Repository = {
    * left something. False: it refused.
    */
   readonly finish?: () => Promise<boolean>;
+  /** What the storage's own configuration will not allow. */
+  readonly check?: () => Promise<readonly BackupFinding[]>;
   /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */
   readonly present: (set: BackupSet) => Promise<boolean>;
 };

@@ -26,6 +26,19 @@ export const register = (program: Command, shell: Shell): void => {
     });
 
   backups
+    .command("check")
+    .description("whether the repositories can keep what is promised, and what to change")
+    .action(async () => {
+      const [{ checkBackups }, { checkScreen }] = await Promise.all([
+        import("#backups/check.ts"),
+        import("#cli/backups-text.ts"),
+      ]);
+      const repositories = await shell.withContext((context) => checkBackups(context));
+      shell.answer({ repositories }, () => checkScreen(repositories));
+      if (repositories.some(({ findings }) => findings.length > 0)) shell.exitWith(5);
+    });
+
+  backups
     .command("purge")
     .description("purge what is past its retention, as the job `backups` does")
     .action(async () => {

@@ -2,6 +2,7 @@ import { Temporal } from "temporal-polyfill";
 import type { PgBackRestConfig } from "#config.ts";
 import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
 import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
+import { retentionFindings } from "#backups/pgbackrest/retention.ts";
 import { isWhole, segmentsIn } from "#backups/pgbackrest/wal.ts";
 import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
 
@@ -47,6 +48,8 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
     },
 
     finish: async () => program.expire(undefined, await fullsIn(program)),
+
+    check: async () => retentionFindings(config, (await program.info()).backup),
 
     present: async ({ name }) =>
       (await isThere(program, name)) || (await program.digest(manifestOf(stanza, name))) !== undefined,

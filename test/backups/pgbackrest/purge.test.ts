@@ -2,6 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { checkBackups } from "#backups/check.ts";
 import { listBackups } from "#backups/list.ts";
 import { purgeBackups } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
@@ -10,6 +11,7 @@ import { pgbackrestMissing, startCluster, type Cluster } from "#test/backups/pgb
 import { scene, type Scene } from "#test/backups/repository-files.ts";
 
 const now = new Date().toISOString();
+const daysBefore = (days: number): string => new Date(Date.parse(now) - days * 86_400_000).toISOString().slice(0, 10);
 
 describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", () => {
   let cluster: Cluster;
@@ -86,6 +88,13 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
     expect(await at.state.query("select since > now() - interval '29 days' as young from lethe.backup_log")).toEqual([
       { young: true },
     ]);
+  });
+
+  test("is checked: from when to when one can go back, and that its own retention keeps more", async () => {
+    const [checked] = await checkBackups(context());
+    expect(checked).toMatchObject({ repository: "barn", store: "shop", keepDays: 30 });
+    expect(checked?.window?.oldest.slice(0, 10)).toBe(daysBefore(28));
+    expect(checked?.findings.map(({ code }) => code)).toEqual(["OWN_RETENTION"]);
   });
 
   test("lists what is there, and that it can be restored from", async () => {

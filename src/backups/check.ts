@@ -1,0 +1,59 @@
+import type { Context } from "#context.ts";
+import { decide, findNewestGood, keptLogs } from "#backups/decide.ts";
+import { openRepository } from "#backups/open.ts";
+import type { BackupFinding } from "#backups/repository.ts";
+import { heldSince } from "#backups/set-date.ts";
+import { heldSets } from "#backups/set-records.ts";
+import { isLetheError } from "#lib/errors.ts";
+
+export type CheckedRepository = {
+  readonly repository: string;
+  readonly store: string;
+  readonly keepDays: number;
+  /** ISO instants: from when to when a restore can go back to; null where nothing can be restored, or nothing is known. */
+  readonly window: { readonly oldest: string; readonly newest: string } | null;
+  readonly findings: readonly BackupFinding[];
+};
+
+/**
+ * Whether the repositories can meet what subjects are promised, before a night has to find out: what is wrong with them now, and what their own
+ * configuration will not allow. Changes nothing.
+ */
+export const checkBackups = async (ctx: Context): Promise<readonly CheckedRepository[]> => {
+  const { timeZone } = ctx.config.controller;
+  const checked: CheckedRepository[] = [];
+  for (const config of ctx.config.backups) {
+    const { name: repository, store, keepDays } = config;
+    const { inventory, verifyRestorable, check } = openRepository(config, timeZone);
+    try {
+      const found = await inventory(await heldSets(ctx.state, repository));
+      const search = await findNewestGood(found.sets, verifyRestorable);
+      const retention = { keepDays, timeZone, now: ctx.clock.now() };
+      const exceptions = [...decide(found, search, retention).exceptions, ...keptLogs(found.logs, retention)];
+      const oldest = found.sets.map((set) => heldSince(set).toString()).toSorted()[0];
+      const newest = [...found.sets.map(({ modified }) => modified), ...found.logs.map(({ until }) => until)]
+        .map(String)
+        .toSorted()
+        .at(-1);
+      checked.push({
+        repository,
+        store,
+        keepDays,
+        window: search.good === undefined || oldest === undefined || newest === undefined ? null : { oldest, newest },
+        findings: [
+          ...exceptions.map(({ name, code, breach }) => ({
+            code,
+            message: breach === null ? name : `${name}: breaks the retention from ${breach}`,
+            hint: null,
+          })),
+          ...((await check?.()) ?? []),
+        ],
+      });
+    } catch (error) {
+      if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
+      const { code, message, hint = null } = error;
+      checked.push({ repository, store, keepDays, window: null, findings: [{ code, message, hint }] });
+    }
+  }
+  return checked;
+};
