@@ -1,0 +1,74 @@
+import { execFile } from "node:child_process";
+import { cp, readdir, rm } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { FaultPoint } from "#lib/fault.ts";
+import { pgbackrestMissing, startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { scene, type Scene } from "#test/backups/repository-files.ts";
+
+const now = new Date().toISOString();
+
+describe.skipIf(pgbackrestMissing !== undefined)("a purge of a repository of pgBackRest", () => {
+  let cluster: Cluster;
+  let at: Scene;
+  let labels: string[];
+
+  // A full backup with one that builds on it, both past their time, and one that is not.
+  beforeAll(async () => {
+    cluster = await startCluster();
+    labels = [];
+    for (const [days, type] of [
+      [40, "full"],
+      [32, "diff"],
+      [9, "full"],
+    ] as const) {
+      await cluster.daysAgo(days);
+      labels.push(await cluster.backup(type));
+    }
+    await cluster.daysAgo(0);
+    await cp(cluster.repository, `${cluster.repository}.before`, { recursive: true, preserveTimestamps: true });
+  }, 120_000);
+  afterAll(() => cluster.dispose());
+  beforeEach(async () => {
+    at = await scene(now);
+    await rm(cluster.repository, { recursive: true });
+    await cp(`${cluster.repository}.before`, cluster.repository, { recursive: true, preserveTimestamps: true });
+  });
+  afterEach(() => at.dispose());
+
+  /** Runs a night's purge in its own process; answers the signal that killed it. */
+  const night = (id: string, fault?: FaultPoint): Promise<NodeJS.Signals | null> => {
+    const config = JSON.stringify({ ...at.on(now).config, stores: [], backups: [cluster.config] });
+    const script = resolve(import.meta.dirname, "../purge-process.ts");
+    const env = { ...process.env, ...(fault === undefined ? {} : { LETHE_FAULT: fault }) };
+    return new Promise((settle, reject) => {
+      const child = execFile(
+        process.execPath,
+        ["-C", "source", script, config, now, id],
+        { env },
+        (error, _out, err) => {
+          if (error !== null && child.signalCode === null) reject(new Error(err));
+          else settle(child.signalCode);
+        },
+      );
+    });
+  };
+
+  test.each<FaultPoint>([
+    "before-backup-unlink",
+    "after-backup-unlink",
+    "after-backups-finished",
+    "after-backups-recorded",
+  ])("killed %s, the next run leaves the same backups and tells of each purge once", async (fault) => {
+    await at.newRun("R1");
+    await at.newRun("R2");
+    expect(await night("R1", fault)).toBe("SIGKILL");
+    expect(await night("R2")).toBeNull();
+    const [full = "", diff = "", newest = ""] = labels;
+    const left = await readdir(join(cluster.repository, "backup/demo"));
+    expect(left.filter((name) => labels.includes(name))).toEqual([newest]);
+    expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual([full, diff]);
+    expect(await at.entries("backup.exception")).toEqual([]);
+    expect(await at.states()).toEqual({ [full]: "purged", [diff]: "purged", [newest]: "listed" });
+  });
+});
