@@ -1,10 +1,11 @@
 import type { Context } from "#context.ts";
-import { decide, findNewestGood, keptLogs } from "#backups/decide.ts";
+import { decide, findNewestGood, keptLogs, type BackupException } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding } from "#backups/repository.ts";
 import { heldSince } from "#backups/set-date.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
+import { backupTodo } from "#records/backup-hints.ts";
 
 export type CheckedRepository = {
   readonly repository: string;
@@ -40,14 +41,7 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
         store,
         keepDays,
         window: search.good === undefined || oldest === undefined || newest === undefined ? null : { oldest, newest },
-        findings: [
-          ...exceptions.map(({ name, code, breach }) => ({
-            code,
-            message: breach === null ? name : `${name}: breaks the retention from ${breach}`,
-            hint: null,
-          })),
-          ...((await check?.()) ?? []),
-        ],
+        findings: [...exceptions.map(findingOf), ...((await check?.()) ?? [])],
       });
     } catch (error) {
       if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
@@ -56,4 +50,13 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
     }
   }
   return checked;
+};
+
+const findingOf = ({ name, code, breach }: BackupException): BackupFinding => {
+  const what = name === "*" ? "the repository" : name;
+  return {
+    code,
+    message: breach === null ? what : `${what}, which breaks the retention from ${breach}`,
+    hint: backupTodo(code),
+  };
 };

@@ -5,7 +5,7 @@ import { registerRestore } from "#cli/restore.ts";
 import type { Shell } from "#cli/shell.ts";
 import { table } from "#cli/table.ts";
 
-/** `lethe backups list`, `purge`, `replay` and `guard`. */
+/** `lethe backups list`, `check`, `purge`, `replay` and `guard`. */
 export const register = (program: Command, shell: Shell): void => {
   const backups = program
     .command("backups")

@@ -1,7 +1,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { StoppedItem } from "#report/report-document.ts";
 import { measuredText } from "#records/request.ts";
-import { backupTodo } from "#report/backup-hints.ts";
+import { backupTodo } from "#records/backup-hints.ts";
 import type { ReportSource } from "#report/report-source.ts";
 
 /** Something that a person has to look at. `urgent`: a promise of the law or of the policy is not kept. */

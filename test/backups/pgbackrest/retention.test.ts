@@ -74,7 +74,10 @@ test.each([
     "a full backup a month leaves nothing that can go",
     "[global]\nrepo1-retention-full=1",
     31,
-    [expect.stringMatching(/^FULL_INTERVAL .*31 days apart.*every 15 days/)],
+    [
+      expect.stringMatching(/^FULL_INTERVAL .*31 days apart.*every 15 days/),
+      expect.stringMatching(/^OWN_RETENTION .*up to 62 days.*at least every 15 days/),
+    ],
   ],
 ])("of pgBackRest's own configuration it is told that %s", async (_, options, days, expected) => {
   expect(await found(options, fullsEvery(days))).toEqual(expected);
