@@ -1,7 +1,8 @@
+import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { decide, findNewestGood, keptLogs, type BackupException } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
-import type { BackupFinding } from "#backups/repository.ts";
+import type { BackupFinding, Inventory } from "#backups/repository.ts";
 import { heldSince } from "#backups/set-date.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
@@ -31,25 +32,29 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
       const search = await findNewestGood(found.sets, verifyRestorable);
       const retention = { keepDays, timeZone, now: ctx.clock.now() };
       const exceptions = [...decide(found, search, retention).exceptions, ...keptLogs(found.logs, retention)];
-      const oldest = found.sets.map((set) => heldSince(set).toString()).toSorted()[0];
-      const newest = [...found.sets.map(({ modified }) => modified), ...found.logs.map(({ until }) => until)]
-        .map(String)
-        .toSorted()
-        .at(-1);
       checked.push({
         repository,
         store,
         keepDays,
-        window: search.good === undefined || oldest === undefined || newest === undefined ? null : { oldest, newest },
+        window: search.good === undefined ? null : windowOf(found),
         findings: [...exceptions.map(findingOf), ...((await check?.()) ?? [])],
       });
     } catch (error) {
       if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
-      const { code, message, hint = null } = error;
+      const { code, message, hint } = error;
       checked.push({ repository, store, keepDays, window: null, findings: [{ code, message, hint }] });
     }
   }
   return checked;
+};
+
+/** By the sets, and by the log that leads on from them. */
+const windowOf = ({ sets, logs }: Inventory): CheckedRepository["window"] => {
+  const inOrder = (instants: readonly Temporal.Instant[]) =>
+    instants.toSorted((a, b) => Temporal.Instant.compare(a, b));
+  const oldest = inOrder(sets.map(heldSince))[0];
+  const newest = inOrder([...sets.map(({ modified }) => modified), ...logs.map(({ until }) => until)]).at(-1);
+  return oldest === undefined || newest === undefined ? null : { oldest: oldest.toString(), newest: newest.toString() };
 };
 
 const findingOf = ({ name, code, breach }: BackupException): BackupFinding => {

@@ -81,7 +81,7 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
   test("purges what is past its time with what depends on it, and the log before what stays", async () => {
     const result = await purge("R2");
     expect(result).toMatchObject({ purged: 5, kept: 4, exceptions: [] });
-    expect(await left()).toEqual([28, 20, 10, 3].map((days) => labels.get(days)).toSorted());
+    expect(await left()).toEqual([28, 20, 10, 3].map((days) => labels.get(days)));
     expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual(
       [45, 41, 38, 34, 31].map((days) => labels.get(days)),
     );
