@@ -190,6 +190,11 @@ const configOf = (file: string, written: Written): Config => {
     backups: Object.entries(written.backups).map(([name, backup]): BackupConfig => {
       const common = { name, store: backup.store, keepDays: backup.keep_days };
       if (backup.kind === "directory") return { ...common, kind: backup.kind, path: absolute(backup.path) };
+      if (backup.kind === "restic") {
+        const { kind, repository, password_file: passwordFile, tag, program } = backup;
+        const place = /^[a-z0-9]+:/.test(repository) ? repository : absolute(repository);
+        return { ...common, kind, repository: place, passwordFile: absolute(passwordFile), tag, program };
+      }
       const { kind, stanza, repo, program } = backup;
       const configFile = backup.config === undefined ? undefined : absolute(backup.config);
       return { ...common, kind, stanza, repo, program, configFile };

@@ -165,6 +165,17 @@ const backup = z.discriminatedUnion("kind", [
     program: text.default("pgbackrest"),
     ...repository,
   }),
+  z.strictObject({
+    kind: z.literal("restic"),
+    repository: text,
+    password_file: text,
+    tag: z
+      .string()
+      .regex(/^[^,\s-][^,\s]*$/, "must be one tag")
+      .optional(),
+    program: text.default("restic"),
+    ...repository,
+  }),
 ]);
 
 const schedule = z

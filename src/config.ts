@@ -88,7 +88,18 @@ export type PgBackRestConfig = Repository & {
   readonly program: string;
 };
 
-export type BackupConfig = DirectoryConfig | PgBackRestConfig;
+export type ResticConfig = Repository & {
+  readonly kind: "restic";
+  /** As restic takes it: an absolute path, or a URL such as `s3:…`, whose credentials stand in the environment. */
+  readonly repository: string;
+  /** Absolute path. */
+  readonly passwordFile: string;
+  /** Only snapshots with it; undefined: all. */
+  readonly tag: string | undefined;
+  readonly program: string;
+};
+
+export type BackupConfig = DirectoryConfig | PgBackRestConfig | ResticConfig;
 
 export type ExportConfig = {
   /** Absolute path. */

@@ -1,6 +1,7 @@
 import type { BackupConfig } from "#config.ts";
 import { directoryRepository } from "#backups/directory.ts";
 import { pgbackrestRepository } from "#backups/pgbackrest/repository.ts";
+import { resticRepository } from "#backups/restic/repository.ts";
 import type { Repository } from "#backups/repository.ts";
 
 /** The repository of a configured kind. */
@@ -10,5 +11,7 @@ export const openRepository = (config: BackupConfig, timeZone: string): Reposito
       return directoryRepository(config, timeZone);
     case "pgbackrest":
       return pgbackrestRepository(config);
+    case "restic":
+      return resticRepository(config);
   }
 };

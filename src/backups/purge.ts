@@ -60,7 +60,7 @@ export const purgeRepository = async (
       ...keptLogs(after.logs, retention),
       ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
     ],
-    seen: { before, after, gone, good: search.good },
+    seen: { before, after, gone, good: search.good, finished },
   });
 };
 

@@ -32,6 +32,8 @@ export type Night = {
     readonly gone: ReadonlySet<BackupSet>;
     /** Read to its end before anything was deleted, and never deleted itself. */
     readonly good: BackupSet | undefined;
+    /** False: the storage may still hold what is no longer listed, so that nothing counts as gone tonight. */
+    readonly finished: boolean;
   };
 };
 
@@ -44,7 +46,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     await saveInventory(tx, config.name, after, meta);
     if (seen !== undefined) await saveLogs(tx, config.name, seen.after.logs);
     const left =
-      seen === undefined
+      seen === undefined || !seen.finished
         ? { purged: [], vanished: [] }
         : departures(await heldSets({ db: tx }, config.name), seen.before, seen.after, seen.gone);
     const purged = await recordGone(tx, config.name, left.purged, { ...meta, as: "purged" });

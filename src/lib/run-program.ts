@@ -12,16 +12,18 @@ export type Ended = { readonly code: number | undefined };
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  onLine: (line: string) => void = () => undefined,
+  onLine?: (line: string) => void,
 ): Promise<Ended> => {
-  const child = spawn(program, args, { stdio: ["ignore", "pipe", "ignore"] });
+  const child = spawn(program, args, { stdio: ["ignore", onLine === undefined ? "ignore" : "pipe", "ignore"] });
   const started = once(child, "spawn").then(
     () => true,
     () => false,
   );
   const closed = once(child, "close").catch(() => undefined);
   if (!(await started)) return { code: undefined };
-  for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) onLine(line);
+  if (child.stdout !== null) {
+    for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) onLine?.(line);
+  }
   await closed;
   return { code: child.exitCode ?? -1 };
 };

@@ -1,0 +1,48 @@
+import { Temporal } from "temporal-polyfill";
+import type { ResticConfig } from "#config.ts";
+import { openRestic } from "#backups/restic/program.ts";
+import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
+
+/**
+ * A repository of restic, or the snapshots in it that have a tag. A set is a snapshot, and its digest its id. Forgetting one drops a reference and no
+ * byte: what no snapshot holds any more is pruned every night, and before that nothing counts as gone.
+ */
+export const resticRepository = (config: ResticConfig): Repository => {
+  const restic = openRestic(config);
+  // Snapshots share what is the same in them: that one is whole is that all of the repository is.
+  let whole: Promise<boolean> | undefined;
+  return {
+    inventory: async (known) => {
+      const bytes = new Map(known.map((set) => [set.name, set.bytes]));
+      const sets: BackupSet[] = [];
+      for (const { id, time } of await restic.snapshots()) {
+        // Whoever makes a snapshot may say what time it is of (`--time`); when it came nothing tells.
+        const taken = Temporal.Instant.from(time).round("millisecond");
+        sets.push({
+          name: id,
+          sha256: id,
+          bytes: bytes.get(id) ?? (await restic.size(id)) ?? 0,
+          taken,
+          modified: taken,
+          sideCar: "match",
+          needs: [],
+        });
+      }
+      return { sets, names: new Set(sets.map(({ name }) => name)), oddities: [], logs: [] } satisfies Inventory;
+    },
+
+    verifyRestorable: async () => {
+      whole ??= restic.isWhole();
+      return (await whole) ? undefined : "BACKUP_NOT_RESTORABLE";
+    },
+
+    remove: async ({ name }) => {
+      if ((await restic.snapshots(name)).length === 0) return "vanished";
+      return (await restic.forget(name)) ? "removed" : "refused";
+    },
+
+    finish: () => restic.prune(),
+
+    present: async ({ name }) => (await restic.snapshots(name)).length > 0,
+  };
+};
