@@ -94,23 +94,21 @@ export const attemptBatch = async (
       // A mark takes nothing away: what is exported is exported before it goes.
       exported = shape.stage === "soft" ? undefined : await writeExports(ctx, session, shape);
       phase = "changing";
-      const seed = seedFrom(ctx.keys.pseudonym, hash);
+      const { timeZone } = ctx.config.controller;
       const at = ctx.clock.now();
-      const day = dayIn(at, ctx.config.controller.timeZone).toString();
       const others = shape.effects.map(({ table }) => table);
-      await rememberHeld(session.db, holds, others, ctx.config.controller.timeZone);
+      await rememberHeld(session.db, holds, others, timeZone);
       await executeBatch(session, shape, {
         id,
         planHash: hash,
-        seed,
+        seed: seedFrom(ctx.keys.pseudonym, hash),
         at,
-        day,
-        timeZone: ctx.config.controller.timeZone,
+        day: dayIn(at, timeZone).toString(),
+        timeZone,
         subjects,
         leaveOut: () => leaveOut(ctx, session, shape, holds),
       });
       refuseChanged(await firstChanged(session.db, holds, others));
-      const { timeZone } = ctx.config.controller;
       await assertAnonymity(session.db, shape, { timeZone, repeats: ctx.restore !== undefined });
       // From here on nobody's rows are touched: what fails is no subject's fault.
       phase = "freezing";
@@ -131,10 +129,10 @@ export const attemptBatch = async (
     // Lethe's own database is no subject's fault.
     const failure = phase === "freezing" ? undefined : failureOf(error);
     // What was never asked to commit is undone, whatever went wrong: its requests need not wait for the next run to ask.
-    if (failure === undefined && phase !== "committing") await abandonBatch(ctx, id).catch(() => undefined);
+    if (phase === "freezing") await abandonBatch(ctx, id).catch(() => undefined);
     // Whether a lost connection took the commit with it is for the next run to ask: the batch stays frozen.
     if (failure === undefined) throw error;
-    await abandonBatch(ctx, id);
+    if (phase === "committing") await abandonBatch(ctx, id);
     return { kind: "failed", failure };
   }
 };

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { holdRequest } from "#holds/request.ts";
 import { withdrawRequest } from "#intake/decide.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
@@ -46,5 +46,31 @@ test("of whom nothing was changed, because the store's error undid the batch, pe
   );
   expect(kinds.map(({ kind }) => kind).slice(3)).toEqual(
     ["erasing", "scheduled", "erasing", "erased", "completed"].map((kind) => `request.${kind}`),
+  );
+});
+
+test("whose plan was saved, and whose batch was undone all the same, is where they were, and that is on record", async () => {
+  night = await openNight({
+    schema:
+      "create table customers (id int primary key, email text); insert into customers values (1, 'ann@shop.example')",
+    tables: "customers: { treatment: anonymise, columns: { email: { set: null } } }",
+  });
+  const [ref = ""] = await night.ask({ email: "ann@shop.example" });
+  vi.stubEnv("LETHE_FAULT", "after-plan-frozen");
+  const kill = vi.spyOn(process, "kill").mockImplementation(() => {
+    throw new Error("the machine is going down");
+  });
+  await expect(night.nightly()).rejects.toThrow("going down");
+  kill.mockRestore();
+  vi.unstubAllEnvs();
+  expect(await night.requests(ref)).toMatchObject([{ state: "approved", code: null }]);
+  expect(await night.store.query("select email from customers")).toEqual([{ email: "ann@shop.example" }]);
+  await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  const kinds = await night.state.query<{ kind: string }>(
+    "select kind from lethe.ledger_entry where request_ref = $1 order by index",
+    [ref],
+  );
+  expect(kinds.map(({ kind }) => kind).slice(3)).toEqual(
+    ["erasing", "undone", "erasing", "erased", "completed"].map((kind) => `request.${kind}`),
   );
 });
