@@ -1,9 +1,8 @@
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
-import { decide, findNewestGood, keptLogs, type BackupException } from "#backups/decide.ts";
+import { decide, findNewestGood, keptLogs, type BackupException, type GoodSearch } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
-import type { BackupFinding, Inventory } from "#backups/repository.ts";
-import { heldSince } from "#backups/set-date.ts";
+import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { backupTodo } from "#records/backup-hints.ts";
@@ -36,7 +35,7 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
         repository,
         store,
         keepDays,
-        window: search.good === undefined ? null : windowOf(found),
+        window: await windowOf(found, search, verifyRestorable),
         findings: [...exceptions.map(findingOf), ...((await check?.()) ?? [])],
       });
     } catch (error) {
@@ -48,13 +47,23 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
   return checked;
 };
 
-/** By the sets, and by the log that leads on from them. */
-const windowOf = ({ sets, logs }: Inventory): CheckedRepository["window"] => {
-  const inOrder = (instants: readonly Temporal.Instant[]) =>
-    instants.toSorted((a, b) => Temporal.Instant.compare(a, b));
-  const oldest = inOrder(sets.map(heldSince))[0];
-  const newest = inOrder([...sets.map(({ modified }) => modified), ...logs.map(({ until }) => until)]).at(-1);
-  return oldest === undefined || newest === undefined ? null : { oldest: oldest.toString(), newest: newest.toString() };
+/** From the oldest set that is good to the newest, and as far as the log leads on from there. */
+const windowOf = async (
+  { sets, logs }: Inventory,
+  { good }: GoodSearch,
+  verify: (set: BackupSet) => Promise<unknown>,
+): Promise<CheckedRepository["window"]> => {
+  if (good === undefined) return null;
+  let oldest = good;
+  for (const set of sets.toSorted((a, b) => Temporal.Instant.compare(a.restores, b.restores))) {
+    if ((await verify(set)) !== undefined) continue;
+    oldest = set;
+    break;
+  }
+  const newest = [good.restores, ...logs.map(({ until }) => until)].reduce((a, b) =>
+    Temporal.Instant.compare(a, b) >= 0 ? a : b,
+  );
+  return { oldest: oldest.restores.toString(), newest: newest.toString() };
 };
 
 const findingOf = ({ name, code, breach }: BackupException): BackupFinding => {

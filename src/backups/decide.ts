@@ -45,9 +45,10 @@ export const findNewestGood = async (
 };
 
 /**
- * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, if a good set stays and
- * the newest full one is good: what broke it may have broken the others by the next night. Otherwise nothing, and an exception says since when or from when that breaks the retention. What a set builds on is as old as it is, whatever the set itself is: kept for it,
- * people would live on in it for longer than they were promised.
+ * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, if a good set stays and the newest full one is
+ * good: what broke it may have broken the others by the next night. Otherwise nothing, and an exception says since when or from when that breaks the
+ * retention. What a set builds on is as old as it is, whatever the set itself is: kept for it, people would live on in it for longer than they were
+ * promised.
  */
 export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, retention: Retention): Decision => {
   const { keepDays, timeZone } = retention;

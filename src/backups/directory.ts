@@ -116,14 +116,16 @@ const examine = async (
     if (after.size !== stat.size || after.mtimeNs !== stat.mtimeNs) return odd("BACKUP_PARTIAL", after);
     // Bytes that were here before are as old as they were then, whatever touched them since.
     const written = known?.sha256 === sha256 ? heldSince({ taken: known.taken, modified }) : beganAt(stat);
+    const taken = dateInName(name, timeZone) ?? written;
     return {
       name,
       sha256,
       bytes,
       modified,
-      taken: dateInName(name, timeZone) ?? written,
+      taken,
       sideCar: await readSideCar(path, sha256),
       needs: [],
+      restores: taken,
     };
   } catch (error) {
     return errnoOf(error) === "ENOENT" ? "gone" : odd("BACKUP_UNREADABLE", listed);

@@ -40,6 +40,8 @@ export type BackupSet = {
   readonly sideCar: "match" | "mismatch" | "none";
   /** Names of sets without which it cannot be restored from: an incremental backup needs those that it builds on. */
   readonly needs: readonly string[];
+  /** The moment as of which it restores, as far as it tells. */
+  readonly restores: Temporal.Instant;
 };
 
 /** An archive of the write-ahead log beside the sets: with it times in between can be recovered, and it holds what was written in all of them. */
@@ -47,7 +49,6 @@ export type LogArchive = {
   readonly name: string;
   readonly since: Temporal.Instant;
   readonly until: Temporal.Instant;
-  readonly files: number;
 };
 
 /** What was found that is not a set; `modified` when it can hold personal data from that time on. */

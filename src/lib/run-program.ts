@@ -1,29 +1,42 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
 
-/** What a program said and how it ended. `code`: undefined where it could not be started, `-1` where a signal ended it. */
+/** How a program ended. `code`: undefined where it could not be started, `-1` where a signal ended it. */
 export type Ended = { readonly code: number | undefined };
 
-/**
- * Runs a program without a shell and hands on each line that it prints, so that memory does not grow with them. What it says of errors is not
- * repeated anywhere: it may quote names and values that are nobody's business.
- */
+export type ProgramOptions = {
+  /** Reads what it prints to the end; without it nobody does. */
+  readonly read?: (output: Readable) => Promise<void>;
+  /** Beside our own environment: what must not stand among arguments, which all accounts of a machine see. */
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** Runs a program without a shell. What it says of errors is not repeated anywhere: it may quote names and values that are nobody's business. */
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  onLine?: (line: string) => void,
+  { read, env }: ProgramOptions = {},
 ): Promise<Ended> => {
-  const child = spawn(program, args, { stdio: ["ignore", onLine === undefined ? "ignore" : "pipe", "ignore"] });
+  const child = spawn(program, args, {
+    stdio: ["ignore", read === undefined ? "ignore" : "pipe", "ignore"],
+    env: { ...process.env, ...env },
+  });
   const started = once(child, "spawn").then(
     () => true,
     () => false,
   );
   const closed = once(child, "close").catch(() => undefined);
   if (!(await started)) return { code: undefined };
-  if (child.stdout !== null) {
-    for await (const line of createInterface({ input: child.stdout, crlfDelay: Infinity })) onLine?.(line);
-  }
+  if (child.stdout !== null) await read?.(child.stdout);
   await closed;
   return { code: child.exitCode ?? -1 };
 };
+
+/** Hands on line by line, so that memory does not grow with them. */
+export const eachLine =
+  (onLine: (line: string) => void) =>
+  async (output: Readable): Promise<void> => {
+    for await (const line of createInterface({ input: output, crlfDelay: Infinity })) onLine(line);
+  };

@@ -10,7 +10,7 @@ const now = Temporal.Instant.from("2026-11-22T03:00:00Z");
 const retention = { keepDays: 30, timeZone: "Europe/Berlin", now };
 const setOf = (name: string, daysAgo: number, needs: readonly string[] = []): BackupSet => {
   const taken = now.subtract({ hours: 24 * daysAgo });
-  return { name, sha256: name, bytes: 1, taken, modified: taken, sideCar: "match", needs };
+  return { name, sha256: name, bytes: 1, taken, modified: taken, sideCar: "match", needs, restores: taken };
 };
 const inventory = (...sets: readonly BackupSet[]) => ({
   sets,

@@ -21,14 +21,14 @@ test("a repository that keeps what is promised is ok, and it is said from when t
       repository: "nightly",
       store: "shop",
       keepDays: 30,
-      window: { oldest: "2026-10-24T02:00:00Z", newest: "2026-11-22T02:10:00Z" },
+      window: { oldest: "2026-10-24T02:00:00Z", newest: "2026-11-22T02:00:00Z" },
       findings: [],
     },
   ]);
   expect(checkScreen(checked)).toBe(
     [
       "nightly, at most 30 days",
-      "  shop can be restored as it was from 2026-10-24T02:00Z to 2026-11-22T02:10Z",
+      "  shop can be restored as it was from 2026-10-24T02:00Z to 2026-11-22T02:00Z",
       "  ok",
     ].join("\n"),
   );

@@ -16,7 +16,7 @@ const backup = z.object({
   info: z.object({ repository: z.object({ delta: z.number().optional(), size: z.number().nullish() }) }),
 });
 
-/** `pgbackrest info --output=json`, of one stanza and one repository: what is read of it (pgBackRest 2.45 to 2.59). */
+/** `pgbackrest info --output=json`, of one stanza and one repository: what is read of it. */
 export const stanzaInfo = z.tuple([
   z.object({
     name: z.string(),

@@ -3,7 +3,7 @@ import type { PgBackRestConfig } from "#config.ts";
 import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
 import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
-import { isWhole, segmentsIn } from "#backups/pgbackrest/wal.ts";
+import { isWhole, segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
 import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
 
 /**
@@ -14,11 +14,13 @@ import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } f
 export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
   const program = openPgBackRest(config);
   const { stanza } = config;
-  let info: StanzaInfo | undefined;
+  let seen: Seen | undefined;
   let whole: Promise<ReadonlySet<string>> | undefined;
   return {
     inventory: async (known) => {
-      info = await program.info();
+      const info = await program.info();
+      const archives = await archivesOf(program, stanza, info);
+      seen = { info, archives };
       const names = new Set(info.backup.map(({ label }) => label));
       const byName = new Map(known.map((set) => [set.name, set]));
       const sets: BackupSet[] = [];
@@ -29,14 +31,14 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
           oddities.push({ name: backup.label, code: "BACKUP_UNREADABLE", modified: startOf(backup) });
         else sets.push(set);
       }
-      return { sets, names, oddities, logs: await logsOf(program, stanza, info) } satisfies Inventory;
+      return { sets, names, oddities, logs: archives.flatMap(logOf) } satisfies Inventory;
     },
 
     verifyRestorable: async ({ name }) => {
-      const backup = info?.backup.find(({ label }) => label === name);
-      if (backup === undefined) return "BACKUP_UNREADABLE";
+      const backup = seen?.info.backup.find(({ label }) => label === name);
+      if (seen === undefined || backup === undefined) return "BACKUP_UNREADABLE";
       if (backup.error === true) return "BACKUP_NOT_RESTORABLE";
-      whole ??= wholeIn(program, stanza, info);
+      whole ??= wholeIn(program, seen);
       return (await whole).has(name) ? undefined : "BACKUP_NOT_RESTORABLE";
     },
 
@@ -55,6 +57,9 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
       (await isThere(program, name)) || (await program.digest(manifestOf(stanza, name))) !== undefined,
   };
 };
+
+/** What the last inventory was made of. */
+type Seen = { readonly info: StanzaInfo; readonly archives: readonly Archive[] };
 
 const manifestOf = (stanza: string, label: string): string => `backup/${stanza}/${label}/backup.manifest`;
 
@@ -81,12 +86,14 @@ const setOf = async (
     modified: at(timestamp.stop),
     sideCar: "match",
     needs: reference ?? [],
+    // Before its end it is not consistent.
+    restores: at(timestamp.stop),
   };
 };
 
 /** Directories of backups that the repository's own list does not know: of one that was broken off, or is being made. */
 const strayIn = async (program: PgBackRest, stanza: string, names: ReadonlySet<string>): Promise<readonly Oddity[]> => {
-  const there = await program.listTop(`backup/${stanza}`);
+  const there = await program.list(`backup/${stanza}`, "top");
   return Object.entries(there).flatMap(([name, { type, time }]): Oddity[] =>
     type !== "path" || name === "." || name === "backup.history" || names.has(name)
       ? []
@@ -95,40 +102,38 @@ const strayIn = async (program: PgBackRest, stanza: string, names: ReadonlySet<s
 };
 
 /** Each server that the stanza has had has an archive of its own. */
-const logsOf = async (program: PgBackRest, stanza: string, info: StanzaInfo): Promise<readonly LogArchive[]> => {
-  const logs: LogArchive[] = [];
-  for (const { id } of info.archive) {
-    const segments = segmentsIn(await program.list(`archive/${stanza}/${id}`));
-    const times = segments.map(({ time }) => time);
-    const [first] = times;
-    if (first === undefined) continue;
-    const [since, until] = times.reduce(
-      ([low, high], time) => [Math.min(low, time), Math.max(high, time)],
-      [first, first],
-    );
-    logs.push({ name: id, since: at(since), until: at(until), files: segments.length });
-  }
-  return logs;
+type Archive = { readonly id: string; readonly database: number; readonly segments: readonly Segment[] };
+
+const archivesOf = async (program: PgBackRest, stanza: string, info: StanzaInfo): Promise<readonly Archive[]> => {
+  const archives: Archive[] = [];
+  for (const { id, database } of info.archive)
+    archives.push({
+      id,
+      database: database.id,
+      segments: segmentsIn(await program.list(`archive/${stanza}/${id}`, "recurse")),
+    });
+  return archives;
+};
+
+const logOf = ({ id, segments: [first, ...others] }: Archive): readonly LogArchive[] => {
+  if (first === undefined) return [];
+  const [since, until] = others.reduce(
+    ([low, high], { time }) => [Math.min(low, time), Math.max(high, time)],
+    [first.time, first.time],
+  );
+  return [{ name: id, since: at(since), until: at(until) }];
 };
 
 /** The labels of the backups that can be restored from: every file and every segment of the log that they need is there, and as it was made. */
-const wholeIn = async (
-  program: PgBackRest,
-  stanza: string,
-  info: StanzaInfo | undefined,
-): Promise<ReadonlySet<string>> => {
+const wholeIn = async (program: PgBackRest, { info, archives }: Seen): Promise<ReadonlySet<string>> => {
   const valid = await program.verified();
-  const segments = new Map<number, ReadonlySet<string>>();
-  for (const { id, database } of info?.archive ?? []) {
-    const names = segmentsIn(await program.list(`archive/${stanza}/${id}`)).map(({ name }) => name);
-    segments.set(database.id, new Set([...(segments.get(database.id) ?? []), ...names]));
-  }
-  const isGood = ({ label, reference, archive, database }: PgBackup): boolean =>
+  const segments = new Map(
+    archives.map(({ database, segments: all }) => [database, new Set(all.map(({ name }) => name))]),
+  );
+  const isGood = ({ label, reference, archive: { start, stop }, database }: PgBackup): boolean =>
     [label, ...(reference ?? [])].every((each) => valid.has(each)) &&
-    (archive.start === null || archive.stop === null
-      ? true
-      : isWhole(segments.get(database.id) ?? new Set(), { start: archive.start, stop: archive.stop }));
-  return new Set(info?.backup.filter(isGood).map(({ label }) => label));
+    (start === null || stop === null || isWhole(segments.get(database.id) ?? new Set(), { start, stop }));
+  return new Set(info.backup.filter(isGood).map(({ label }) => label));
 };
 
 const isThere = async (program: PgBackRest, name: string): Promise<boolean> => {

@@ -1,7 +1,7 @@
 import type { Listing } from "#backups/pgbackrest/info.ts";
 
 /** A segment of the write-ahead log as it lies in the archive: its name, when it came there, in seconds since 1970. */
-type Segment = { readonly name: string; readonly time: number };
+export type Segment = { readonly name: string; readonly time: number };
 
 /** `TIMELINE LOG SEGMENT` in hexadecimal, then `-` and a checksum, and perhaps how it is compressed. */
 const named = /(?:^|\/)(?<name>[0-9A-F]{24})-[0-9a-f]{40}(?:\.[a-z0-9]+)?$/;

@@ -1,11 +1,13 @@
 import { z } from "zod";
+import { askJson } from "#backups/ask-json.ts";
 import type { ResticConfig } from "#config.ts";
-import { LetheError } from "#lib/errors.ts";
 import { runProgram } from "#lib/run-program.ts";
 
-/** What is read of `restic snapshots --json` (restic 0.14 to 0.18). The id is the SHA-256 of the snapshot's file in the repository. */
-const snapshot = z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), time: z.string() });
-export type Snapshot = z.infer<typeof snapshot>;
+/** What is read of `restic snapshots --json`. The id is the SHA-256 of the snapshot's file in the repository. */
+const snapshots = z.array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), time: z.string() }));
+export type Snapshot = z.infer<typeof snapshots>[number];
+
+const stats = z.object({ total_size: z.number() });
 
 export type Restic = {
   /** All, or those that one id is of. @throws LetheError `BACKUPS_UNREADABLE` */
@@ -21,40 +23,24 @@ export type Restic = {
 };
 
 export const openRestic = ({ name, repository, passwordFile, tag, program }: ResticConfig): Restic => {
-  const common = ["--repo", repository, "--password-file", passwordFile, "--quiet", "--no-cache"];
-  const unreadable = (what: string, hint: string): LetheError =>
-    new LetheError("BACKUPS_UNREADABLE", `backups ${name}: ${what}`, { hint });
-  const json = async (args: readonly string[]): Promise<unknown> => {
-    const lines: string[] = [];
-    const { code } = await runProgram(program, [...common, "--json", ...args], (line) => lines.push(line));
-    if (code === undefined)
-      throw unreadable(`${program} cannot be started`, "install restic, or say with `program` where it is");
-    if (code !== 0)
-      throw unreadable(
-        `restic ${args[0]} ended with ${code}`,
-        "run it by hand as this account, and see to the repository, its password and locks that are left",
-      );
-    try {
-      return JSON.parse(lines.join("\n")) as unknown;
-    } catch {
-      return undefined;
-    }
-  };
+  // A URL may carry a password.
+  const env = { RESTIC_REPOSITORY: repository, RESTIC_PASSWORD_FILE: passwordFile };
+  const common = ["--quiet", "--no-cache"];
+  const ask = <T>(command: string, args: readonly string[], schema: z.ZodType<T>): Promise<T> =>
+    askJson(
+      { name, program, command, args: [...common, "--json", "--no-lock", ...args], env, tried: "restic 0.14" },
+      schema,
+    );
   const succeeds = async (...args: readonly string[]): Promise<boolean> =>
-    (await runProgram(program, [...common, ...args])).code === 0;
+    (await runProgram(program, [...args, ...common], { env })).code === 0;
   return {
-    snapshots: async (id) => {
-      const filter = id === undefined ? (tag === undefined ? [] : ["--tag", tag]) : [id];
-      const read = z.array(snapshot).safeParse(await json(["snapshots", "--no-lock", ...filter]));
-      if (read.success) return read.data;
-      throw unreadable("what restic snapshots said is not understood", "it was made with restic 0.14 to 0.18");
-    },
-    size: async (id) => {
-      // Of a snapshot that cannot be read nothing is known but that it is there: whether it is good is asked later.
-      const asked = json(["stats", "--no-lock", "--mode", "restore-size", id]).catch(() => undefined);
-      const told = z.object({ total_size: z.number() }).safeParse(await asked);
-      return told.success ? told.data.total_size : undefined;
-    },
+    snapshots: (id) => ask("snapshots", id === undefined ? (tag === undefined ? [] : ["--tag", tag]) : [id], snapshots),
+    // Of a snapshot that cannot be read nothing is known but that it is there: whether it is good is asked later.
+    size: (id) =>
+      ask("stats", ["--mode", "restore-size", id], stats).then(
+        ({ total_size: bytes }) => bytes,
+        () => undefined,
+      ),
     isWhole: () => succeeds("check", "--no-lock", "--read-data"),
     forget: (id) => succeeds("forget", id),
     prune: () => succeeds("prune", "--max-unused", "0"),

@@ -26,6 +26,7 @@ export const resticRepository = (config: ResticConfig): Repository => {
           modified: taken,
           sideCar: "match",
           needs: [],
+          restores: taken,
         });
       }
       return { sets, names: new Set(sets.map(({ name }) => name)), oddities: [], logs: [] } satisfies Inventory;

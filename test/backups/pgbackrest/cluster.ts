@@ -1,19 +1,11 @@
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import type { PgBackRestConfig } from "#config.ts";
+import { clockLibrary, stanzaBy } from "#test/backups/programs.ts";
 import { account, debianBinaries, freePort } from "#test/flow/debian-server.ts";
-
-const library = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
-
-/** Why tests with pgBackRest cannot run here; undefined when they can. */
-export const pgbackrestMissing: string | undefined =
-  debianBinaries === undefined || !existsSync("/usr/bin/pgbackrest") || !existsSync(library)
-    ? "postgresql, pgbackrest and faketime of the distribution's packages are not all installed"
-    : undefined;
 
 /** A PostgreSQL of the distribution that archives into a repository of pgBackRest, both by a clock that the test sets. */
 export type Cluster = {
@@ -51,7 +43,7 @@ export const startCluster = async (): Promise<Cluster> => {
   await setClock(0);
   const env = {
     PATH: process.env["PATH"],
-    LD_PRELOAD: library,
+    LD_PRELOAD: clockLibrary,
     FAKETIME_TIMESTAMP_FILE: clock,
     FAKETIME_NO_CACHE: "1",
     FAKETIME_DONT_FAKE_MONOTONIC: "1",
@@ -95,16 +87,7 @@ export const startCluster = async (): Promise<Cluster> => {
     }
   };
   return {
-    config: {
-      name: "barn",
-      kind: "pgbackrest",
-      store: "shop",
-      keepDays: 30,
-      stanza: "demo",
-      repo: 1,
-      configFile,
-      program: "pgbackrest",
-    },
+    config: stanzaBy(configFile),
     repository: at("repo"),
     daysAgo: async (days) => {
       await dateFiles();

@@ -3,7 +3,8 @@ import { cp, readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FaultPoint } from "#lib/fault.ts";
-import { pgbackrestMissing, startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { pgbackrestMissing } from "#test/backups/programs.ts";
 import { scene, type Scene } from "#test/backups/repository-files.ts";
 
 const now = new Date().toISOString();

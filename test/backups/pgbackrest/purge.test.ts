@@ -8,7 +8,9 @@ import { purgeBackups } from "#backups/purge.ts";
 import { reaches } from "#backups/reach.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Context } from "#context.ts";
-import { pgbackrestMissing, startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { sha256Hex } from "#lib/canonical.ts";
+import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { pgbackrestMissing } from "#test/backups/programs.ts";
 import { scene, type Scene } from "#test/backups/repository-files.ts";
 
 const now = new Date().toISOString();
@@ -79,9 +81,12 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
   });
 
   test("purges what is past its time with what depends on it, and the log before what stays", async () => {
+    const manifest = join(cluster.repository, "backup/demo", labels.get(45) ?? "", "backup.manifest");
+    const digest = sha256Hex(await readFile(manifest));
     const result = await purge("R2");
     expect(result).toMatchObject({ purged: 5, kept: 4, exceptions: [] });
     expect(await left()).toEqual([28, 20, 10, 3].map((days) => labels.get(days)));
+    expect((await at.entries("backup.purged"))[0]).toMatchObject({ sha256: digest });
     expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual(
       [45, 41, 38, 34, 31].map((days) => labels.get(days)),
     );

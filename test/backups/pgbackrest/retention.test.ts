@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PgBackup } from "#backups/pgbackrest/info.ts";
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
+import { stanzaBy } from "#test/backups/programs.ts";
 
 let directory: string;
 beforeAll(async () => {
@@ -26,17 +27,9 @@ const fullsEvery = (days: number, count = 4): PgBackup[] =>
 const found = async (options: string, backups: readonly PgBackup[]): Promise<readonly string[]> => {
   const configFile = join(directory, "pgbackrest.conf");
   await writeFile(configFile, options);
-  const config = {
-    name: "barn",
-    kind: "pgbackrest",
-    store: "shop",
-    keepDays: 30,
-    stanza: "demo",
-    repo: 1,
-    configFile,
-    program: "pgbackrest",
-  } as const;
-  return (await retentionFindings(config, backups)).map(({ code, message, hint }) => `${code} ${message}; ${hint}`);
+  return (await retentionFindings(stanzaBy(configFile), backups)).map(
+    ({ code, message, hint }) => `${code} ${message}; ${hint}`,
+  );
 };
 
 test.each([

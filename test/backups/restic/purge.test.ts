@@ -6,12 +6,12 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { purgeBackups } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { ResticConfig } from "#config.ts";
+import { resticMissing } from "#test/backups/programs.ts";
 import { scene, type Scene } from "#test/backups/repository-files.ts";
 
-const missing = spawnSync("restic", ["version"]).status !== 0;
 const now = "2026-11-22T03:00:00Z";
 
-describe.skipIf(missing)("a repository of restic", () => {
+describe.skipIf(resticMissing !== undefined)("a repository of restic", () => {
   let directory: string;
   let config: ResticConfig;
   let at: Scene;
