@@ -1,12 +1,9 @@
 import type { Catalog } from "#catalog/catalog.ts";
+import { staysOf } from "#plan/changes.ts";
 import type { Policy, TableRule, Transform } from "#policy/policy.ts";
 import type { Anonymity } from "#records/anonymity.ts";
 
 type Anonymised = Extract<TableRule, { treatment: "anonymise" }>;
-
-/** Columns with personal data that an anonymised table keeps on purpose. */
-export const staysOf = ({ columns }: Anonymised): readonly string[] =>
-  Object.entries(columns).flatMap(([name, { kind }]) => (kind === "stays" ? [name] : []));
 
 /** Columns that still say something of each row, be it coarser: by which rows can be told apart, or joined to others. */
 export const leftOf = ({ columns }: Anonymised): readonly string[] =>
@@ -48,7 +45,7 @@ export const leftIn = (
 ): Pick<Anonymity, "stays" | "unmeasured"> => {
   const rule = tables[table];
   if (rule?.treatment !== "anonymise") return { stays: [], unmeasured: [] };
-  const stays = staysOf(rule);
+  const stays = staysOf(rule.columns).map(({ column }) => column);
   const measured = new Set([...(rule.analytics?.quasi ?? []), ...(rule.analytics?.sensitive ?? []), ...stays]);
   // A generated column says no more than those that it is computed from; what else has no line is a key.
   const keys = (catalog.tables.get(table)?.columns ?? [])

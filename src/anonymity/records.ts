@@ -1,6 +1,7 @@
-import { leftOf, staysOf } from "#anonymity/left-columns.ts";
+import { leftOf } from "#anonymity/left-columns.ts";
 import type { Catalog } from "#catalog/catalog.ts";
 import { kindOf, madeOf } from "#catalog/types.ts";
+import { staysOf } from "#plan/changes.ts";
 import type { Policy, TableRule } from "#policy/policy.ts";
 
 /**
@@ -33,7 +34,7 @@ const isOfPeople = (rule: TableRule | undefined): boolean => {
     case "keep":
       return rule.personal.length > 0;
     case "anonymise":
-      return staysOf(rule).length > 0;
+      return staysOf(rule.columns).length > 0;
   }
 };
 

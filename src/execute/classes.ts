@@ -94,7 +94,7 @@ const below = async (
       ${classesOf(setOf(table, gate), gate, sql`select distinct ${sql.join(qs)} from own`)},
       measured as (select class.*, ${least} as l, ${most} as t from class ${sql.join(joined, sql` `)}),
       mine as (select request, ${sql.join(qs)}, count(*) as mine from own group by request, ${sql.join(qs)}),
-      peopled as (${peopleOf(shape, table, gate, sql`select ${written} from own`)})
+      peopled as (${peopleOf(shape, table, gate)})
     select own.request, min(hashtext(${written})) as class, sum(mine)::int8 as rows, min(${company}) as k, min(l) as l, max(t) as t
     from measured f join mine own on ${and(same)} join peopled on peopled.class = ${written} where ${sql.join(failing, sql` or `)}
     group by own.request order by own.request`.execute(db);
@@ -121,8 +121,8 @@ const below = async (
 const classText = (quasi: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
   sql`row(${sql.join([...quasi])})::text`;
 
-/** `class, people`: how many people are in the classes among those named, as far as the rows themselves say whose they are. */
-const peopleOf = (shape: Shape, table: string, gate: Gate, among: RawBuilder<unknown>): RawBuilder<unknown> => {
+/** `class, people`: how many people are in the classes of `own`, as far as the rows themselves say whose they are. */
+const peopleOf = (shape: Shape, table: string, gate: Gate): RawBuilder<unknown> => {
   const names = gate.whose.map((name) => column("t", name));
   const named = sql.join([sql`false`, ...names.map((name) => sql`${name} is not null`)], sql` or `);
   const signs = signsOf(gate.treated, "t");
@@ -130,10 +130,15 @@ const peopleOf = (shape: Shape, table: string, gate: Gate, among: RawBuilder<unk
   const somebody = sql`case when s.person is not null then 'batch ' || s.person
     when not (${nameless}) and (${named}) then 'row ' || row(${sql.join([...names, sql`null`])})::text end`;
   const of = classText(gate.quasi.map((name) => column("t", name)));
+  // Most rows of a large table differ in some column, which is told faster than by all of them as text.
+  const near = gate.quasi.map((name, index) => {
+    const [value, theirs] = [column("t", name), numbered("q", index)];
+    return sql`(${value} is null or ${value} in (select ${theirs} from own))`;
+  });
   return sql`select class, count(distinct somebody) + count(*) filter (where somebody is null) as people
     from (select ${of} as class, ${somebody} as somebody from ${setOf(table, gate)} t
       left join ${entries(shape, table)} s on ${sameRow(scopeFor(shape, table), "t", "s")}
-      where ${of} in (${among})) p group by class`;
+      where ${and(near)} and ${of} in (select ${classText(quasiNames(gate))} from own)) p group by class`;
 };
 
 /** The rows among which people are hidden: the batch's own are nameless by now. */

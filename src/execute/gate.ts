@@ -9,8 +9,8 @@ import type { Shape, Step } from "#records/plan.ts";
 import { sameRow, scopeTable, tableName } from "#scope/sql.ts";
 
 /**
- * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit; then whether its rows can be joined to records of people. Throws
- * `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
+ * k, l and t of the classes that hold rows of the batch, as the whole table is after the change (requirement D3) and before the commit; then whether
+ * its rows can be joined to records of people. Throws `ANONYMITY_BELOW` or `ATTACK_MATCHED` naming the requests that have to wait.
  */
 export const assertAnonymity = async (
   db: Kysely<unknown>,
