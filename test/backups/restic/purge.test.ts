@@ -41,7 +41,8 @@ describe.skipIf(resticMissing !== undefined)("a repository of restic", () => {
     const { status, stdout } = spawnSync(
       "restic",
       ["--repo", config.repository, "--password-file", config.passwordFile, "--no-cache", "--quiet", ...args],
-      { encoding: "utf8" },
+      // A time without a zone is one of the machine's clocks.
+      { encoding: "utf8", env: { ...process.env, TZ: "UTC" } },
     );
     if (status !== 0) throw new Error(`restic ${args[0]} ended with ${status}`);
     return stdout;
