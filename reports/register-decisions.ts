@@ -1,4 +1,5 @@
-import { registerTable, type DecisionEvent, type MatterRow, type RegisterSource } from "#register/register-source.ts";
+import { onOf, whatOf } from "#reports/holds-sheet.ts";
+import { registerTable, type DecisionEvent, type RegisterSource } from "#register/register-source.ts";
 import type { TableSheet } from "#report/workbook-definition.ts";
 
 const decisionWord = (event: DecisionEvent): string => {
@@ -98,11 +99,6 @@ export const decisionsSheet: TableSheet<RegisterSource> = {
   ],
 };
 
-const onOf = ({ kind, ref }: MatterRow): string | null => {
-  if (kind === "request") return ref;
-  return kind === "rows" ? "rows" : "a person";
-};
-
 export const holdsSheet: TableSheet<RegisterSource> = {
   name: "Holds",
   about:
@@ -130,8 +126,8 @@ export const holdsSheet: TableSheet<RegisterSource> = {
         { header: "Hold", width: 18, format: "code", of: (row) => row.hold },
         { header: "Matter", width: 28, format: "code", of: (row) => row.matter },
         { header: "Why", width: 12, format: "state", of: (row) => row.reason },
-        { header: "On", width: 17, format: "text", of: (row) => onOf(row) },
-        { header: "Table", width: 28, format: "text", of: (row) => row.table && `${row.store}.${row.table}` },
+        { header: "On", width: 17, format: "text", of: onOf },
+        { header: "Table or backups", width: 28, format: "text", of: whatOf },
         { header: "From", width: 12, format: "date", of: (row) => row.from },
         { header: "To", width: 12, format: "date", of: (row) => row.to },
         { header: "Placed", width: 17, format: "instant", of: (row) => row.placed },

@@ -46,6 +46,7 @@ export const runReport: ReportDefinition = {
             { header: "Decided", width: 17, format: "instant", of: (row) => row.decided },
             { header: "Scheduled for", width: 17, format: "instant", of: (row) => row.scheduledFor },
             { header: "Erased", width: 17, format: "instant", of: (row) => row.erased },
+            { header: "Backups left", width: 10, format: "count", of: (row) => row.backupsLeft },
             { header: "Backups clear on", width: 12, format: "date", of: (row) => row.backupsClearOn },
             { header: "Completed", width: 17, format: "instant", of: (row) => row.completed },
             { header: "Ground Art. 17(1)", width: 10, format: "state", of: (row) => row.ground },

@@ -1,6 +1,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
 import { decide, findNewestGood, keptLogs, type BackupException, type GoodSearch } from "#backups/decide.ts";
+import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
 import { heldSets } from "#backups/set-records.ts";
@@ -30,7 +31,11 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
       const found = await inventory(await heldSets(ctx.state, repository));
       const search = await findNewestGood(found.sets, verifyRestorable);
       const retention = { keepDays, timeZone, now: ctx.clock.now() };
-      const exceptions = [...decide(found, search, retention).exceptions, ...keptLogs(found.logs, retention)];
+      const kept = await keptIn(ctx.state.db, repository, timeZone);
+      const exceptions = [
+        ...decide(found, search, retention, kept.names).exceptions,
+        ...keptLogs(found.logs, retention),
+      ];
       checked.push({
         repository,
         store,

@@ -1,7 +1,8 @@
 import { sql } from "kysely";
-import type { Context, State } from "#context.ts";
-import { heldFrom, purgedFrom, reaches, type Reach } from "#backups/reach.ts";
+import type { Context } from "#context.ts";
+import { reaches, type Reach } from "#backups/reach.ts";
 import { inState } from "#backups/state-transaction.ts";
+import { touchedStores } from "#db/touched-stores.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
@@ -42,7 +43,7 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
         where request.state = 'erased'
           and not exists (select from lethe.task where task.request_id = request.id and task.state = 'open')
           and not exists (
-          select from (${touched}) as place left join ${reachTable(reach)} using (store)
+          select from (${touchedStores}) as place left join ${reachTable(reach)} using (store)
           where coalesce(reach.oldest, '-infinity') <= request.erased_at)
         order by request.id limit ${perTransaction} for update of request skip locked)
       returning ref`.execute(tx);
@@ -54,14 +55,6 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
     );
     return rows.length;
   });
-
-/**
- * The stores in which the person of a `request` was: where rows are on record for it; where its subject is known; and, once it is erased, where it has
- * an outcome, since of two requests for one person rows are on record for the first only.
- */
-const touched = sql`select store from lethe.disposition where request_id = request.id
-  union select store from lethe.subject where request_id = request.id
-  union select store from lethe.outcome where request_id = request.id`;
 
 const refOf = (event: LedgerEvent): string => ("request" in event ? event.request : "");
 
@@ -79,34 +72,3 @@ const destroySuppression = (ctx: Context, run: Run, { store, oldest }: Reach): P
 
 const reachTable = (reach: readonly Reach[]) =>
   sql`unnest(${reach.map(({ store }) => store)}::text[], ${reach.map(({ oldest }) => oldest)}::timestamptz[]) as reach (store, oldest)`;
-
-/** How far a request is from its last backup, as of the latest inventories. */
-export type Custody = {
-  /** Sets that are present and may hold the subject. */
-  readonly sets: number;
-  /** ISO instant of the newest of them. */
-  readonly newest: string | null;
-  /** ISO date on which the last of them is past its retention; null when none is left. */
-  readonly clearOn: string | null;
-};
-
-/** For `lethe request show`; of a request that is not erased yet, every present set may hold the subject. */
-export const backupsHolding = async (
-  { state, config }: { readonly state: Pick<State, "db">; readonly config: Context["config"] },
-  requestRef: string,
-): Promise<Custody> => {
-  const { backups, controller } = config;
-  const { rows } = await sql<{ sets: number; newest: string | null; clear: string | null }>`
-    select count(*) as sets, max(held.taken_at) as newest,
-      (max(${purgedFrom} + repository.keep_days * interval '24 hours')
-        at time zone ${controller.timeZone})::date as clear
-    from lethe.request
-    join unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[],
-      ${backups.map(({ keepDays }) => keepDays)}::int[]) as repository (name, store, keep_days)
-      on repository.store in (${touched})
-    join lethe.backup_set held on held.repository = repository.name and held.state in ('listed', 'condemned')
-      and (request.erased_at is null or ${heldFrom} <= request.erased_at)
-    where request.ref = ${requestRef}`.execute(state.db);
-  const [row] = rows;
-  return { sets: row?.sets ?? 0, newest: row?.newest ?? null, clearOn: row?.clear ?? null };
-};

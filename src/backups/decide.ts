@@ -26,6 +26,9 @@ export const exceptionOf = (set: BackupSet, code: BackupCode, { keepDays, timeZo
   breach: breachDate(heldSince(set), keepDays, timeZone),
 });
 
+/** What a legal hold needs breaks no retention: Art. 17(3)(e) GDPR. */
+export const heldBack = ({ name }: BackupSet): BackupException => ({ name, code: "BACKUP_HELD", breach: null });
+
 /** Newest first, by the date that a restore can rely on. */
 export const newestFirst = (sets: readonly BackupSet[]): BackupSet[] =>
   sets.toSorted((a, b) => Temporal.Instant.compare(heldSince(b), heldSince(a)) || (a.name < b.name ? 1 : -1));
@@ -48,9 +51,14 @@ export const findNewestGood = async (
  * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, if a good set stays and the newest full one is
  * good: what broke it may have broken the others by the next night. Otherwise nothing, and an exception says since when or from when that breaks the
  * retention. What a set builds on is as old as it is, whatever the set itself is: kept for it, people would live on in it for longer than they were
- * promised.
+ * promised. `kept`, by their names, are those that a legal hold keeps, with what they need.
  */
-export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, retention: Retention): Decision => {
+export const decide = (
+  inventory: Inventory,
+  { good, rejected }: GoodSearch,
+  retention: Retention,
+  kept: ReadonlySet<string>,
+): Decision => {
   const { keepDays, timeZone } = retention;
   const breachOf = (since: Temporal.Instant): string => breachDate(since, keepDays, timeZone);
   const { sets, oddities } = inventory;
@@ -63,7 +71,7 @@ export const decide = (inventory: Inventory, { good, rejected }: GoodSearch, ret
   }
   const going = withDependents(
     sets,
-    sets.filter((set) => isDue(set, retention)),
+    sets.filter((set) => isDue(set, retention) && !kept.has(set.name)),
   );
   const newestFull = newestFirst(sets).find(({ needs }) => needs.length === 0);
   const broken = rejected.some(({ set }) => set === newestFull);

@@ -1,6 +1,7 @@
 import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import { decide, findNewestGood, newestFirst, type BackupException } from "#backups/decide.ts";
+import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
@@ -16,10 +17,10 @@ export type ListedSet = {
   readonly taken: string;
   /** Whole days of 24 hours. */
   readonly ageDays: number;
-  readonly state: "new" | "listed" | "condemned";
+  readonly state: "new" | "listed" | "condemned" | "held";
   /** Can be restored from; null when it was not read to find out. */
   readonly good: boolean | null;
-  /** ISO date, in the controller's time zone, from which a purge takes it, unless it is the last good one. */
+  /** ISO date, in the controller's time zone, from which a purge takes it, unless it is the last good one or a legal hold keeps it. */
   readonly purgeOn: string;
 };
 
@@ -73,12 +74,13 @@ const listRepository = async (
       if (!good.has(set)) good.set(set, (await verifyRestorable(set)) === undefined);
     }
   }
+  const { names: kept } = await keptIn(ctx.state.db, repository, timeZone);
   const states = new Map(held.map((set) => [`${set.sha256} ${set.name}`, set.state]));
   return {
     repository,
     store,
     keepDays,
-    exceptions: decide(inventory, search, { keepDays, timeZone, now }).exceptions,
+    exceptions: decide(inventory, search, { keepDays, timeZone, now }, kept).exceptions,
     sets: newestFirst(inventory.sets)
       .toReversed()
       .map((set) => ({
@@ -87,7 +89,7 @@ const listRepository = async (
         bytes: set.bytes,
         taken: heldSince(set).toString(),
         ageDays: Math.floor(now.since(heldSince(set)).total("hours") / 24),
-        state: states.get(`${set.sha256} ${set.name}`) ?? "new",
+        state: kept.has(set.name) ? "held" : (states.get(`${set.sha256} ${set.name}`) ?? "new"),
         good: good.get(set) ?? null,
         purgeOn: dueAt(set, keepDays).toZonedDateTimeISO(timeZone).toPlainDate().toString(),
       })),

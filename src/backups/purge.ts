@@ -1,11 +1,21 @@
 import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import { withDependents } from "#backups/chains.ts";
-import { decide, exceptionOf, findNewestGood, keptLogs, newestFirst, type BackupException } from "#backups/decide.ts";
+import {
+  decide,
+  exceptionOf,
+  findNewestGood,
+  heldBack,
+  isDue,
+  keptLogs,
+  newestFirst,
+  type BackupException,
+} from "#backups/decide.ts";
+import { keptIn, keptSince, type Kept } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
-import { condemn, heldSets, saveInventory } from "#backups/set-records.ts";
+import { condemn, heldSets, saveInventory, spare } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -35,19 +45,24 @@ export const purgeRepository = async (
   config: BackupConfig,
   repository: Repository,
 ): Promise<RepositoryResult> => {
-  const retention = { keepDays: config.keepDays, timeZone: ctx.config.controller.timeZone, now: ctx.clock.now() };
+  const { timeZone } = ctx.config.controller;
+  const retention = { keepDays: config.keepDays, timeZone, now: ctx.clock.now() };
   const before = await orUnreadable(async () => repository.inventory(await heldSets(ctx.state, config.name)));
   if (before === "unreadable") return recordNight(ctx, run, config, { exceptions: [unreadable] });
 
   const search = await findNewestGood(before.sets, repository.verifyRestorable);
-  const { purge, exceptions } = decide(before, search, retention);
-  await inState(ctx.state, async (tx) => {
+  const { kept, purge, exceptions } = await inState(ctx.state, async (tx) => {
     await saveInventory(tx, config.name, before.sets, { at: retention.now, run: run.id });
-    await condemn(tx, config.name, purge, run.id);
+    const held = await keptIn(tx, config.name, timeZone);
+    const decision = decide(before, search, retention, held.names);
+    await condemn(tx, config.name, decision.purge, run.id);
+    await spare(tx, config.name, [...held.names]);
+    return { kept: held, ...decision };
   });
 
-  const removals = await removeSets(ctx, repository, purge);
-  const finished = (await repository.finish?.()) ?? true;
+  const { removals, held } = await removeSets(ctx, config, repository, { sets: purge, kept });
+  const overdue = before.sets.filter((set) => isDue(set, retention) && held.has(set.name) && !removals.has(set));
+  const finished = (await repository.finish?.(new Set(overdue.map((set) => set.name)))) ?? true;
   faultPoint("after-backups-finished");
   const after = await orUnreadable(() => repository.inventory(before.sets.map((set) => ({ ...set, rehash: false }))));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
@@ -56,6 +71,7 @@ export const purgeRepository = async (
   return recordNight(ctx, run, config, {
     exceptions: [
       ...exceptions,
+      ...overdue.map(heldBack),
       ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention)),
       ...keptLogs(after.logs, retention),
       ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
@@ -75,21 +91,32 @@ const orUnreadable = async (look: () => Promise<Inventory>): Promise<Inventory |
   }
 };
 
+type Removals = {
+  readonly removals: ReadonlyMap<BackupSet, Removal>;
+  /** What legal holds keep by now: one may have come meanwhile. */
+  readonly held: ReadonlySet<string>;
+};
+
 const removeSets = async (
   ctx: Context,
+  { name }: BackupConfig,
   repository: Repository,
-  sets: readonly BackupSet[],
-): Promise<ReadonlyMap<BackupSet, Removal>> => {
+  due: { readonly sets: readonly BackupSet[]; readonly kept: Kept },
+): Promise<Removals> => {
+  const { timeZone } = ctx.config.controller;
   const removals = new Map<BackupSet, Removal>();
+  let { kept } = due;
   // Oldest first: if we are stopped in between, what is longest overdue is gone. But before each what needs it: no set may be left that is broken.
-  for (const set of withDependents(sets, newestFirst(sets).toReversed())) {
+  for (const set of withDependents(due.sets, newestFirst(due.sets).toReversed())) {
     if (ctx.signal.aborted) break;
+    kept = await keptSince(ctx.state.db, name, timeZone, kept);
+    if (kept.names.has(set.name)) continue;
     faultPoint("before-backup-unlink");
     removals.set(set, await repository.remove(set));
     faultPoint("after-backup-unlink");
-    ctx.progress.advance(removals.size, sets.length, "backups");
+    ctx.progress.advance(removals.size, due.sets.length, "backups");
   }
-  return removals;
+  return { removals, held: kept.names };
 };
 
 /** The second look: a set counts as deleted when neither the new listing nor a question for it by name finds it. */

@@ -1,5 +1,6 @@
-import { sql, type Kysely, type RawBuilder } from "kysely";
+import { sql, type Kysely } from "kysely";
 import type { Config } from "#config.ts";
+import { heldFrom, isThere } from "#db/backup-sets.ts";
 import type { StateDb } from "#db/state-schema.ts";
 
 /**
@@ -7,13 +8,6 @@ import type { StateDb } from "#db/state-schema.ts";
  * `infinity`: the configuration keeps no backups of the store; `-infinity`: nobody knows what they hold.
  */
 export type Reach = { readonly store: string; readonly oldest: string };
-
-/** The moment since which a row of `lethe.backup_set held` may hold data: the earlier of its two dates. */
-export const heldFrom: RawBuilder<string> = sql`least(held.taken_at, held.modified_at)`;
-
-/** The moment from which its retention counts, as `dueAt` has it: of dates that are too far apart the later. */
-export const purgedFrom: RawBuilder<string> = sql`case
-  when held.modified_at > held.taken_at + interval '48 hours' then held.modified_at else held.taken_at end`;
 
 /**
  * The reach of every configured store, from the inventories that the run `runId` has recorded. A repository without one, or with
@@ -37,7 +31,7 @@ export const reaches = async (
         when repository.name is null then 'infinity'
         when not repository.listed then '-infinity'
         else least(coalesce((select min(${heldFrom}) from lethe.backup_set held
-          where held.repository = repository.name and held.state in ('listed', 'condemned')), '-infinity'),
+          where held.repository = repository.name and ${isThere}), '-infinity'),
           (select min(since) from lethe.backup_log log where log.repository = repository.name))
       end::timestamptz)::text as oldest
     from unnest(${[...stores, ...columnStores].map(({ name }) => name)}::text[]) as store (name)

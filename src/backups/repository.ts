@@ -23,7 +23,9 @@ export type BackupCode =
   /** Somebody else removed a set before its time. */
   | "BACKUP_VANISHED"
   /** Of the write-ahead log, or of what the storage keeps of sets that are gone, something is there that is past its time. */
-  | "BACKUP_LOG_KEPT";
+  | "BACKUP_LOG_KEPT"
+  /** It is past its time, and a legal hold keeps it. */
+  | "BACKUP_HELD";
 
 /** One backup as it was found in its repository. */
 export type BackupSet = {
@@ -90,9 +92,9 @@ export type Repository = {
   readonly remove: (set: BackupSet) => Promise<Removal>;
   /**
    * Deletes what the storage keeps beside the sets and no set needs any more; asked every night after the removals, since a run that died may have
-   * left something. False: it refused.
+   * left something. `kept`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused.
    */
-  readonly finish?: () => Promise<boolean>;
+  readonly finish?: (kept: ReadonlySet<string>) => Promise<boolean>;
   /** What the storage's own configuration will not allow. */
   readonly check?: () => Promise<readonly BackupFinding[]>;
   /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */

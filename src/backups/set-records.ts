@@ -34,13 +34,14 @@ export const saveInventory = async (
   meta: { readonly at: Temporal.Instant; readonly run: string },
 ): Promise<void> => {
   await sql`insert into lethe.backup_set as held
-      (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, state, run_id)
-    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, 'listed', ${meta.run}
+      (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, needs, state, run_id)
+    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, needs, 'listed', ${meta.run}
     from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[],
       ${sets.map((set) => set.bytes)}::bigint[], ${sets.map((set) => set.taken.toString())}::timestamptz[],
-      ${sets.map((set) => set.modified.toString())}::timestamptz[]) as found (name, sha256, bytes, taken, modified)
+      ${sets.map((set) => set.modified.toString())}::timestamptz[], ${sets.map((set) => JSON.stringify(set.needs))}::jsonb[])
+      as found (name, sha256, bytes, taken, modified, needs)
     on conflict (repository, name, sha256) do update
-    set taken_at = excluded.taken_at, modified_at = excluded.modified_at, purged_at = null,
+    set taken_at = excluded.taken_at, modified_at = excluded.modified_at, needs = excluded.needs, purged_at = null,
       state = case held.state when 'condemned' then 'condemned' else 'listed' end,
       run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end`.execute(db);
 };
@@ -65,6 +66,17 @@ export const condemn = async (
     from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[]) as due (name, sha256)
     where held.repository = ${repository} and held.name = due.name and held.sha256 = due.sha256
       and held.state = 'listed'`.execute(db);
+};
+
+/** Takes back that sets were to be deleted: a legal hold has come since. */
+export const spare = async (db: Kysely<StateDb>, repository: string, names: readonly string[]): Promise<void> => {
+  await db
+    .updateTable("lethe.backup_set")
+    .set({ state: "listed" })
+    .where("repository", "=", repository)
+    .where("state", "=", "condemned")
+    .where("name", "in", names.length === 0 ? [""] : names)
+    .execute();
 };
 
 export type Departed = {

@@ -1,5 +1,6 @@
 import { table } from "#cli/table.ts";
 import type { HoldLine } from "#holds/list.ts";
+import type { PlacedOnBackups } from "#holds/backups.ts";
 import type { Released } from "#holds/release.ts";
 import type { Placed } from "#holds/rows.ts";
 import type { PlacedOnSubject } from "#holds/subject.ts";
@@ -10,6 +11,9 @@ export const holdText = ({ ref, matter, rows }: Placed): string =>
   rows === null
     ? `${ref} of matter ${matter} is in force; the store could not be asked what it covers, the night will`
     : `${ref} of matter ${matter} is in force and covers ${rowsText(rows)} now`;
+
+export const backupsText = ({ ref, matter, backups }: PlacedOnBackups): string =>
+  `${ref} of matter ${matter} is in force and keeps ${backups} ${backups === 1 ? "backup" : "backups"} of those that were listed last`;
 
 export const placedText = ({ ref, matter, found }: PlacedOnSubject): string => {
   const lines = found.map(({ store, rows }) =>
@@ -51,9 +55,11 @@ export const holdsText = (holds: readonly HoldLine[]): string =>
         ],
       );
 
-const whatOf = ({ kind, request, store, table: name, from, to }: HoldLine): string => {
+const whatOf = ({ kind, request, store, table: name, repository, backup, from, to }: HoldLine): string => {
   if (kind === "request") return `the person of ${request}`;
   if (kind === "subject") return "a person";
   const time = from === null && to === null ? "" : ` ${from ?? ""}..${to ?? ""}`;
+  if (kind === "backups")
+    return backup === null ? `backups in ${repository}${time}` : `backup ${backup} in ${repository}`;
   return `${store}.${name}${time}`;
 };

@@ -1,8 +1,9 @@
 import type { Command } from "commander";
-import { holdText, holdsText, placedText, releasedText } from "#cli/hold-text.ts";
+import { backupsText, holdText, holdsText, placedText, releasedText } from "#cli/hold-text.ts";
 import { whoDecides } from "#cli/request-arguments.ts";
 import { fieldsFrom, readFieldLines, type FieldOptions } from "#cli/request-fields.ts";
 import type { Shell } from "#cli/shell.ts";
+import { holdBackups } from "#holds/backups.ts";
 import { listHolds } from "#holds/list.ts";
 import type { Placing } from "#holds/placing.ts";
 import { releaseHolds } from "#holds/release.ts";
@@ -21,11 +22,20 @@ type RowOptions = PlacingOptions & {
   readonly to?: string;
 };
 
+type BackupOptions = PlacingOptions & {
+  readonly repository: string;
+  readonly backup?: string;
+  readonly from?: string;
+  readonly to?: string;
+};
+
 /** `lethe hold …`: what a court, an authority or a claim needs stays until it is released. */
 export const register = (program: Command, shell: Shell): void => {
   const hold = program
     .command("hold")
-    .description("legal holds: what they cover is neither erased nor expires, and nothing else waits for them");
+    .description(
+      "legal holds: what they cover is neither erased, expires nor is purged, and nothing else waits for them",
+    );
 
   placing(hold.command("rows"))
     .description("hold rows of a table, or those of a time")
@@ -61,6 +71,20 @@ export const register = (program: Command, shell: Shell): void => {
       const fields = { ...fieldsFrom(Object.fromEntries(named)), ...lines };
       const placed = await shell.withContext((context) => holdSubject(context, placingOf(options), fields));
       shell.answer(placed, () => placedText(placed));
+    });
+
+  placing(hold.command("backups"))
+    .description("hold backups of a repository, or those of a time: they are not purged")
+    .requiredOption("--repository <name>")
+    .option("--backup <name>", "one, as `lethe backups list` names it")
+    .option("--from <date>", "the first day of the time")
+    .option("--to <date>", "the last day of the time")
+    .action(async (options: BackupOptions) => {
+      const { repository, backup, from, to } = options;
+      const placed = await shell.withContext((context) =>
+        holdBackups(context, placingOf(options), { repository, backup, from, to }),
+      );
+      shell.answer(placed, () => backupsText(placed));
     });
 
   hold

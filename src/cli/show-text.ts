@@ -15,6 +15,7 @@ export const showText = (view: RequestView): string => {
   if (view.stays.length > 0) parts.push(staysText(view.stays));
   if (view.remedied.length > 0) parts.push(remediesText(view.remedied));
   if (view.tasks.length > 0) parts.push(tasksText(view.tasks));
+  if (view.backups.length > 0) parts.push(backupsText(view));
   if (dispositions.length > 0) parts.push(dispositionTable(dispositions));
   const entries = history.map(({ at, kind, index }) => [at, kind, index]);
   parts.push(table(entries, [{ title: "when" }, { title: "what" }, { title: "entry", align: "right" }]));
@@ -186,6 +187,26 @@ const tasksText = (tasks: RequestView["tasks"]): string =>
       { title: "store" },
       { title: "state" },
       { title: "since" },
+    ],
+  )}`;
+
+const backupsText = ({ backups, erasedAt }: RequestView): string =>
+  `Backups that ${erasedAt === null ? "may hold it" : "may still hold it"}\n${table(
+    backups.map(({ repository, store, sets, logs, newest, clearOn, holds }) => [
+      repository,
+      store,
+      sets,
+      logs === 0 ? "" : "yes",
+      newest?.slice(0, 10) ?? "",
+      erasedAt === null ? "" : (clearOn ?? `hold ${holds.join(", ")}`),
+    ]),
+    [
+      { title: "repository" },
+      { title: "store" },
+      { title: "backups", align: "right" },
+      { title: "log" },
+      { title: "newest of" },
+      { title: "gone by" },
     ],
   )}`;
 

@@ -12,11 +12,16 @@ export type HoldTable = {
   kind: HoldKind;
   /** Of kind `request`. */
   request_id: number | null;
-  /** Of kind `rows`, as is what follows. */
+  /** Of kinds `rows` and `backups`. */
   store: string | null;
+  /** Of kind `rows`. */
   table_name: string | null;
   /** The date or time of a row; null where the whole table is held. */
   clock: string | null;
+  /** Of kind `backups`: of which repository, and which backup; null where it is all, or those of a time. */
+  repository: string | null;
+  backup: string | null;
+  /** Of kinds `rows` and `backups`: the first and the last day. */
   from_on: string | null;
   to_on: string | null;
   /** The last day on which it is in force; null: until somebody releases it. */

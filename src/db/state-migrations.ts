@@ -187,10 +187,11 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       without_clock bigint not null, indexed boolean not null, proposal text[] not null, primary key (run_id, store, table_name))`,
     sql`create table lethe.hold (
       id bigint generated always as identity primary key, ref text not null unique, matter text not null, reason text not null,
-      kind text not null check (kind in ('request', 'subject', 'rows')), request_id bigint references lethe.request,
-      store text, table_name text, clock text, from_on date, to_on date, until_on date,
+      kind text not null check (kind in ('request', 'subject', 'rows', 'backups')), request_id bigint references lethe.request,
+      store text, table_name text, clock text, repository text, backup text, from_on date, to_on date, until_on date,
       placed_by text not null, placed_at timestamptz not null, released_by text, released_at timestamptz,
-      check ((kind = 'request') = (request_id is not null)), check ((kind = 'rows') = (store is not null and table_name is not null)))`,
+      check ((kind = 'request') = (request_id is not null)), check ((kind = 'rows') = (table_name is not null)),
+      check ((kind = 'backups') = (repository is not null)), check ((kind in ('rows', 'backups')) = (store is not null)))`,
     sql`create index hold_in_force on lethe.hold (kind, store) where released_at is null`,
     sql`create index hold_matter on lethe.hold (matter) where released_at is null`,
     // Whom a hold on somebody who has asked for nothing means: forgotten with its release.
@@ -205,7 +206,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,
       purged_at timestamptz, state text not null check (state in ('listed', 'condemned', 'purged', 'vanished')),
-      run_id text references lethe.run, primary key (repository, name, sha256))`,
+      run_id text references lethe.run, needs jsonb not null default '[]', primary key (repository, name, sha256))`,
     sql`create table lethe.backup_log (
       repository text not null, name text not null, since timestamptz not null, until timestamptz not null,
       primary key (repository, name))`,

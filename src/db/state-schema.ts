@@ -254,6 +254,8 @@ export type BackupSetTable = {
   first_seen_at: string;
   /** Modification time when it was hashed, to hash again only what changed. */
   modified_at: string;
+  /** Names of sets without which it cannot be restored from. */
+  needs: Generated<readonly string[]>;
   purged_at: string | null;
   /** `listed` → `condemned` (hashed, about to be deleted) → `purged` (read back as gone) or `vanished` (gone without us). */
   state: "listed" | "condemned" | "purged" | "vanished";

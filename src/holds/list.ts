@@ -14,6 +14,8 @@ export type HoldLine = {
   readonly request: string | null;
   readonly store: string | null;
   readonly table: string | null;
+  readonly repository: string | null;
+  readonly backup: string | null;
   readonly from: string | null;
   readonly to: string | null;
   readonly placed: string;
@@ -28,7 +30,7 @@ export type HoldLine = {
 export const listHolds = (ctx: Context, { all }: { readonly all: boolean }): Promise<readonly HoldLine[]> =>
   reading(ctx, async (db) => {
     const { rows } =
-      await sql<HoldLine>`with waiting as materialized (${waitingFor}) select h.ref, h.matter, h.reason, h.kind, r.ref as request, h.store, h.table_name as "table",
+      await sql<HoldLine>`with waiting as materialized (${waitingFor(ctx.config.controller.timeZone)}) select h.ref, h.matter, h.reason, h.kind, r.ref as request, h.store, h.table_name as "table", h.repository, h.backup,
         h.from_on as "from", h.to_on as "to", h.placed_at as placed, h.placed_by as by, h.until_on as until, h.released_at as released,
         case when h.released_at is not null then 0 else coalesce(w.requests, 0) end as waiting
       from lethe.hold h left join lethe.request r on r.id = h.request_id left join waiting w on w.matter = h.matter

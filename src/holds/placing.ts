@@ -21,7 +21,7 @@ export const checkPlacing = (ctx: Context, { matter, until }: Placing): void => 
   assertUntil(ctx, until);
 };
 
-export const dayOf = (text: string | undefined, option: string): string | null => {
+const dayOf = (text: string | undefined, option: string): string | null => {
   if (text === undefined) return null;
   try {
     if (/^\d{4}-\d{2}-\d{2}$/.test(text) && !text.startsWith("0000")) return Temporal.PlainDate.from(text).toString();
@@ -29,6 +29,17 @@ export const dayOf = (text: string | undefined, option: string): string | null =
     // Said below.
   }
   throw new LetheError("HOLD_INVALID", `${option} is no ISO date`, { hint: `write it like ${option} 2026-01-31` });
+};
+
+type Days = { readonly from: string | null; readonly to: string | null };
+
+/** The days of a hold from `--from` to `--to`; null of an open end. Throws `HOLD_INVALID`. */
+export const daysOf = ({ from, to }: { readonly from: string | undefined; readonly to: string | undefined }): Days => {
+  const days = { from: dayOf(from, "--from"), to: dayOf(to, "--to") };
+  if (days.from === null || days.to === null || days.from <= days.to) return days;
+  throw new LetheError("HOLD_INVALID", "the time ends before it begins", {
+    hint: "give --from and --to, both included",
+  });
 };
 
 const assertMatter = (matter: string): void => {
@@ -63,6 +74,14 @@ type Inserted = { readonly ref: string } & (
       readonly from: string | null;
       readonly to: string | null;
     }
+  | {
+      readonly kind: "backups";
+      readonly store: string;
+      readonly repository: string;
+      readonly backup: string | null;
+      readonly from: string | null;
+      readonly to: string | null;
+    }
   | { readonly kind: "request"; readonly request: number }
   | { readonly kind: "subject" }
 );
@@ -75,6 +94,8 @@ export const insertHold = async (
   hold: Inserted,
 ): Promise<number> => {
   const rows = hold.kind === "rows" ? hold : undefined;
+  const backups = hold.kind === "backups" ? hold : undefined;
+  const timed = rows ?? backups;
   const inserted = await db
     .insertInto("lethe.hold")
     .values({
@@ -83,11 +104,13 @@ export const insertHold = async (
       reason,
       kind: hold.kind,
       request_id: hold.kind === "request" ? hold.request : null,
-      store: rows?.store ?? null,
+      store: timed?.store ?? null,
       table_name: rows?.table ?? null,
       clock: rows?.clock ?? null,
-      from_on: rows?.from ?? null,
-      to_on: rows?.to ?? null,
+      repository: backups?.repository ?? null,
+      backup: backups?.backup ?? null,
+      from_on: timed?.from ?? null,
+      to_on: timed?.to ?? null,
       until_on: until ?? null,
       placed_by: by,
       placed_at: ctx.clock.now().toString(),

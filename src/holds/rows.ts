@@ -4,7 +4,7 @@ import { readCatalog } from "#catalog/read.ts";
 import type { Context, Store } from "#context.ts";
 import { lockHolds } from "#db/hold-lock.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
-import { checkPlacing, dayOf, insertHold, placedAs, type Placing } from "#holds/placing.ts";
+import { checkPlacing, daysOf, insertHold, placedAs, type Placing } from "#holds/placing.ts";
 import { holdProblem } from "#holds/readable.ts";
 import { inTransaction } from "#intake/transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -88,13 +88,8 @@ const storeOf = ({ stores }: Context, name: string): Store => {
 };
 
 const timeOf = (store: Store, { table, clock, from, to }: RowRange): Pick<RowHold, "clock" | "from" | "to"> => {
-  const days = { from: dayOf(from, "--from"), to: dayOf(to, "--to") };
+  const days = daysOf({ from, to });
   if (days.from === null && days.to === null) return { clock: null, ...days };
-  if (days.from !== null && days.to !== null && days.to < days.from) {
-    throw new LetheError("HOLD_INVALID", "the time ends before it begins", {
-      hint: "give --from and --to, both included",
-    });
-  }
   const named = clock ?? clockOf(store, table);
   if (named !== undefined) return { clock: named, ...days };
   throw new LetheError("HOLD_INVALID", `the policy names no clock of ${table}`, {

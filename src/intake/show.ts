@@ -1,5 +1,6 @@
 import type { Selectable } from "kysely";
 import { Temporal } from "temporal-polyfill";
+import { backupsHolding, type Holding } from "#db/holding-backups.ts";
 import type { Context } from "#context.ts";
 import type { RequestTable } from "#db/state-schema.ts";
 import { suspendedDueDate } from "#intake/deadline.ts";
@@ -70,7 +71,10 @@ export type RequestView = {
   } | null;
   readonly erasedAt: string | null;
   readonly completedAt: string | null;
+  /** As it was promised when they were erased. */
   readonly backupsClearOn: string | null;
+  /** The repositories whose backups may still hold the person, until there are none. */
+  readonly backups: readonly Holding[];
   /** The encrypted copies of the person's rows that were finished before anything changed, store by store. */
   readonly exports: readonly {
     readonly store: string;
@@ -211,6 +215,7 @@ export const showRequest = (ctx: Context, reference: string): Promise<RequestVie
       erasedAt: row.erased_at,
       completedAt: row.completed_at,
       backupsClearOn: row.backups_clear_on,
+      backups: row.state === "refused" || row.state === "withdrawn" ? [] : await backupsHolding(db, ctx.config, ref),
       exports: exported.map(({ store, ...rest }) => ({ store, file: exportFile(ref, store), ...rest })),
       dispositions,
       outcomes: await outcomesOf(db, row),

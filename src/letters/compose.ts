@@ -83,6 +83,7 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
   const recipients = view.tasks.map(({ recipient, state }) => ({ recipient, state: language.taskStates[state] }));
   const days = (instant: string | null): string | null =>
     instant && date(dayIn(Temporal.Instant.from(instant), ctx.config.controller.timeZone).toString());
+  const held = view.state === "erased" && view.backups.some(({ holds }) => holds.length > 0);
   return {
     reference: view.ref,
     received: date(view.received),
@@ -99,7 +100,8 @@ const factsOf = (ctx: Context, view: RequestView, language: Language): Readonly<
     retained: merged(retained),
     anyStays: stays.length > 0,
     stays,
-    backups: view.state === "completed" || view.backupsClearOn === null ? null : date(view.backupsClearOn),
+    backups: view.state === "completed" || held || view.backupsClearOn === null ? null : date(view.backupsClearOn),
+    backupsHeld: held,
     anyRecipients: recipients.length > 0,
     recipients: [...new Map(recipients.map((each) => [`${each.recipient} ${each.state}`, each])).values()],
     dpo: ctx.config.controller.dpo,

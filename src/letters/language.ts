@@ -37,7 +37,7 @@ export type Language = z.output<typeof languageSchema>;
 /** What the templates may name. A name that is none would leave a gap in a letter. */
 const names: ReadonlySet<string> = new Set(
   `reference received due basis identity extensionReason refusalReason erased anyRetained retained category until exception anyStays
-  stays why backups anyRecipients recipients recipient state remedies dpo letter citation`.split(/\s+/),
+  stays why backups backupsHeld anyRecipients recipients recipient state remedies dpo letter citation`.split(/\s+/),
 );
 
 const folder = "reports/letters";

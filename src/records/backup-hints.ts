@@ -12,6 +12,7 @@ const hints: Readonly<Record<string, string>> = {
   BACKUP_NOT_DELETED: "Let Lethe delete in the repository: the storage refused it.",
   BACKUP_LOG_KEPT:
     "Make a newer full backup, so that the write-ahead log before it can go; see `lethe backups check` for what keeps it.",
+  BACKUP_HELD: "Nothing, as long as the matter needs it: it goes in the night after the hold is released.",
   BACKUP_VANISHED: "Find out who removed it before it was due: Lethe did not.",
 };
 

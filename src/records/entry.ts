@@ -69,6 +69,7 @@ export type LedgerEvent =
       | { of: "request"; request: string }
       | { of: "subject" }
       | { of: "rows"; store: string; table: string; clock: string | null; from: string | null; to: string | null }
+      | { of: "backups"; repository: string; backup: string | null; from: string | null; to: string | null }
     ))
   /** `by`: null of one that ended by itself. */
   | { kind: "hold.released"; hold: string; matter: string; by: string | null; request?: string }

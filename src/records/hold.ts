@@ -2,8 +2,8 @@
 export const holdReasons = ["litigation", "claim", "authority", "investigation", "audit", "other"] as const;
 export type HoldReason = (typeof holdReasons)[number];
 
-/** `request`: the person of one request; `subject`: a person who has asked for nothing; `rows`: a table, or a time of it. */
-export const holdKinds = ["request", "subject", "rows"] as const;
+/** `request`: the person of one request; `subject`: a person who has asked for nothing; `rows`: a table, or a time of it; `backups`: those of a repository. */
+export const holdKinds = ["request", "subject", "rows", "backups"] as const;
 export type HoldKind = (typeof holdKinds)[number];
 
 /**

@@ -74,12 +74,12 @@ const holds = (period: Period): RawBuilder<unknown> => sql`
     and not exists (select from hold where hold.ref = request.ref and hold.status = 'held')
   order by ended nulls first, since, ref`;
 
-/** Legal holds as they were placed, on requests of the period, and on rows and people whatever was asked for: those in force, then those that ended. */
+/** Legal holds as they were placed, on requests of the period, and on rows, backups and people whatever was asked for: those in force, then those that ended. */
 export const readMatters = ({ snapshot, period }: Reading): AsyncGenerator<MatterRow> =>
   stream(
     snapshot,
     sql<MatterRow>`
-      select hold.ref as hold, matter, hold.reason, kind, request.ref, store, table_name as "table", from_on as "from", to_on as "to",
+      select hold.ref as hold, matter, hold.reason, kind, request.ref, store, table_name as "table", repository, backup, from_on as "from", to_on as "to",
         placed_by as by, placed_at as placed, until_on as until, released_at as released, released_by as "releasedBy"
       from lethe.hold left join lethe.request on request.id = hold.request_id
       where hold.request_id is null or ${received(period)}

@@ -160,6 +160,8 @@ export type MatterRow = {
   readonly ref: string | null;
   readonly store: string | null;
   readonly table: string | null;
+  readonly repository: string | null;
+  readonly backup: string | null;
   readonly from: string | null;
   readonly to: string | null;
   readonly by: string;

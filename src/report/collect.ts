@@ -41,7 +41,7 @@ export const collect = async (
   ledger: ReportHead["ledger"],
 ): Promise<ReportSource> => {
   const head = await readHead(ctx, snapshot, scope, ledger);
-  return { head, rows: rowsOf(snapshot, scope, head.today, ctx.config.warnDays) };
+  return { head, rows: rowsOf(snapshot, scope, head.today, ctx.config) };
 };
 
 const readHead = async (
@@ -81,7 +81,7 @@ const readHead = async (
       rest: await readExpiryRest(snapshot, scope),
       ended: await readEnded(snapshot, scope),
     },
-    holds: await readHolds(snapshot, scope),
+    holds: await readHolds(snapshot, scope, timeZone),
     ledger,
     signature: { algorithm: "Ed25519", keyId: ctx.keys.signingId },
     limits: limitsOf(
@@ -117,8 +117,13 @@ const revisionsOf = ({ entries }: Scope): RevisionItem[] =>
     return [{ store, table, was, is, requests }];
   });
 
-const rowsOf = (snapshot: Snapshot, scope: Scope, today: string, warnDays: number): ReportRows => ({
-  requests: () => readRequests(snapshot, scope, today),
+const rowsOf = (
+  snapshot: Snapshot,
+  scope: Scope,
+  today: string,
+  { warnDays, backups }: Parts["config"],
+): ReportRows => ({
+  requests: () => readRequests(snapshot, scope, today, backups),
   overdue: () => readOverdue(snapshot, today),
   warnings: () => readWarnings(snapshot, today, warnDays),
   failures: () => readStopped(snapshot, ["failed"], today),

@@ -1,4 +1,6 @@
 import { sql, type RawBuilder } from "kysely";
+import type { BackupConfig } from "#config.ts";
+import { holdingErased } from "#db/holding-backups.ts";
 import {
   outcomeOf,
   requestStates,
@@ -64,16 +66,23 @@ export const purposeWord = sql`case when purpose ~ '^[a-z0-9][a-z0-9._-]{0,59}$'
 
 type ItemRow = Omit<RequestItem, "outcome" | "hint"> & { detail: RequestDetail | null };
 
-export async function* readRequests(snapshot: Snapshot, scope: Scope, today: string): AsyncGenerator<RequestItem> {
+export async function* readRequests(
+  snapshot: Snapshot,
+  scope: Scope,
+  today: string,
+  backups: readonly BackupConfig[],
+): AsyncGenerator<RequestItem> {
   const query = sql<ItemRow>`
+    with holding as (${holdingErased(backups)})
     select ref, state, received_on as received, due_on as due, due_basis as basis, ground,
       ${purposeWord} as purpose, scheduled_for as "scheduledFor",
       case when state not in (${closed}) then due_on - ${today}::date end as "daysLeft",
       coalesce(approved_at, case when state in ('refused', 'withdrawn') then changed_at end) as decided,
-      erased_at as erased, completed_at as completed, backups_clear_on as "backupsClearOn", code, detail, repeats, exceptions,
+      erased_at as erased, completed_at as completed, backups_clear_on as "backupsClearOn",
+      case when state = 'erased' then coalesce(holding.copies, 0) end as "backupsLeft", code, detail, repeats, exceptions,
       case when state = 'refused' then jsonb_build_object('reason', reason, 'exception', refusal_exception,
         'citation', refusal_citation, 'late', refusal_late) end as refusal
-    from lethe.request where ${isListed(scope)} order by due_on, ref`;
+    from lethe.request left join holding using (id) where ${isListed(scope)} order by due_on, ref`;
   for await (const { detail, ...row } of stream(snapshot, query)) {
     const isOpen = row.daysLeft !== null;
     const { repeats, exceptions, refusal, ...facts } = row;

@@ -66,6 +66,8 @@ const requestItem = z.strictObject({
   erased: instant.nullable(),
   completed: instant.nullable(),
   backupsClearOn: day.nullable(),
+  /** Backups, and archives of the log, that may still hold the person of an erased request; null of others. */
+  backupsLeft: count.nullable(),
   code: z.string().nullable(),
   hint: z.string().nullable(),
   repeats: count,

@@ -72,6 +72,9 @@ export const hold = z.strictObject({
   ref: z.string().nullable(),
   store: z.string().nullable(),
   table: z.string().nullable(),
+  /** Of backups: of which repository, and which, by its name; null: all of the days. */
+  repository: z.string().nullable(),
+  backup: z.string().nullable(),
   from: day.nullable(),
   to: day.nullable(),
   placed: instant,

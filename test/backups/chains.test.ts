@@ -23,14 +23,19 @@ const namesOf = (sets: Iterable<BackupSet>): string[] => [...sets].map(({ name }
 test("a full backup that is due goes with what builds on it, be that young", () => {
   const [full, diff, incr] = [setOf("F1", 31), setOf("D1", 10, ["F1"]), setOf("I1", 9, ["F1", "D1"])];
   const newest = setOf("F2", 5);
-  const { purge, exceptions } = decide(inventory(full, diff, incr, newest), { good: newest, rejected: [] }, retention);
+  const { purge, exceptions } = decide(
+    inventory(full, diff, incr, newest),
+    { good: newest, rejected: [] },
+    retention,
+    new Set(),
+  );
   expect(namesOf(purge)).toEqual(["D1", "F1", "I1"]);
   expect(exceptions).toEqual([]);
 });
 
 test("nothing goes where the newest good backup builds on what is due, and the exception names the day since when", () => {
   const [full, diff] = [setOf("F1", 31), setOf("D1", 1, ["F1"])];
-  const { purge, exceptions } = decide(inventory(full, diff), { good: diff, rejected: [] }, retention);
+  const { purge, exceptions } = decide(inventory(full, diff), { good: diff, rejected: [] }, retention, new Set());
   expect(purge).toEqual([]);
   expect(exceptions).toEqual([{ name: "D1", code: "BACKUP_LAST_GOOD", breach: "2026-11-21" }]);
 });
@@ -39,10 +44,10 @@ test("an incremental backup that is broken stops no purge, and a newest full one
   const [old, full, incr] = [setOf("F1", 31), setOf("F2", 5), setOf("I2", 4, ["F2"])];
   const all = inventory(old, full, incr);
   const broken = (set: BackupSet) => [{ set, code: "BACKUP_NOT_RESTORABLE" as const }];
-  expect(namesOf(decide(all, { good: full, rejected: broken(incr) }, retention).purge)).toEqual(["F1"]);
+  expect(namesOf(decide(all, { good: full, rejected: broken(incr) }, retention, new Set()).purge)).toEqual(["F1"]);
   const other = setOf("F0", 20);
   const without = inventory(old, other, full);
-  expect(decide(without, { good: other, rejected: broken(full) }, retention).purge).toEqual([]);
+  expect(decide(without, { good: other, rejected: broken(full) }, retention, new Set()).purge).toEqual([]);
 });
 
 test("whatever goes, nothing that stays needs it, and each goes before what it needs", () => {

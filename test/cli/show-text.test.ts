@@ -43,6 +43,30 @@ test("show says what became of a request, what stays and why, what was remedied,
   expect(text).not.toContain("tok-canary");
 });
 
+test("show names the backups that may still hold the person, and by when the last is gone or which hold keeps it", async () => {
+  night = await openShop();
+  const [ref = ""] = await night.ask(...people(1));
+  const view = await showRequest(night.context, ref);
+  const copy = { store: "shop", logs: 0, newest: "2026-11-02T00:30:00.000Z", holds: [] };
+  const text = showText({
+    ...view,
+    erasedAt: "2026-11-02T02:00:00.000Z",
+    backups: [
+      { ...copy, repository: "dumps", sets: 3, clearOn: "2026-12-02" },
+      { ...copy, repository: "barn", sets: 1, logs: 1, clearOn: null, holds: ["H-7K3M-2QXA-9DTB"] },
+    ],
+  });
+  expectFits(text);
+  expect(text).toContain(
+    [
+      "Backups that may still hold it",
+      "repository  store  backups  log  newest of   gone by",
+      "dumps       shop         3       2026-11-02  2026-12-02",
+      "barn        shop         1  yes  2026-11-02  hold H-7K3M-2QXA-9DTB",
+    ].join("\n"),
+  );
+});
+
 test("show names all codes of a block, where and since when, and what to do", async () => {
   const text = await shownAfter({
     blockers: `

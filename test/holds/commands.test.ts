@@ -53,6 +53,8 @@ test("holds are placed, listed and released from the command line, and what is w
   expect((await run(["hold", "list"])).stdout).toMatch(
     /^hold\s+matter\s+why\s+what\s+since\s+until\s+waiting\nH-\S+\s+AZ-1\s+audit\s+shop\.invoices 2026-01-01\.\.\s+2026-11-02\s+2027-01-31\s+0\n$/,
   );
+  const backups = ["hold", "backups", "--repository", "dumps", "--matter", "AZ-1", "--why", "audit"];
+  expect(await run(backups)).toMatchObject({ code: 1, stderr: expect.stringContaining("HOLD_INVALID") });
   expect(await run(["hold", "release"])).toMatchObject({ code: 2 });
   expect(await run(["hold", "release", "--matter", "AZ-1"])).toMatchObject({ code: 0 });
   expect((await run(["hold", "list"])).stdout).toBe("no legal holds\n");

@@ -84,7 +84,7 @@ test("has all legal holds as they were placed, those on rows as well", async () 
   expect(rowWith(rows, { Matter: "AZ-2026/115" })).toMatchObject({
     Why: "audit",
     On: "rows",
-    Table: "shop.customers",
+    "Table or backups": "shop.customers",
     "Placed by": approver,
     Until: day("2027-01-31"),
     Released: null,

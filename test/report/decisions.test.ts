@@ -67,7 +67,7 @@ test("the workbook has the exceptions by table, and the days by which a refusal 
   ]);
   const row = rows("Requests").find(([ref]) => ref === refused);
   expect(row?.[4]).toBe(-12);
-  expect(row?.[14]).toBe("legal-claims, Art. 17(3)(e), ZPO §286; told after 2026-10-21 (GDPR Art. 12(4))");
+  expect(row?.[15]).toBe("legal-claims, Art. 17(3)(e), ZPO §286; told after 2026-10-21 (GDPR Art. 12(4))");
 });
 
 test.each([

@@ -64,7 +64,7 @@ test("the workbook has its sheets in order, made by Lethe when the run ended", a
 test("a table has a frozen header, a filter over its rows, and prints landscape with the header on each page", async () => {
   const sheet = sheetOf(await opened(sampleSource(40)), "Requests");
   expect(sheet.views[0]).toMatchObject({ state: "frozen", ySplit: 4 });
-  expect(sheet.autoFilter).toBe("A4:O44");
+  expect(sheet.autoFilter).toBe("A4:P44");
   expect(sheet.pageSetup).toMatchObject({
     orientation: "landscape",
     fitToPage: true,
@@ -84,9 +84,9 @@ test("dates are dates, times are the controller's wall clock, numbers are number
   expect(row.getCell(6).value).toEqual(new Date("2026-10-01T11:12:00Z"));
   expect(row.getCell(6).numFmt).toBe("yyyy-mm-dd hh:mm");
   expect(rowNamed(requests, "R-AAAA-0000-0006")[4]).toBe(-3);
-  const late = requests.getRows(5, 40)?.find((found) => found.getCell(15).text.includes("told after"));
+  const late = requests.getRows(5, 40)?.find((found) => found.getCell(16).text.includes("told after"));
   expect([late?.getCell(2).value, late?.getCell(5).value]).toEqual(["refused", -12]);
-  expect(late?.getCell(15).value).toBe(
+  expect(late?.getCell(16).value).toBe(
     "legal-claims, Art. 17(3)(e), ZPO §286; told after 2026-10-21 (GDPR Art. 12(4))",
   );
   const dispositions = sheetOf(workbook, "Dispositions");
@@ -205,7 +205,7 @@ test("rows that do not fit on a sheet continue on the next, each with its header
   const workbook = await opened(sampleSource(100), 44);
   const parts = workbook.worksheets.filter(({ name }) => name.startsWith("Requests"));
   expect(parts.map(({ name }) => name)).toEqual(["Requests", "Requests (2)", "Requests (3)"]);
-  expect(parts.map(({ autoFilter }) => autoFilter)).toEqual(["A4:O44", "A4:O44", "A4:O24"]);
+  expect(parts.map(({ autoFilter }) => autoFilter)).toEqual(["A4:P44", "A4:P44", "A4:P24"]);
   expect(parts[2]?.getRow(4).getCell(1).value).toBe("Reference");
 });
 

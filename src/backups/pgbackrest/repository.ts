@@ -49,7 +49,8 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
       return (await program.expire(set.name, await fullsIn(program))) ? "removed" : "refused";
     },
 
-    finish: async () => program.expire(undefined, await fullsIn(program)),
+    // Times between a backup that only a legal hold keeps and the next nobody may go back to.
+    finish: async (kept) => program.expire(undefined, await fullsIn(program, kept)),
 
     check: async () => retentionFindings(config, (await program.info()).backup),
 
@@ -141,7 +142,7 @@ const isThere = async (program: PgBackRest, name: string): Promise<boolean> => {
   return backup.some(({ label }) => label === name);
 };
 
-const fullsIn = async (program: PgBackRest): Promise<number> => {
+const fullsIn = async (program: PgBackRest, but: ReadonlySet<string> = new Set()): Promise<number> => {
   const { backup } = await program.info();
-  return backup.filter(({ type }) => type === "full").length;
+  return backup.filter(({ type, label }) => type === "full" && !but.has(label)).length;
 };
