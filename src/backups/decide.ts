@@ -91,14 +91,24 @@ export const decide = (
   return { purge: safe ? [...going] : [], exceptions };
 };
 
-/** What is still there of a log that is older than the retention, once everything is done about it. */
+/**
+ * What is still there of a log that is older than the retention, once everything is done about it. Without the log of its time a backup is not
+ * consistent: what one that is `held` needs of it is held as well.
+ */
 export const keptLogs = (
   logs: readonly LogArchive[],
   { keepDays, timeZone, now }: Retention,
-): readonly BackupException[] =>
-  logs
+  held: readonly BackupSet[] = [],
+): readonly BackupException[] => {
+  const ofHeld = newestFirst(held).at(-1);
+  return logs
     .filter(({ since }) => Temporal.Instant.compare(since.add({ hours: 24 * keepDays }), now) < 0)
-    .map(({ name, since }) => ({ name, code: "BACKUP_LOG_KEPT", breach: breachDate(since, keepDays, timeZone) }));
+    .map(({ name, since }) =>
+      ofHeld !== undefined && Temporal.Instant.compare(since, heldSince(ofHeld)) >= 0
+        ? { name, code: "BACKUP_HELD", breach: null }
+        : { name, code: "BACKUP_LOG_KEPT", breach: breachDate(since, keepDays, timeZone) },
+    );
+};
 
 const oddity =
   (breachOf: (since: Temporal.Instant) => string) =>

@@ -73,7 +73,7 @@ export const purgeRepository = async (
       ...exceptions,
       ...overdue.map(heldBack),
       ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention)),
-      ...keptLogs(after.logs, retention),
+      ...keptLogs(after.logs, retention, overdue),
       ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
     ],
     seen: { before, after, gone, good: search.good, finished },

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkBackups } from "#backups/check.ts";
@@ -8,6 +8,8 @@ import { purgeBackups } from "#backups/purge.ts";
 import { reaches } from "#backups/reach.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Context } from "#context.ts";
+import { holdBackups } from "#holds/backups.ts";
+import { releaseHolds } from "#holds/release.ts";
 import { sha256Hex } from "#lib/canonical.ts";
 import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
 import { pgbackrestMissing } from "#test/backups/programs.ts";
@@ -80,15 +82,40 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
     expect(inRepository("canary@shop.example")).not.toBe("");
   });
 
+  test("keeps what a legal hold needs, the log of its time and what it builds on, and nothing else", async () => {
+    const placing = { by: "counsel", matter: "AZ-7", reason: "litigation" as const };
+    const range = { repository: "barn", from: undefined, to: undefined };
+    const { ref, backups } = await holdBackups(context(), placing, { ...range, backup: labels.get(41) });
+    expect(backups).toBe(2);
+    const { purged, exceptions } = await purge("R1a");
+    expect({ purged, exceptions: exceptions.map(({ name, code, breach }) => `${code} ${name} ${breach}`) }).toEqual({
+      purged: 3,
+      exceptions: [labels.get(45), labels.get(41), "15-1"].map((name) => `BACKUP_HELD ${name} null`),
+    });
+    expect(await left()).toEqual([45, 41, 28, 20, 10, 3].map((days) => labels.get(days)));
+    const [listed] = await listBackups(context(), "all");
+    expect(listed?.sets.map(({ good }) => good)).toEqual(Array.from({ length: 6 }, () => true));
+    // What was archived after it, and before the oldest backup that stays, is gone.
+    const segments = await readdir(join(cluster.repository, "archive/demo/15-1"), { recursive: true });
+    const times = await Promise.all(
+      segments
+        .filter((name) => /[0-9A-F]{24}-/.test(name))
+        .map(async (name) => (await stat(join(cluster.repository, "archive/demo/15-1", name))).mtimeMs),
+    );
+    const ages = times.map((time) => Math.round((Date.parse(now) - time) / 86_400_000));
+    expect(ages.filter((days) => days > 28 && days < 41)).toEqual([]);
+    await releaseHolds(context(), { hold: ref }, { by: "counsel" });
+  });
+
   test("purges what is past its time with what depends on it, and the log before what stays", async () => {
     const manifest = join(cluster.repository, "backup/demo", labels.get(45) ?? "", "backup.manifest");
     const digest = sha256Hex(await readFile(manifest));
     const result = await purge("R2");
-    expect(result).toMatchObject({ purged: 5, kept: 4, exceptions: [] });
+    expect(result).toMatchObject({ purged: 2, kept: 4, exceptions: [] });
     expect(await left()).toEqual([28, 20, 10, 3].map((days) => labels.get(days)));
-    expect((await at.entries("backup.purged"))[0]).toMatchObject({ sha256: digest });
+    expect((await at.entries("backup.purged"))[3]).toMatchObject({ sha256: digest });
     expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual(
-      [45, 41, 38, 34, 31].map((days) => labels.get(days)),
+      [38, 34, 31, 45, 41].map((days) => labels.get(days)),
     );
     expect(inRepository("canary@shop.example")).toBe("");
     // Whoever was erased before that is in none of it, the log included.
