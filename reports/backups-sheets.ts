@@ -26,9 +26,11 @@ const counted = (counts: Counts): string =>
     .map((mark) => `${figure(counts[mark])} ${brief[mark]}`)
     .join(", ");
 
-const sentencesOf = ({ repository, all, verified, exceptions }: RepositoryLane): readonly Sentence[] => [
+const sentencesOf = ({ repository, all, verified, drill, exceptions }: RepositoryLane): readonly Sentence[] => [
   `${repository}: ${counted(all) || "no backup"}. ` +
-    (verified === null ? "None was read to its end." : `Last read to its end: ${verified.name}.`),
+    (verified === null ? "None was read to its end." : `Last read to its end: ${verified.name}.`) +
+    (drill === null ? " None was restored to try it." : ""),
+  ...(drill === null ? [] : [drillSentence(repository, drill)]),
   ...exceptions.map(({ name, code, breach }): Sentence => {
     const what = `${repository}: ${name === "*" ? "" : `${name}, `}${code}`;
     return breach === null
@@ -36,6 +38,17 @@ const sentencesOf = ({ repository, all, verified, exceptions }: RepositoryLane):
       : { text: `${what}: a breach of the retention period from ${breach} on`, tone: "bad" };
   }),
 ];
+
+const drillSentence = (repository: string, drill: NonNullable<RepositoryLane["drill"]>): Sentence => {
+  const { at, name, outcome, code, restored, replayed, repeated, waiting } = drill;
+  const when = `${repository}: on ${at.slice(0, 10)}`;
+  if (outcome === "failed")
+    return { text: `${when} ${name ?? "no backup"} could not be restored to try it: ${code}`, tone: "bad" };
+  const took = `${when} ${name} was restored to try it, in ${restored} s; ${figure(repeated)} erased again in ${replayed} s`;
+  return outcome === "clean"
+    ? { text: `${took}, and nothing was left of them`, tone: "good" }
+    : { text: `${took}, of whom ${figure(waiting)} would have waited for a person`, tone: "warn" };
+};
 
 const laneOf = (lane: RepositoryLane): Lane => ({
   name: lane.repository,

@@ -199,6 +199,7 @@ const configOf = (file: string, written: Written): Config => {
       const configFile = backup.config === undefined ? undefined : absolute(backup.config);
       return { ...common, kind, stanza, repo, program, configFile };
     }),
+    drill: { programs: written.drill.programs === undefined ? undefined : absolute(written.drill.programs) },
     reports: { directory: absolute(written.reports.directory) },
     export: written.export && { ...written.export, directory: absolute(written.export.directory) },
     schedule: Object.fromEntries(

@@ -185,6 +185,7 @@ const schedule = z
     verify: cron.optional(),
     expire: cron.optional(),
     backups: cron.optional(),
+    drill: cron.optional(),
     report: cron.optional(),
   })
   .default({ nightly: "0 2 * * *" });
@@ -209,6 +210,7 @@ export const configSchema = z.strictObject({
       "name at least one store of PostgreSQL: a bare number as key is one of the first store",
     ),
   backups: z.record(name("a backup repository's name"), backup).default({}),
+  drill: z.strictObject({ programs: text.optional() }).default({}),
   reports: z.strictObject({ directory: text.default("reports/out") }).default({ directory: "reports/out" }),
   export: exports.optional(),
   schedule,

@@ -14,6 +14,8 @@ export type Config = {
   readonly columnStores: readonly ColumnStoreConfig[];
   readonly backups: readonly BackupConfig[];
   readonly reports: { readonly directory: string };
+  /** Absolute path of the directory with PostgreSQL's programs of the stores' version; undefined: where they usually are. */
+  readonly drill: { readonly programs: string | undefined };
   /** Undefined: nothing is exported before it is erased. */
   readonly export: ExportConfig | undefined;
   /** Cron expressions by job name, in the controller's time zone. */

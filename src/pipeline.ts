@@ -4,6 +4,7 @@ import type { ColumnStore, Context, Store } from "#context.ts";
 import type { Temporal } from "temporal-polyfill";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
+import { drillRepositories } from "#drill/drill.ts";
 import { analyseState } from "#db/state.ts";
 import { eraseInStore } from "#night/erasure.ts";
 import { blockInStore, scheduleInStore } from "#night/waiting.ts";
@@ -186,6 +187,10 @@ export const purgeBackups = async (ctx: Context, run: Run): Promise<void> => {
   const kept = results.reduce((sum, result) => sum + result.kept, 0);
   ctx.progress.end(`${purged} purged, ${kept} kept, ${completed} requests completed`);
 };
+
+/** Restores backups to try them: what would be done in an emergency, on a server that nobody uses. */
+export const drillBackups = (ctx: Context, run: Run, only?: string): Promise<void> =>
+  drillRepositories(ctx, run, { only, replay: replayErasures });
 
 /** Publishes the reports of runs that ended without one: what a full disk or a crash kept back. */
 export const publishReports = async (ctx: Context): Promise<void> => {

@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import { everyStore, type Context } from "#context.ts";
 import { databaseError } from "#db/database-error.ts";
+import { clearPlace, drillPlace } from "#drill/place.ts";
 import { requestCounts } from "#intake/counts.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
@@ -28,6 +29,7 @@ const runLock = 0x6c65746865;
 export const runJob = async (context: Context, job: Omit<Job, "schedule">): Promise<RunSummary> =>
   withRunLock(context, async (ctx) => {
     await assertReportsWritable(ctx);
+    await clearPlace(drillPlace(ctx.config));
     const run = await beginRun(ctx, job.name);
     const ctxOfRun = { ...ctx, log: ctx.log.child({ run: run.id }) };
     ctxOfRun.log.info({ job: job.name }, "run started");

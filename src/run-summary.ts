@@ -25,9 +25,14 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     from lethe.backup_set`.execute(db);
   const exceptions = await sql<{ count: number }>`
     select count(*) from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception'`.execute(db);
+  const drills = await sql<
+    RunSummary["drills"][number]
+  >`select repository, store, name as backup, outcome, code, restored_s as restored,
+      replayed_s as replayed, repeated, waiting from lethe.drill where run_id = ${run.id} order by id`.execute(db);
+  const failed = drills.rows.some(({ outcome }) => outcome !== "clean");
   const found = residuals.rows[0]?.rows ?? 0;
   const warned = await warningsOf(ctx);
-  const attention = requests.failed > 0 || requests.overdue > 0 || warned.notConfirmed > 0 || found > 0;
+  const attention = requests.failed > 0 || requests.overdue > 0 || warned.notConfirmed > 0 || found > 0 || failed;
   return {
     run: run.id,
     outcome: ctx.signal.aborted ? "stopped" : attention ? "attention" : "done",
@@ -50,6 +55,7 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
         released: released !== null,
       }),
     ),
+    drills: drills.rows,
     residuals: found,
     report: null,
   };

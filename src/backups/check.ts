@@ -1,6 +1,6 @@
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
-import { decide, findNewestGood, keptLogs, type BackupException, type GoodSearch } from "#backups/decide.ts";
+import { decide, findNewestGood, isDue, keptLogs, type BackupException, type GoodSearch } from "#backups/decide.ts";
 import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
@@ -32,9 +32,10 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
       const search = await findNewestGood(found.sets, verifyRestorable);
       const retention = { keepDays, timeZone, now: ctx.clock.now() };
       const kept = await keptIn(ctx.state.db, repository, timeZone);
+      const held = found.sets.filter((set) => isDue(set, retention) && kept.names.has(set.name));
       const exceptions = [
         ...decide(found, search, retention, kept.names).exceptions,
-        ...keptLogs(found.logs, retention),
+        ...keptLogs(found.logs, retention, held),
       ];
       checked.push({
         repository,

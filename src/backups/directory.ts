@@ -61,6 +61,8 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
       return "removed" satisfies Removal;
     },
 
+    restore: (set) => Promise.resolve({ kind: "dump", file: pathOf(set.name) }),
+
     present: async (set) => {
       try {
         await lstat(pathOf(set.name));

@@ -79,6 +79,21 @@ export type Removal = "removed" | "vanished" | "changed" | "refused";
 /** What does not, or will not, let the retention be kept, and what to change. */
 export type BackupFinding = { readonly code: string; readonly message: string; readonly hint: string | null };
 
+/** Paths that `restore` may fill; neither is there. */
+export type RestoreInto = {
+  /** Of a data directory of PostgreSQL. */
+  readonly data: string;
+  /** Of a directory for anything else. */
+  readonly files: string;
+};
+
+/** What `restore` made. */
+export type Restored =
+  /** A data directory in its place, with what it needs to recover by itself when a server starts in it. */
+  | { readonly kind: "cluster"; readonly data: string }
+  /** A dump of pg_dump or pg_dumpall, as it was found; perhaps where the repository has it, and not to be changed. */
+  | { readonly kind: "dump"; readonly file: string };
+
 /** One place that keeps backups, whatever its kind. */
 export type Repository = {
   /**
@@ -95,6 +110,11 @@ export type Repository = {
    * left something. `kept`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused.
    */
   readonly finish?: (kept: ReadonlySet<string>) => Promise<boolean>;
+  /**
+   * Restores a set, as it was when it was made, for a drill.
+   * @throws LetheError `DRILL_FAILED`, `DRILL_IMPOSSIBLE`
+   */
+  readonly restore?: (set: BackupSet, into: RestoreInto) => Promise<Restored>;
   /** What the storage's own configuration will not allow. */
   readonly check?: () => Promise<readonly BackupFinding[]>;
   /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */

@@ -47,7 +47,8 @@ const contentOf = (first: Buffer, last: Buffer, unpacked: boolean): Verdict["con
   return unpacked ? "complete" : "unknown";
 };
 
-const decompressorFor = (head: Buffer): Duplex | undefined => {
+/** What unpacks a file by its first four bytes, of gzip and of Zstandard; undefined where it is not packed. */
+export const decompressorFor = (head: Buffer): Duplex | undefined => {
   if (head.readUInt16BE() === 0x1f8b) return createGunzip();
   if (head.readUInt32BE() === 0x28b52ffd) return createZstdDecompress();
   return undefined;

@@ -3,9 +3,11 @@ import type { ListedRepository } from "#backups/list.ts";
 import { findJob, startJob } from "#cli/jobs.ts";
 import { registerRestore } from "#cli/restore.ts";
 import type { Shell } from "#cli/shell.ts";
+import type { Context } from "#context.ts";
+import { LetheError } from "#lib/errors.ts";
 import { table } from "#cli/table.ts";
 
-/** `lethe backups list`, `check`, `purge`, `replay` and `guard`. */
+/** `lethe backups list`, `check`, `purge`, `drill`, `replay` and `guard`. */
 export const register = (program: Command, shell: Shell): void => {
   const backups = program
     .command("backups")
@@ -53,7 +55,38 @@ export const register = (program: Command, shell: Shell): void => {
       if (summary.outcome === "stopped") shell.exitWith(1);
     });
 
+  backups
+    .command("drill")
+    .description(
+      "restore the newest backup into a server of its own, erase again in it, tell how long it took, destroy it",
+    )
+    .option("--repository <name>", "only of this repository")
+    .action(async ({ repository }: { readonly repository?: string }) => {
+      const [{ drillJob }, { summaryText }] = await Promise.all([
+        import("#jobs/drill.ts"),
+        import("#report/summary-text.ts"),
+      ]);
+      const { summary, timeZone } = await shell.withContext(async (context) => {
+        assertRepository(context, repository);
+        return {
+          summary: await startJob(context, drillJob(repository)),
+          timeZone: context.config.controller.timeZone,
+        };
+      });
+      shell.answer(summary, () => summaryText(summary, { title: "drill", timeZone }));
+      if (summary.outcome === "attention") shell.exitWith(5);
+      if (summary.outcome === "stopped") shell.exitWith(1);
+    });
+
   registerRestore(backups, shell);
+};
+
+const assertRepository = ({ config }: Context, name: string | undefined): void => {
+  const names = config.backups.map((each) => each.name);
+  if (names.length > 0 && (name === undefined || names.includes(name))) return;
+  throw new LetheError("USAGE", "the configuration knows no such repository of backups", {
+    hint: names.length === 0 ? "name the store's backups in it, under `backups:`" : `name one of ${names.join(", ")}`,
+  });
 };
 
 /** The inventory as people read it. */

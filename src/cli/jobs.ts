@@ -9,6 +9,7 @@ const jobs: Readonly<Record<string, () => Promise<Job>>> = {
   verify: async () => (await import("#jobs/verify.ts")).verifyJob,
   expire: async () => (await import("#jobs/expire.ts")).expireJob,
   backups: async () => (await import("#jobs/backups.ts")).backupsJob,
+  drill: async () => (await import("#jobs/drill.ts")).drillJob(),
   report: async () => (await import("#jobs/report.ts")).reportJob,
 };
 

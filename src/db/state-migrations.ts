@@ -210,6 +210,10 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     sql`create table lethe.backup_log (
       repository text not null, name text not null, since timestamptz not null, until timestamptz not null,
       primary key (repository, name))`,
+    sql`create table lethe.drill (
+      id bigint generated always as identity primary key, repository text not null, store text not null, name text, sha256 text,
+      outcome text not null check (outcome in ('clean', 'waiting', 'failed')), code text, restored_s integer, replayed_s integer,
+      repeated bigint not null, waiting bigint not null, drilled_at timestamptz not null, run_id text references lethe.run)`,
     sql`create table lethe.ledger_entry (
       index bigint primary key, kind text not null, run_id text, request_ref text, body text not null)`,
     sql`create index ledger_entry_request on lethe.ledger_entry (request_ref) where request_ref is not null`,

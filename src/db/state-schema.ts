@@ -75,6 +75,7 @@ export type StateDb = {
   "lethe.suppression": SuppressionTable;
   "lethe.forgotten": ForgottenTable;
   "lethe.backup_set": BackupSetTable;
+  "lethe.drill": DrillTable;
   "lethe.ledger_entry": LedgerEntryTable;
   "lethe.ledger_head": LedgerHeadTable;
   "lethe.checkpoint": CheckpointTable;
@@ -260,6 +261,24 @@ export type BackupSetTable = {
   /** `listed` → `condemned` (hashed, about to be deleted) → `purged` (read back as gone) or `vanished` (gone without us). */
   state: "listed" | "condemned" | "purged" | "vanished";
   run_id: string | null;
+};
+
+/** A backup that was restored to try it; times in seconds. */
+export type DrillTable = {
+  id: Generated<number>;
+  repository: string;
+  store: string;
+  /** Null where there was no good one. */
+  name: string | null;
+  sha256: string | null;
+  outcome: "clean" | "waiting" | "failed";
+  code: string | null;
+  restored_s: number | null;
+  replayed_s: number | null;
+  repeated: number;
+  waiting: number;
+  drilled_at: string;
+  run_id: string;
 };
 
 export type LedgerEntryTable = {

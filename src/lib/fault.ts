@@ -37,6 +37,9 @@ export const waitingPoints = [
 /** The same, while what a restore undid is repeated. */
 export const restorePoints = ["after-restore-noticed", "after-repeats-entered", "before-store-released"] as const;
 
+/** The same, while a backup is restored to try it. */
+export const drillPoints = ["after-drill-files", "after-drill-started", "after-drill-replayed"] as const;
+
 /** The same, in the night after a retention class has changed. */
 export const retentionPoints = [
   "after-table-revised",
@@ -64,6 +67,7 @@ export type FaultPoint =
   | (typeof faultPoints)[number]
   | (typeof waitingPoints)[number]
   | (typeof restorePoints)[number]
+  | (typeof drillPoints)[number]
   | (typeof retentionPoints)[number]
   | (typeof registerPoints)[number]
   | (typeof columnPoints)[number];

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 
 /** How a program ended. `code`: undefined where it could not be started, `-1` where a signal ended it. */
 export type Ended = { readonly code: number | undefined };
@@ -9,6 +9,8 @@ export type Ended = { readonly code: number | undefined };
 export type ProgramOptions = {
   /** Reads what it prints to the end; without it nobody does. */
   readonly read?: (output: Readable) => Promise<void>;
+  /** Writes what it reads, to the end; without it there is nothing to read. */
+  readonly write?: (input: Writable) => Promise<void>;
   /** Beside our own environment: what must not stand among arguments, which all accounts of a machine see. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -17,10 +19,10 @@ export type ProgramOptions = {
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  { read, env }: ProgramOptions = {},
+  { read, write, env }: ProgramOptions = {},
 ): Promise<Ended> => {
   const child = spawn(program, args, {
-    stdio: ["ignore", read === undefined ? "ignore" : "pipe", "ignore"],
+    stdio: [write === undefined ? "ignore" : "pipe", read === undefined ? "ignore" : "pipe", "ignore"],
     env: { ...process.env, ...env },
   });
   const started = once(child, "spawn").then(
@@ -29,7 +31,10 @@ export const runProgram = async (
   );
   const closed = once(child, "close").catch(() => undefined);
   if (!(await started)) return { code: undefined };
+  // One that ends before it has read everything says why by how it ends.
+  const written = child.stdin === null ? undefined : write?.(child.stdin).catch(() => undefined);
   if (child.stdout !== null) await read?.(child.stdout);
+  await written;
   await closed;
   return { code: child.exitCode ?? -1 };
 };

@@ -109,6 +109,18 @@ export type LedgerEvent =
       oldest: string | null;
       verified: { readonly name: string; readonly sha256: string } | null;
     }
+  /** Restored into a server of its own, and cleaned there of whoever was erased since. `seconds`: null of what did not come about. */
+  | {
+      kind: "backup.drilled";
+      repository: string;
+      store: string;
+      backup: { readonly name: string; readonly sha256: string } | null;
+      outcome: "clean" | "waiting" | "failed";
+      code: string | null;
+      seconds: { readonly restored: number | null; readonly replayed: number | null };
+      repeated: number;
+      waiting: number;
+    }
   | { kind: "suppression.destroyed"; store: string; entries: number }
   | { kind: "expiry.planned"; plan: string; store: string; tables: number }
   | {

@@ -59,6 +59,18 @@ export type RunSummary = {
     readonly open: number;
     readonly released: boolean;
   }[];
+  /** Backups that this run restored to try them; times in seconds. */
+  readonly drills: readonly {
+    readonly repository: string;
+    readonly store: string;
+    readonly backup: string | null;
+    readonly outcome: "clean" | "waiting" | "failed";
+    readonly code: string | null;
+    readonly restored: number | null;
+    readonly replayed: number | null;
+    readonly repeated: number;
+    readonly waiting: number;
+  }[];
   readonly residuals: number;
   /** Absolute path of the signed bundle; null when the job writes none. */
   readonly report: string | null;

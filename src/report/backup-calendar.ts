@@ -22,6 +22,7 @@ export type Lane = {
   readonly earlier: Counts;
   readonly all: Counts;
   readonly verified: RepositoryItem["verified"];
+  readonly drill: RepositoryItem["drill"];
   readonly exceptions: RepositoryItem["exceptions"];
 };
 
@@ -62,12 +63,13 @@ const openLane = (item: RepositoryItem) => ({
   all: none(),
 });
 
-const factsOf = ({ repository, store, keepDays, verified, exceptions }: RepositoryItem) => ({
+const factsOf = ({ repository, store, keepDays, verified, drill, exceptions }: RepositoryItem) => ({
   repository,
   store,
   keepDays,
   kept: keepDays === null || keepDays >= calendarDays ? null : calendarDays - 1 - keepDays,
   verified,
+  drill,
   exceptions,
 });
 

@@ -7,6 +7,7 @@ import { calendarDays } from "#report/backup-calendar.ts";
 import type { Scope } from "#report/scope.ts";
 
 type InventoryEntry = Extract<LedgerEvent, { readonly kind: "backup.inventory" }>;
+type DrillItem = NonNullable<RepositoryItem["drill"]>;
 type KeptRow = { repository: string; kept: number; bytes: number; oldest: string | null; newest: string | null };
 
 /**
@@ -46,6 +47,14 @@ export const readRepositories = async (
     sql<KeptRow>`select repository, count(*) as kept, sum(bytes)::bigint as bytes, min(taken_at) as oldest, max(taken_at) as newest
       from lethe.backup_set where state in ('listed', 'condemned') group by repository`,
   );
+  const drills = await all(
+    snapshot,
+    sql<
+      DrillItem & { readonly repository: string }
+    >`select distinct on (repository) repository, drilled_at as at, name, outcome, code,
+        restored_s as restored, replayed_s as replayed, repeated, waiting
+      from lethe.drill where drilled_at <= ${scope.runs.at(-1)?.ended ?? null}::timestamptz order by repository, id desc`,
+  );
   const gone: BackupSetItem[] = [];
   for await (const set of readBackupSets(snapshot, scope)) {
     if (set.state === "purged" || set.state === "vanished") gone.push(set);
@@ -68,11 +77,22 @@ export const readRepositories = async (
       oldest: row?.oldest ?? null,
       newest: row?.newest ?? null,
       verified: verifiedOf(scope, repository),
+      drill: drillOf(drills, repository),
       purged: went("purged"),
       vanished: went("vanished"),
       exceptions: exceptionsOf(scope, repository),
     };
   });
+};
+
+const drillOf = (
+  drills: readonly (DrillItem & { readonly repository: string })[],
+  repository: string,
+): RepositoryItem["drill"] => {
+  const found = drills.find((each) => each.repository === repository);
+  if (found === undefined) return null;
+  const { repository: _, ...drill } = found;
+  return drill;
 };
 
 const verifiedOf = ({ entries }: Scope, repository: string): RepositoryItem["verified"] => {

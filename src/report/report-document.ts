@@ -150,6 +150,18 @@ const backupException = z.strictObject({
   breach: z.string().nullable(),
 });
 
+const drill = z.strictObject({
+  at: instant,
+  /** Null where there was no good one. */
+  name: z.string().nullable(),
+  outcome: z.enum(["clean", "waiting", "failed"]),
+  code: z.string().nullable(),
+  restored: count.nullable(),
+  replayed: count.nullable(),
+  repeated: count,
+  waiting: count,
+});
+
 const repository = z.strictObject({
   repository: z.string(),
   store: z.string().nullable(),
@@ -160,6 +172,8 @@ const repository = z.strictObject({
   newest: instant.nullable(),
   /** The newest set from which it was seen that one can restore, by the last of the runs. */
   verified: z.strictObject({ name: z.string(), sha256: digest, at: instant }).nullable(),
+  /** When one was last restored to try it, and what came of it; times in seconds. Null: never. */
+  drill: drill.nullable(),
   purged: z.array(goneSet),
   vanished: z.array(goneSet),
   /** As the last of the runs that looked into it left them, and what has vanished since the first. */

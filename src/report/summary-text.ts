@@ -130,7 +130,7 @@ const stepLines = ({ steps, expired }: RunSummary, inner: number): Line[] => {
   return [[{ text: title, colour: "bold" }], ...lines];
 };
 
-const closing = ({ backups, restores, residuals, tasks }: RunSummary, { timeZone }: SummaryExtra): Line[] => {
+const closing = ({ backups, restores, drills, residuals, tasks }: RunSummary, { timeZone }: SummaryExtra): Line[] => {
   const oldest =
     backups.oldest === null
       ? ""
@@ -150,6 +150,7 @@ const closing = ({ backups, restores, residuals, tasks }: RunSummary, { timeZone
         : { text: `✗ personal data found in ${plural(residuals, "row")}`, colour: "red" },
     ],
     ...restores.map(restoreLine),
+    ...drills.flatMap(drillLines),
     ...taskLines(tasks),
   ];
 };
@@ -161,6 +162,22 @@ const restoreLine = ({ store, repeated, refused, open, released }: RunSummary["r
     released
       ? { text: `✓ ${store} released, ${figure(repeated)} erased again${kept}`, colour: "green" }
       : { text: `✗ ${store} must not serve: ${plural(open, "request")} open`, colour: "red" },
+  ];
+};
+
+const drillLines = (drill: RunSummary["drills"][number]): Line[] => {
+  const { repository, backup, outcome, code, restored, replayed, repeated, waiting } = drill;
+  const ends = {
+    clean: { text: `✓ ${figure(repeated)} erased again in ${replayed} s: it could serve`, colour: "green" },
+    waiting: { text: `✗ ${plural(waiting, "request")} would wait for a person before it serves`, colour: "red" },
+    failed: { text: `✗ ${code}`, colour: "red" },
+  } as const;
+  return [
+    [
+      { text: "Drill         ", colour: "bold" },
+      { text: restored === null ? repository : `${repository}: ${backup} restored in ${restored} s` },
+    ],
+    [{ text: "              " }, ends[outcome]],
   ];
 };
 

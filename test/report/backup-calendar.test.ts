@@ -32,6 +32,7 @@ const repository = (name: string, more: Partial<RepositoryItem> = {}): Repositor
   oldest: null,
   newest: null,
   verified: null,
+  drill: null,
   purged: [],
   vanished: [],
   exceptions: [],
@@ -127,7 +128,9 @@ test("the calendar counts as purged what the report counts as purged, whatever w
   expect(["01", "30", "31"].map(on)).toEqual(["purged", "present", "exception"]);
   const sheet = await drawn(source);
   expect(texts(sheet)).toContain("1 present, 1 of them with an exception");
-  expect(texts(sheet)).toContain("dumps: 3 present, 2 of them with an exception, 1 purged. None was read to its end.");
+  expect(texts(sheet)).toContain(
+    "dumps: 3 present, 2 of them with an exception, 1 purged. None was read to its end. None was restored to try it.",
+  );
 });
 
 test("a cell of the calendar is a letter and a colour, and the words for them stand below it", async () => {
@@ -147,6 +150,7 @@ test("a cell of the calendar is a letter and a colour, and the words for them st
   }
   expect(texts(sheet).filter((text) => text.startsWith("nightly-dumps: "))).toEqual([
     "nightly-dumps: 9 present and verified, 21 present, 6 purged. Last read to its end: shop-20261101-00.dump.",
+    "nightly-dumps: on 2026-11-01 shop-20261031-00.dump was restored to try it, in 41 s; 12 erased again in 6 s, and nothing was left of them",
     "nightly-dumps: shop-20260915.dump, BACKUP_LAST_GOOD: a breach of the retention period from 2026-10-15 on",
   ]);
 });

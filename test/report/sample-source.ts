@@ -220,6 +220,16 @@ const headFor = (requests: number): ReportHead => {
         .map(({ repository: _, state: __, verifiedAt: ___, ...set }) => set),
       vanished: [],
       verified: { name: "shop-20261101-00.dump", sha256: digest, at: "2026-11-02T01:00:48.000Z" },
+      drill: {
+        at: "2026-11-01T05:02:11.000Z",
+        name: "shop-20261031-00.dump",
+        outcome: "clean" as const,
+        code: null,
+        restored: 41,
+        replayed: 6,
+        repeated: 12,
+        waiting: 0,
+      },
       exceptions: [{ name: "shop-20260915.dump", code: "BACKUP_LAST_GOOD", breach: "2026-10-15" }],
     },
   ];

@@ -34,6 +34,19 @@ const summaries: fc.Arbitrary<RunSummary> = fc.record({
   outcome: fc.constantFrom("done", "attention", "stopped"),
   requests: counts,
   steps: fc.array(step),
+  drills: fc.array(
+    fc.record({
+      repository: fc.string(),
+      store: fc.string(),
+      backup: fc.option(fc.string({ unit: "grapheme-ascii" })),
+      outcome: fc.constantFrom("clean", "waiting", "failed"),
+      code: fc.option(fc.constant("DRILL_FAILED")),
+      restored: fc.option(count),
+      replayed: fc.option(count),
+      repeated: count,
+      waiting: count,
+    }),
+  ),
   expired: fc.array(
     fc.record({
       store: fc.string(),
@@ -103,6 +116,7 @@ const quiet = {
   tasks: { open: 0, done: 0, failed: 0 },
   restores: [],
   expired: [],
+  drills: [],
   indexes: [],
   warnings: { dueSoon: 0, next: null, notConfirmed: 0 },
 };

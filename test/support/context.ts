@@ -143,6 +143,7 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
   controller: berlin,
   schedule: { nightly: "0 2 * * *" },
   warnDays: 7,
+  drill: { programs: undefined },
   ...options.config,
   state: { url: places.state },
   stores:

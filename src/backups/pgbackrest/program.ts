@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { mkdir } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { askJson } from "#backups/ask-json.ts";
 import { listing, stanzaInfo, type Listing, type StanzaInfo } from "#backups/pgbackrest/info.ts";
+import type { RestoreInto } from "#backups/repository.ts";
 import type { PgBackRestConfig } from "#config.ts";
 import { LetheError } from "#lib/errors.ts";
 import { eachLine, runProgram } from "#lib/run-program.ts";
@@ -17,6 +19,8 @@ export type PgBackRest = {
   readonly digest: (path: string) => Promise<string | undefined>;
   /** The labels of all backups of which every file, and those that they use, has the checksum that it was made with. */
   readonly verified: () => Promise<ReadonlySet<string>>;
+  /** Restores a backup to where it is consistent, without what can be recovered beyond it: a server that starts there is one of its own. */
+  readonly restore: (label: string, into: RestoreInto) => Promise<boolean>;
   /**
    * Expires a backup with what depends on it, or none; and the log before what so many full backups need. Whether it was done. A full backup that is made
    * between counting them and this call makes the log of the oldest go as well: it can then be restored as it was made, and not to times after it.
@@ -61,6 +65,20 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
       // It ends with 0 whatever it finds, and says nothing of what is valid unless asked to be verbose.
       const { code } = await runProgram(program, ["verify", ...common, "--output=text", "--verbose"], { read });
       return code === 0 ? valid : new Set();
+    },
+    restore: async (label, { data, files }) => {
+      await mkdir(data, { mode: 0o700 });
+      const { code } = await runProgram(program, [
+        "restore",
+        ...common,
+        `--set=${label}`,
+        `--pg1-path=${data}`,
+        `--tablespace-map-all=${files}`,
+        "--type=immediate",
+        "--target-action=promote",
+        "--archive-mode=off",
+      ]);
+      return code === 0;
     },
     expire: async (label, fulls) => {
       const { code } = await runProgram(program, [

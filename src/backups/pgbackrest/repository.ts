@@ -4,6 +4,7 @@ import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
 import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
 import { isWhole, segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
+import { LetheError } from "#lib/errors.ts";
 import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
 
 /**
@@ -47,6 +48,13 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
       if (manifest === undefined) return (await isThere(program, set.name)) ? "refused" : "vanished";
       if (manifest !== set.sha256) return "changed";
       return (await program.expire(set.name, await fullsIn(program))) ? "removed" : "refused";
+    },
+
+    restore: async ({ name }, into) => {
+      if (await program.restore(name, into)) return { kind: "cluster", data: into.data };
+      throw new LetheError("DRILL_FAILED", "pgbackrest does not restore the backup", {
+        hint: `see why: pgbackrest --stanza=${stanza} --set=${name} --pg1-path=DIRECTORY restore`,
+      });
     },
 
     // Times between a backup that only a legal hold keeps and the next nobody may go back to.

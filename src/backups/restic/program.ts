@@ -16,6 +16,8 @@ export type Restic = {
   readonly size: (id: string) => Promise<number | undefined>;
   /** Reads all of the repository and compares it with its hashes. (`dump` of restic 0.14 ends with 0 where directories and files are damaged.) */
   readonly isWhole: () => Promise<boolean>;
+  /** Restores all files of a snapshot below a directory. */
+  readonly restore: (id: string, into: string) => Promise<boolean>;
   /** Drops the reference to what a snapshot holds. */
   readonly forget: (id: string) => Promise<boolean>;
   /** Deletes from the repository whatever no snapshot holds, to the last byte. */
@@ -42,6 +44,7 @@ export const openRestic = ({ name, repository, passwordFile, tag, program }: Res
         () => undefined,
       ),
     isWhole: () => succeeds("check", "--no-lock", "--read-data"),
+    restore: (id, into) => succeeds("restore", id, "--no-lock", "--target", into),
     forget: (id) => succeeds("forget", id),
     prune: () => succeeds("prune", "--max-unused", "0"),
   };

@@ -1,5 +1,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { ResticConfig } from "#config.ts";
+import { foundIn } from "#backups/found-in.ts";
+import { LetheError } from "#lib/errors.ts";
 import { openRestic } from "#backups/restic/program.ts";
 import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
 
@@ -40,6 +42,13 @@ export const resticRepository = (config: ResticConfig): Repository => {
     remove: async ({ name }) => {
       if ((await restic.snapshots(name)).length === 0) return "vanished";
       return (await restic.forget(name)) ? "removed" : "refused";
+    },
+
+    restore: async ({ name }, { data, files }) => {
+      if (await restic.restore(name, files)) return foundIn(files, data);
+      throw new LetheError("DRILL_FAILED", "restic does not restore the snapshot", {
+        hint: `see why: restic restore ${name} --target DIRECTORY`,
+      });
     },
 
     finish: () => restic.prune(),

@@ -1,0 +1,62 @@
+import { chown, mkdir, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Account } from "#db/embedded-account.ts";
+import { runProgram } from "#lib/run-program.ts";
+import { embeddedDirectory } from "#open-context.ts";
+
+/** Where a drill takes place: a directory that is there for one at a time, since a run has the lock. */
+export const drillPlace = (config: { readonly directory: string }): string => join(embeddedDirectory(config), "drill");
+
+export const dataIn = (place: string): string => join(place, "data");
+
+/** For what is no data directory. */
+export const filesIn = (place: string): string => join(place, "files");
+
+/**
+ * Destroys what a drill left, and its server before that: it holds everything that the company has. Every run begins with it, since a drill that was
+ * killed cannot.
+ */
+export const clearPlace = async (place: string): Promise<void> => {
+  const server = await readServer(dataIn(place));
+  if (server !== undefined) {
+    stop(server.pid, "SIGQUIT");
+    for (let tries = 0; tries < 100 && stop(server.pid, 0); tries += 1) await sleep(50);
+    stop(server.pid, "SIGKILL");
+    await rm(server.socket, { recursive: true, force: true });
+  }
+  await rm(place, { recursive: true, force: true });
+};
+
+export const makePlace = async (place: string): Promise<void> => {
+  await clearPlace(place);
+  await mkdir(place, { recursive: true, mode: 0o700 });
+};
+
+/** For the account that runs the server, where that is another one. */
+export const give = async (account: Account, path: string): Promise<void> => {
+  if (account.kind === "lowered") await chown(path, account.uid, account.gid);
+};
+
+/** The same with all that is in it, which a program is quicker at than we are. */
+export const giveAll = async (account: Account, place: string): Promise<void> => {
+  if (account.kind === "lowered") await runProgram("chown", ["-R", `${account.uid}:${account.gid}`, place]);
+};
+
+/** Lines of postmaster.pid: pid, data directory, start time, port, socket directory, … */
+const readServer = async (data: string): Promise<{ readonly pid: number; readonly socket: string } | undefined> => {
+  const lines = (await readFile(join(data, "postmaster.pid"), "utf8").catch(() => "")).split("\n");
+  const [pid, socket] = [Number(lines[0]), lines[4] ?? ""];
+  // A number that belongs to another process since, whoever it is, is left alone.
+  const known = Number.isSafeInteger(pid) && pid > 0 && socket.includes("lethe-drill-");
+  const command = known ? await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") : "";
+  return command.includes(data) ? { pid, socket } : undefined;
+};
+
+const stop = (pid: number, signal: NodeJS.Signals | 0): boolean => {
+  try {
+    return process.kill(pid, signal);
+  } catch {
+    return false;
+  }
+};

@@ -1,0 +1,122 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drillPoints } from "#lib/fault.ts";
+import { dumpedAt, openShop, type Shop } from "#test/drill/shop.ts";
+import { debianMissing } from "#test/flow/debian-server.ts";
+
+type Summary = {
+  readonly outcome: string;
+  readonly drills: readonly Record<string, unknown>[];
+  readonly report: string;
+};
+
+describe.skipIf(debianMissing !== undefined)("a drill", () => {
+  let shop: Shop;
+  beforeAll(async () => {
+    shop = await openShop();
+    await shop.dump("shop-2026-11-02T0030Z.sql.gz");
+    await shop.erase("canary-1@shop.example", "canary-2@shop.example");
+  }, 120_000);
+  afterAll(() => shop.dispose());
+
+  const drill = async (
+    ...args: string[]
+  ): Promise<{ readonly code: number | null; readonly summary: Summary; readonly stderr: string }> => {
+    const { code, stdout, stderr } = await shop.run(["backups", "drill", "--json", ...args]);
+    return { code, stderr, summary: JSON.parse(stdout) as Summary };
+  };
+  const place = (): string => join(shop.project.directory, ".lethe/drill");
+  const serversIn = (directory: string): string => spawnSync("pgrep", ["-f", directory], { encoding: "utf8" }).stdout;
+  const state = (text: string) => shop.project.state.query(text);
+
+  test("restores the newest dump, erases again whoever was erased since, and leaves nothing but a signed entry", async () => {
+    const before = await shop.query("select count(*) as n, max(id) as last from customers");
+    const requests = await state("select ref, state from lethe.request order by id");
+    const { code, summary, stderr } = await drill();
+    expect(stderr).not.toContain("canary");
+    expect(code).toBe(0);
+    expect(summary.drills).toEqual([
+      {
+        repository: "dumps",
+        store: "shop",
+        backup: "shop-2026-11-02T0030Z.sql.gz",
+        outcome: "clean",
+        code: null,
+        restored: expect.any(Number),
+        replayed: expect.any(Number),
+        repeated: 2,
+        waiting: 0,
+      },
+    ]);
+    expect(await shop.query("select count(*) as n, max(id) as last from customers")).toEqual(before);
+    expect(await state("select ref, state from lethe.request order by id")).toEqual(requests);
+    expect(await state("select * from lethe.restore")).toEqual([]);
+    const entries = await state("select body from lethe.ledger_entry where kind = 'backup.drilled'");
+    expect(entries).toHaveLength(1);
+    expect(String(entries[0]?.["body"])).not.toContain("canary");
+    expect(existsSync(place())).toBe(false);
+    const verified = await shop.run(["verify", summary.report, "--key", shop.project.keys.public]);
+    expect(verified.code).toBe(0);
+  });
+
+  test("reads a dump in the custom format as well, and one that is not packed", async () => {
+    for (const [name, format] of [
+      ["shop-2026-11-02T0031Z.dump", "custom"],
+      ["shop-2026-11-02T0032Z.sql", "plain"],
+    ] as const) {
+      await shop.dump(name, format);
+      const { code, summary } = await drill("--repository", "dumps");
+      expect({ code, drills: summary.drills }).toMatchObject({
+        code: 0,
+        drills: [{ backup: name, outcome: "clean", repeated: 0 }],
+      });
+    }
+  });
+
+  test("which is killed leaves a server with everything in it, and the next run of any job destroys both", async () => {
+    for (const point of drillPoints) {
+      const { code } = await shop.run(["backups", "drill"], { env: { LETHE_FAULT: point } });
+      expect([point, code]).toEqual([point, null]);
+      expect(existsSync(place())).toBe(true);
+      expect(await shop.run(["run", "verify"])).toMatchObject({ code: 0 });
+      expect(existsSync(place())).toBe(false);
+      expect(serversIn(place())).toBe("");
+    }
+    expect((await drill()).summary.drills).toMatchObject([{ outcome: "clean" }]);
+  });
+
+  test("tells by code what could not be restored, and that somebody must look", async () => {
+    const file = join(shop.backups, "shop-2026-11-02T0100Z.sql");
+    await writeFile(
+      file,
+      "-- PostgreSQL database dump\n\ncreate extension no_such;\n\n-- PostgreSQL database dump complete\n",
+    );
+    await utimes(file, new Date(dumpedAt), new Date(dumpedAt));
+    const { code, summary } = await drill();
+    expect({ code, drills: summary.drills }).toMatchObject({
+      code: 5,
+      drills: [{ backup: "shop-2026-11-02T0100Z.sql", outcome: "failed", code: "DRILL_FAILED", restored: null }],
+    });
+    await rm(file);
+    expect(await shop.run(["backups", "drill", "--repository", "barn"])).toMatchObject({ code: 2 });
+    expect(existsSync(place())).toBe(false);
+  });
+
+  test("says that somebody would wait for a person before the store could serve", async () => {
+    for (const name of await readdir(shop.backups)) await rm(join(shop.backups, name));
+    await shop.dump("shop-2026-11-02T0030Z.sql.gz");
+    // In the backup their row has another address: whether it is theirs nobody can tell but a person.
+    await shop.query("update customers set email = 'canary-renamed@shop.example' where id = 5");
+    await shop.erase("canary-renamed@shop.example");
+    const { code, summary } = await drill();
+    expect({ code, outcome: summary.outcome, drills: summary.drills }).toMatchObject({
+      code: 5,
+      outcome: "attention",
+      drills: [{ outcome: "waiting", code: null, repeated: 1, waiting: 1 }],
+    });
+    expect((await shop.run(["backups", "guard"])).code).toBe(0);
+  });
+});
