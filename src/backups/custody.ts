@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { reaches, type Reach } from "#backups/reach.ts";
 import { inState } from "#backups/state-transaction.ts";
+import { goneFrom } from "#db/backup-sets.ts";
 import { touchedStores } from "#db/touched-stores.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -44,7 +45,7 @@ const completeSome = (ctx: Context, run: Run, reach: readonly Reach[]): Promise<
           and not exists (select from lethe.task where task.request_id = request.id and task.state = 'open')
           and not exists (
           select from (${touchedStores}) as place left join ${reachTable(reach)} using (store)
-          where coalesce(reach.oldest, '-infinity') <= request.erased_at)
+          where coalesce(reach.oldest, '-infinity') <= ${goneFrom(sql`place.store`)})
         order by request.id limit ${perTransaction} for update of request skip locked)
       returning ref`.execute(tx);
     const events = rows.map(({ ref }): LedgerEvent => ({ kind: "request.completed", request: ref }));

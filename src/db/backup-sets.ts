@@ -3,6 +3,14 @@ import { sql, type RawBuilder } from "kysely";
 /** The moment since which a row of `lethe.backup_set held` may hold data: the earlier of its two dates. */
 export const heldFrom: RawBuilder<string> = sql`least(held.taken_at, held.modified_at)`;
 
+/**
+ * The moment up to which backups of `store` may hold the person of an erased `lethe.request`: the erasure; or where a restore has brought them
+ * back since, its release.
+ */
+export const goneFrom = (store: RawBuilder<unknown>): RawBuilder<string> =>
+  sql`greatest(request.erased_at, (select max(coalesce(restored.released_at, 'infinity')) from lethe.restore restored
+    where restored.store = ${store} and (restored.blank or restored.as_of <= request.erased_at)))`;
+
 /** The moment from which its retention counts, as `dueAt` has it: of dates that are too far apart the later. */
 export const purgedFrom: RawBuilder<string> = sql`case
   when held.modified_at > held.taken_at + interval '48 hours' then held.modified_at else held.taken_at end`;

@@ -1,6 +1,6 @@
 import { sql, type Kysely, type RawBuilder } from "kysely";
 import type { Config } from "#config.ts";
-import { heldFrom, isThere, keptBackups, purgedFrom } from "#db/backup-sets.ts";
+import { goneFrom, heldFrom, isThere, keptBackups, purgedFrom } from "#db/backup-sets.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { touchedStores } from "#db/touched-stores.ts";
 
@@ -28,7 +28,8 @@ export const backupsHolding = async (
   { backups, controller }: Pick<Config, "backups" | "controller">,
   requestRef: string,
 ): Promise<readonly Holding[]> => {
-  const mayHold = (since: typeof heldFrom) => sql`(request.erased_at is null or ${since} <= request.erased_at)`;
+  const gone = goneFrom(sql`repository.store`);
+  const mayHold = (since: typeof heldFrom) => sql`(request.erased_at is null or ${since} <= ${gone})`;
   // The log before what still needs it goes with that.
   const { rows } = await sql<Holding>`
     with request as (select * from lethe.request where ref = ${requestRef}),
@@ -39,9 +40,10 @@ export const backupsHolding = async (
       group by repository, name),
     copy as (
       select held.repository, 1 as sets, 0 as logs, held.taken_at, ${purgedFrom} as counts_from, kept.holds
-        from lethe.backup_set held left join kept using (repository, name), request where ${isThere} and ${mayHold(heldFrom)}
+        from lethe.backup_set held join repository using (repository) left join kept using (repository, name), request where ${isThere} and ${mayHold(heldFrom)}
       union all
-      select log.repository, 0, 1, null, request.erased_at, null from lethe.backup_log log, request where ${mayHold(sql`log.since`)})
+      select log.repository, 0, 1, null, case when isfinite(${gone}) then ${gone} end, null
+        from lethe.backup_log log join repository using (repository), request where ${mayHold(sql`log.since`)})
     select repository.repository, repository.store, sum(sets) as sets, sum(logs) as logs, max(taken_at) as newest,
       case when bool_and(copy.holds is null) then
         (max(counts_from + keep_days * interval '24 hours') at time zone ${controller.timeZone})::date end as "clearOn",
@@ -62,7 +64,7 @@ export const holdingErased = (backups: Config["backups"]): RawBuilder<unknown> =
     moment as (
       select store, ${heldFrom} as at, 1 as copy, null::bigint as id from lethe.backup_set held join repository using (repository) where ${isThere}
       union all select store, since, 1, null from lethe.backup_log join repository using (repository)
-      union all select place.store, request.erased_at, 0, request.id from lethe.request cross join lateral (${touchedStores}) as place
+      union all select place.store, ${goneFrom(sql`place.store`)}, 0, request.id from lethe.request cross join lateral (${touchedStores}) as place
         where request.state = 'erased'),
     along as (select id, sum(copy) over (partition by store order by at, copy desc rows unbounded preceding) as copies from moment)
   select id, sum(copies)::bigint as copies from along where id is not null group by id having sum(copies) > 0`;

@@ -1,5 +1,5 @@
 import { sql, type RawBuilder } from "kysely";
-import { heldFrom, isThere, keptBackups } from "#db/backup-sets.ts";
+import { goneFrom, heldFrom, isThere, keptBackups } from "#db/backup-sets.ts";
 import { touchedStores } from "#db/touched-stores.ts";
 
 /**
@@ -15,6 +15,6 @@ export const waitingFor = (timeZone: string): RawBuilder<unknown> => sql`
     select matter, q.id from lethe.request q cross join lateral unnest(string_to_array(q.detail ->> 'matter', ', ')) as matter
       where q.state in ('blocked', 'held') and q.code in ('LEGAL_HOLD', 'SUBJECT_HELD')
     union all
-    select oldest.matter, request.id from oldest join lethe.request on request.state = 'erased' and request.erased_at >= oldest.since
+    select oldest.matter, request.id from oldest join lethe.request on request.state = 'erased' and oldest.since <= ${goneFrom(sql`oldest.store`)}
       where oldest.store in (${touchedStores})) as waiting
   group by matter`;

@@ -63,6 +63,18 @@ export const standingOf = async (ctx: Context, store: Store): Promise<StoreStand
 };
 
 /**
+ * The stores in which people may be back who were erased: what is not released, what was taken back and nobody has said so yet, and what
+ * cannot be asked.
+ */
+export const storesMaybeBack = async (ctx: Context): Promise<ReadonlySet<string>> => {
+  const back = new Set((await openRestores(ctx)).map(({ store }) => store));
+  for (const store of ctx.stores) {
+    if (back.has(store.name) || (await wentBack(ctx, store).catch(() => true))) back.add(store.name);
+  }
+  return back;
+};
+
+/**
  * Stops work on a store that was taken back: what is planned would be planned on rows of people who were erased, and who is marked no more
  * would look like activated again.
  *
