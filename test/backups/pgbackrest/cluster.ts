@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { chmod, chown, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import type { PgBackRestConfig } from "#config.ts";
 import { clockLibrary, stanzaBy } from "#test/backups/programs.ts";
@@ -9,6 +10,8 @@ import { account, debianBinaries, freePort } from "#test/flow/debian-server.ts";
 
 /** A PostgreSQL of the distribution that archives into a repository of pgBackRest, both by a clock that the test sets. */
 export type Cluster = {
+  /** Of its database `postgres`. */
+  readonly url: string;
   readonly config: PgBackRestConfig;
   readonly repository: string;
   /** Sets the clock of both back by some days. */
@@ -17,6 +20,8 @@ export type Cluster = {
   /** Makes a backup; returns its label. */
   readonly backup: (type: "full" | "diff" | "incr") => Promise<string>;
   readonly pgbackrest: (...args: readonly string[]) => Promise<void>;
+  /** Takes the cluster back to a time, as `--target` says it, along the timeline that it is on; it serves afterwards, on a new one. */
+  readonly restore: (target: string, ...options: readonly string[]) => Promise<void>;
   readonly dispose: () => Promise<void>;
 };
 
@@ -41,13 +46,13 @@ export const startCluster = async (): Promise<Cluster> => {
   const clock = at("clock");
   const setClock = (days: number): Promise<void> => writeFile(clock, days === 0 ? "+0" : `-${days}d`);
   await setClock(0);
-  const env = {
-    PATH: process.env["PATH"],
+  const faked = {
     LD_PRELOAD: clockLibrary,
     FAKETIME_TIMESTAMP_FILE: clock,
     FAKETIME_NO_CACHE: "1",
     FAKETIME_DONT_FAKE_MONOTONIC: "1",
   };
+  const env = { PATH: process.env["PATH"], ...faked };
   const finish = (program: string, args: readonly string[], withClock = true): Promise<void> =>
     new Promise((settle, reject) => {
       const child = spawn(program, args, {
@@ -62,18 +67,29 @@ export const startCluster = async (): Promise<Cluster> => {
       );
     });
   const bin = debianBinaries ?? "";
-  await finish(join(bin, "initdb"), ["-D", at("data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"], false);
+  const initial = ["-D", at("data"), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"];
+  await finish(join(bin, "initdb"), initial, false);
   const common = [`--config=${configFile}`, "--stanza=demo", "--log-level-console=off", "--log-level-stderr=error"];
   const settings = [
     `-p ${port} -c listen_addresses=127.0.0.1 -c unix_socket_directories=${directory} -c fsync=off -c wal_level=replica`,
     `-c archive_mode=on -c archive_command='pgbackrest ${common.join(" ")} archive-push %p'`,
   ].join(" ");
   const control = (...args: readonly string[]) => finish(join(bin, "pg_ctl"), ["-D", at("data"), "-w", ...args]);
-  await control("-l", at("log"), "-o", settings, "start");
+  const start = () => control("-l", at("log"), "-o", settings, "start");
+  await start();
   const pgbackrest = (...args: readonly string[]) => finish("pgbackrest", [...common, ...args]);
   await pgbackrest("stanza-create");
-  const pool = new pg.Pool({ host: "127.0.0.1", port, user: "postgres", database: "postgres", max: 1 });
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const pool = new pg.Pool({ connectionString: url, max: 1 });
+  pool.on("error", () => undefined);
   let ago = 0;
+
+  // As the account whose the repository is: what another one writes there it cannot read. By its clock, but for the times of files.
+  const program = at("pgbackrest");
+  const lower = who.uid === undefined ? "" : `setpriv --reuid=${who.uid} --regid=${who.gid} --clear-groups `;
+  const variables = Object.entries({ ...faked, NO_FAKE_STAT: "1" }).map(([name, value]) => `${name}=${value}`);
+  await writeFile(program, `#!/bin/sh\nexec ${lower}env ${variables.join(" ")} pgbackrest "$@"\n`);
+  await chmod(program, 0o755);
 
   /** Files of a repository have the kernel's time, which no clock of ours changes. */
   const dateFiles = async (): Promise<void> => {
@@ -86,21 +102,36 @@ export const startCluster = async (): Promise<Cluster> => {
       await utimes(file, then, then).catch(() => undefined);
     }
   };
+  const query = async (text: string) => (await pool.query<Record<string, unknown>>(text)).rows;
   return {
-    config: stanzaBy(configFile),
+    url,
+    config: { ...stanzaBy(configFile), program },
     repository: at("repo"),
     daysAgo: async (days) => {
       await dateFiles();
       ago = days;
       await setClock(days);
     },
-    query: async (text) => (await pool.query<Record<string, unknown>>(text)).rows,
+    query,
     pgbackrest,
     backup: async (type) => {
       await pgbackrest(`--type=${type}`, "backup");
       await dateFiles();
       const labels = (await readdir(join(at("repo"), "backup/demo"))).filter((name) => /^\d{8}-\d{6}F/.test(name));
       return labels.toSorted().at(-1) ?? "";
+    },
+    restore: async (target, ...options) => {
+      await control("-m", "fast", "stop");
+      await pgbackrest(
+        "--delta",
+        "--type=time",
+        `--target=${target}`,
+        "--target-action=promote",
+        ...options,
+        "restore",
+      );
+      await start();
+      while ((await query("select pg_is_in_recovery() as recovers"))[0]?.["recovers"] === true) await sleep(50);
     },
     dispose: async () => {
       await pool.end();

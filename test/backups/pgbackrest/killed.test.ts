@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
-import { cp, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FaultPoint } from "#lib/fault.ts";
 import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
 import { pgbackrestMissing } from "#test/backups/programs.ts";
-import { scene, type Scene } from "#test/backups/repository-files.ts";
+import { run, scene, type Scene } from "#test/backups/repository-files.ts";
 
 const now = new Date().toISOString();
 
@@ -27,13 +27,13 @@ describe.skipIf(pgbackrestMissing !== undefined)("a purge of a repository of pgB
       labels.push(await cluster.backup(type));
     }
     await cluster.daysAgo(0);
-    await cp(cluster.repository, `${cluster.repository}.before`, { recursive: true, preserveTimestamps: true });
+    await run("cp", ["-a", cluster.repository, `${cluster.repository}.before`]);
   }, 120_000);
   afterAll(() => cluster.dispose());
   beforeEach(async () => {
     at = await scene(now);
     await rm(cluster.repository, { recursive: true });
-    await cp(`${cluster.repository}.before`, cluster.repository, { recursive: true, preserveTimestamps: true });
+    await run("cp", ["-a", `${cluster.repository}.before`, cluster.repository]);
   });
   afterEach(() => at.dispose());
 
