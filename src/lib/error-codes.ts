@@ -63,6 +63,7 @@ const exits = {
   // after a restore
   STORE_RESTORED: 1,
   STORE_NOT_RESTORED: 1,
+  STORE_RECOVERING: 1,
   RESTORE_TIME: 1,
   RESTORE_UNKNOWN: 1,
 

@@ -2,6 +2,7 @@ import { sql, type Kysely } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import type { Context, Store } from "#context.ts";
 import { forgetRecord } from "#db/forget-subjects.ts";
+import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -14,10 +15,11 @@ import { openRestores, type OpenRestore } from "#restore/standing.ts";
 /**
  * What a restore of a store to `asOf` undid, before anything changes. A restore that is open already goes on.
  *
- * @throws LetheError `STORE_NOT_RESTORED` for a store that misses nothing (the live one, by mistake); `RESTORE_TIME` when the store cannot be of
+ * @throws LetheError `STORE_RECOVERING` while its server is not at the end of the recovery; `STORE_NOT_RESTORED` for a store that misses nothing (the live one, by mistake); `RESTORE_TIME` when the store cannot be of
  * that time; `RESTORE_UNKNOWN` when it is no longer, or never was, known who has to be recognised.
  */
 export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instant): Promise<Undone> => {
+  await assertRecovered(store);
   const { batches, marker, blank } = await gapOf(ctx, store);
   const open = (await openRestores(ctx)).find((each) => each.store === store.name);
   const anything = batches.length > 0 || marker !== null;
@@ -30,7 +32,7 @@ export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instan
   if (blank) return { batches, anything, blank };
   const first = [batches[0]?.committed, marker].filter((at) => at != null).toSorted()[0];
   if (first !== undefined && Temporal.Instant.compare(asOf, Temporal.Instant.from(first)) >= 0) {
-    const hint = `the store is of a time before ${first}: give the time that it was restored to`;
+    const hint = `the store is of a time before ${first}: give the time that it was restored to, or an earlier one, by which nobody is left out`;
     throw refusedTime(store, "is after something that the store does not know", hint);
   }
   return { batches, anything, blank };
@@ -38,6 +40,16 @@ export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instan
 
 /** `anything`: something was undone since the store was last looked through, if no batch then the marker of that. */
 type Undone = Pick<Gap, "batches" | "blank"> & { readonly anything: boolean };
+
+/** A server that waits at its recovery target may still be taken further: what it misses now says nothing. */
+const assertRecovered = ({ name, pool }: Store): Promise<void> =>
+  withClient(pool, async (client) => {
+    const { rows } = await sql<{ recovers: boolean }>`select pg_is_in_recovery() as recovers`.execute(kyselyOn(client));
+    if (rows[0]?.recovers !== true) return;
+    throw new LetheError("STORE_RECOVERING", `the server of store ${name} is still recovering, or is a replica`, {
+      hint: "let it end its recovery (`select pg_wal_replay_resume()` where it waits at its target), and run this again before anybody is served",
+    });
+  });
 
 const notRestored = (store: Store): LetheError =>
   new LetheError("STORE_NOT_RESTORED", `store ${store.name} misses nothing that was done in it`, {

@@ -20,8 +20,12 @@ export type Cluster = {
   /** Makes a backup; returns its label. */
   readonly backup: (type: "full" | "diff" | "incr") => Promise<string>;
   readonly pgbackrest: (...args: readonly string[]) => Promise<void>;
-  /** Takes the cluster back to a time, as `--target` says it, along the timeline that it is on; it serves afterwards, on a new one. */
-  readonly restore: (target: string, ...options: readonly string[]) => Promise<void>;
+  /**
+   * Takes the cluster back to a time along the timeline that it is on. It serves afterwards, on a new one; or it waits there, read-only, as a server
+   * does whose `recovery_target_action` nobody has set.
+   */
+  readonly restore: (target: string, then?: "promote" | "pause") => Promise<void>;
+  readonly resume: () => Promise<void>;
   readonly dispose: () => Promise<void>;
 };
 
@@ -103,6 +107,9 @@ export const startCluster = async (): Promise<Cluster> => {
     }
   };
   const query = async (text: string) => (await pool.query<Record<string, unknown>>(text)).rows;
+  const until = async (condition: string): Promise<void> => {
+    while ((await query(`select ${condition} as so`))[0]?.["so"] !== true) await sleep(50);
+  };
   return {
     url,
     config: { ...stanzaBy(configFile), program },
@@ -120,18 +127,16 @@ export const startCluster = async (): Promise<Cluster> => {
       const labels = (await readdir(join(at("repo"), "backup/demo"))).filter((name) => /^\d{8}-\d{6}F/.test(name));
       return labels.toSorted().at(-1) ?? "";
     },
-    restore: async (target, ...options) => {
+    restore: async (target, then = "promote") => {
       await control("-m", "fast", "stop");
-      await pgbackrest(
-        "--delta",
-        "--type=time",
-        `--target=${target}`,
-        "--target-action=promote",
-        ...options,
-        "restore",
-      );
+      await pgbackrest("--delta", "--type=time", `--target=${target}`, `--target-action=${then}`, "restore");
       await start();
-      while ((await query("select pg_is_in_recovery() as recovers"))[0]?.["recovers"] === true) await sleep(50);
+      const there = { promote: "not pg_is_in_recovery()", pause: "pg_get_wal_replay_pause_state() = 'paused'" };
+      await until(there[then]);
+    },
+    resume: async () => {
+      await query("select pg_wal_replay_resume()");
+      await until("not pg_is_in_recovery()");
     },
     dispose: async () => {
       await pool.end();
