@@ -38,7 +38,7 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
       if (set.sideCar === "mismatch") return "BACKUP_CHECKSUM";
       try {
         await using file = await openFile(pathOf(set.name));
-        const verdict = await readDump(file);
+        const verdict = await readDump(file.createReadStream({ start: 0, autoClose: false }));
         if (verdict.content === "broken") return "BACKUP_NOT_RESTORABLE";
         if (verdict.sha256 !== set.sha256) return "BACKUP_CHECKSUM";
         return verdict.content === "unknown" && set.sideCar === "none" ? "BACKUP_NOT_RESTORABLE" : undefined;

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import type { FileHandle } from "node:fs/promises";
 import { PassThrough, Writable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
@@ -9,31 +8,46 @@ export type Verdict =
   { readonly content: "complete" | "unknown"; readonly sha256: string } | { readonly content: "broken" };
 
 /**
- * Reads a dump to its end, in constant memory, and says whether it ends as its format demands:
+ * Reads a dump to its end, in constant memory, and says whether it ends as its format demands; one that breaks off does not:
  * - gzip and Zstandard decompress without error; what comes out is judged by the next two lines;
  * - plain SQL of pg_dump and pg_dumpall ends with its completion line: a dump killed in front of a living gzip has none;
  * - the custom format begins with `PGDMP`; it has no end mark, so a cut shows only against a checksum;
  * - anything else: unknown.
  */
-export const readDump = async (file: FileHandle): Promise<Verdict> => {
+export const readDump = async (source: AsyncIterable<Buffer>): Promise<Verdict> => {
   const hash = createHash("sha256");
   const { sink, first, last } = edges();
-  const head = Buffer.alloc(4);
-  await file.read(head, 0, head.length, 0);
-  const unpack = decompressorFor(head);
-  const hashed = async function* (chunks: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of chunks) {
+  const hashed = (async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
       hash.update(chunk);
       yield chunk;
     }
-  };
+  })();
+  let unpack: Duplex | undefined;
   try {
-    await pipeline(file.createReadStream({ start: 0, autoClose: false }), hashed, unpack ?? new PassThrough(), sink);
+    const head = await headOf(hashed);
+    unpack = decompressorFor(head);
+    const whole = async function* (): AsyncGenerator<Buffer> {
+      yield head;
+      yield* hashed;
+    };
+    await pipeline(whole, unpack ?? new PassThrough(), sink);
   } catch {
     return { content: "broken" };
   }
   const content = contentOf(first(), last(), unpack !== undefined);
   return content === "broken" ? { content } : { content, sha256: hash.digest("hex") };
+};
+
+/** What comes first, four bytes of it at least unless there are fewer. */
+const headOf = async (chunks: AsyncGenerator<Buffer>): Promise<Buffer> => {
+  let head = Buffer.alloc(0);
+  while (head.length < 4) {
+    const next = await chunks.next();
+    if (next.done === true) break;
+    head = Buffer.concat([head, next.value]);
+  }
+  return head;
 };
 
 const contentOf = (first: Buffer, last: Buffer, unpacked: boolean): Verdict["content"] => {
@@ -49,8 +63,8 @@ const contentOf = (first: Buffer, last: Buffer, unpacked: boolean): Verdict["con
 
 /** What unpacks a file by its first four bytes, of gzip and of Zstandard; undefined where it is not packed. */
 export const decompressorFor = (head: Buffer): Duplex | undefined => {
-  if (head.readUInt16BE() === 0x1f8b) return createGunzip();
-  if (head.readUInt32BE() === 0x28b52ffd) return createZstdDecompress();
+  if (head.length >= 2 && head.readUInt16BE() === 0x1f8b) return createGunzip();
+  if (head.length >= 4 && head.readUInt32BE() === 0x28b52ffd) return createZstdDecompress();
   return undefined;
 };
 

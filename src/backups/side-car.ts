@@ -12,6 +12,11 @@ export const readSideCar = async (path: string, sha256: string): Promise<BackupS
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "ENOENT" ? "none" : "mismatch";
   }
+  return sideCarSays(text, sha256);
+};
+
+/** The same of the text that stands in one. */
+export const sideCarSays = (text: string, sha256: string): "match" | "mismatch" => {
   // sha256sum puts a backslash in front when it had to escape the name.
   const digest = /^\\?([0-9a-f]{64})(?=\s|$)/i.exec(text)?.[1];
   return digest?.toLowerCase() === sha256 ? "match" : "mismatch";
