@@ -3,7 +3,13 @@ import type { BackupSet } from "#backups/repository.ts";
 /** Which sets cannot be restored from without one of them, directly. */
 const needingIn = (all: readonly BackupSet[]): ReadonlyMap<string, readonly BackupSet[]> => {
   const needing = new Map<string, BackupSet[]>();
-  for (const set of all) for (const name of set.needs) needing.set(name, [...(needing.get(name) ?? []), set]);
+  for (const set of all) {
+    for (const name of set.needs) {
+      const others = needing.get(name);
+      if (others === undefined) needing.set(name, [set]);
+      else others.push(set);
+    }
+  }
   return needing;
 };
 

@@ -33,13 +33,15 @@ export const heldBack = ({ name }: BackupSet): BackupException => ({ name, code:
 export const newestFirst = (sets: readonly BackupSet[]): BackupSet[] =>
   sets.toSorted((a, b) => Temporal.Instant.compare(heldSince(b), heldSince(a)) || (a.name < b.name ? 1 : -1));
 
+const isWhole = ({ unfinished }: BackupSet): boolean => unfinished !== true;
+
 /** Reads sets from the newest back until one is good: usually one. */
 export const findNewestGood = async (
   sets: readonly BackupSet[],
   verify: (set: BackupSet) => Promise<BackupCode | undefined>,
 ): Promise<GoodSearch> => {
   const rejected: { set: BackupSet; code: BackupCode }[] = [];
-  for (const set of newestFirst(sets)) {
+  for (const set of newestFirst(sets.filter(isWhole))) {
     const code = await verify(set);
     if (code === undefined) return { good: set, rejected };
     rejected.push({ set, code });
@@ -62,7 +64,8 @@ export const decide = (
   const { keepDays, timeZone } = retention;
   const breachOf = (since: Temporal.Instant): string => breachDate(since, keepDays, timeZone);
   const { sets, oddities } = inventory;
-  const oldest = newestFirst(sets).at(-1);
+  const ordered = newestFirst(sets);
+  const oldest = ordered.at(-1);
   if (oldest === undefined) {
     return {
       purge: [],
@@ -73,7 +76,7 @@ export const decide = (
     sets,
     sets.filter((set) => isDue(set, retention) && !kept.has(set.name)),
   );
-  const newestFull = newestFirst(sets).find(({ needs }) => needs.length === 0);
+  const newestFull = ordered.find((set) => isWhole(set) && set.needs.length === 0);
   const broken = rejected.some(({ set }) => set === newestFull);
   const safe = good !== undefined && !going.has(good) && !broken;
   const known = new Set(rejected.map(({ set }) => set));

@@ -1,8 +1,13 @@
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import type { HeldSet } from "#backups/set-records.ts";
 
-/** `purged`: we deleted it and it was read back as gone; `vanished`: gone, and it was not us or we cannot know. */
-export type Departures = { readonly purged: readonly HeldSet[]; readonly vanished: readonly HeldSet[] };
+/**
+ * `purged`: we deleted it and it was read back as gone; `vanished`: gone, and it was not us or we cannot know; `ended`: the same of one that was
+ * unfinished.
+ */
+export type Departures = Readonly<Record<"purged" | "vanished" | "ended", readonly HeldSet[]>>;
+
+export const noDepartures: Departures = { purged: [], vanished: [], ended: [] };
 
 /**
  * What became of the sets that the state database holds. `deleted` are those that we deleted and that a second look did
@@ -16,16 +21,18 @@ export const departures = (
   after: Inventory,
   deleted: ReadonlySet<BackupSet>,
 ): Departures => {
-  if (before.sets.length === 0 || after.sets.length === 0) return { purged: [], vanished: [] };
+  if (before.sets.length === 0 || after.sets.length === 0) return noDepartures;
   const ours = new Set([...deleted].map(identity));
   const purged: HeldSet[] = [];
   const vanished: HeldSet[] = [];
+  const ended: HeldSet[] = [];
   for (const set of missingFrom(held, after)) {
     // Condemned by an earlier run that died before it could tell, and gone when this one began.
-    const unfinished = set.state === "condemned" && !before.names.has(set.name);
-    (ours.has(identity(set)) || unfinished ? purged : vanished).push(set);
+    const untold = set.state === "condemned" && !before.names.has(set.name);
+    const others = set.unfinished ? ended : vanished;
+    (ours.has(identity(set)) || untold ? purged : others).push(set);
   }
-  return { purged, vanished };
+  return { purged, vanished, ended };
 };
 
 const identity = ({ name, sha256 }: Pick<BackupSet, "name" | "sha256">): string => `${sha256} ${name}`;

@@ -69,10 +69,9 @@ const listRepository = async (
   const search = await findNewestGood(inventory.sets, verifyRestorable);
   const good = new Map<BackupSet, boolean>(search.rejected.map(({ set }) => [set, false]));
   if (search.good !== undefined) good.set(search.good, true);
-  if (check === "all") {
-    for (const set of inventory.sets) {
-      if (!good.has(set)) good.set(set, (await verifyRestorable(set)) === undefined);
-    }
+  for (const set of inventory.sets) {
+    if (good.has(set) || (check !== "all" && set.unfinished !== true)) continue;
+    good.set(set, set.unfinished !== true && (await verifyRestorable(set)) === undefined);
   }
   const { names: kept } = await keptIn(ctx.state.db, repository, timeZone);
   const states = new Map(held.map((set) => [`${set.sha256} ${set.name}`, set.state]));

@@ -2,10 +2,10 @@ import { Temporal } from "temporal-polyfill";
 import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import type { BackupException } from "#backups/decide.ts";
-import { departures } from "#backups/departures.ts";
+import { departures, noDepartures } from "#backups/departures.ts";
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
-import { heldSets, recordGone, saveInventory, saveLogs } from "#backups/set-records.ts";
+import { forgetEnded, heldSets, recordGone, saveInventory, saveLogs } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
 import { digestOf } from "#lib/canonical.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -47,10 +47,11 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     if (seen !== undefined) await saveLogs(tx, config.name, seen.after.logs);
     const left =
       seen === undefined || !seen.finished
-        ? { purged: [], vanished: [] }
+        ? noDepartures
         : departures(await heldSets({ db: tx }, config.name), seen.before, seen.after, seen.gone);
     const purged = await recordGone(tx, config.name, left.purged, { ...meta, as: "purged" });
     await recordGone(tx, config.name, left.vanished, { ...meta, as: "vanished" });
+    await forgetEnded(tx, config.name, left.ended);
     // A file that is replaced every night, or that somebody purged when it was due, is nobody's loss.
     const missed = left.vanished.filter(
       (set) =>

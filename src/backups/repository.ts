@@ -44,6 +44,11 @@ export type BackupSet = {
   readonly needs: readonly string[];
   /** The moment as of which it restores, as far as it tells. */
   readonly restores: Temporal.Instant;
+  /**
+   * It was begun and never completed. It holds data and goes when it is due like all others, but nobody restores from it: that it is the newest says
+   * nothing of the backups, and that it is gone without us is its owner's affair.
+   */
+  readonly unfinished?: true;
 };
 
 /** An archive of the write-ahead log beside the sets: with it times in between can be recovered, and it holds what was written in all of them. */
@@ -96,6 +101,8 @@ export type Restored =
 
 /** One place that keeps backups, whatever its kind. */
 export type Repository = {
+  /** How many sets that do not need each other may be removed, and asked for, at a time; one unless it says so. */
+  readonly atOnce?: number;
   /**
    * Lists and hashes what is there, reading again only what changed since `known`.
    * @throws LetheError `BACKUPS_UNREADABLE`

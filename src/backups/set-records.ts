@@ -4,13 +4,13 @@ import type { BackupSet, KnownSet, LogArchive } from "#backups/repository.ts";
 import type { StateDb } from "#db/state-schema.ts";
 
 /** A set that the state database believes to be in its repository. */
-export type HeldSet = KnownSet & { readonly state: "listed" | "condemned" };
+export type HeldSet = KnownSet & { readonly state: "listed" | "condemned"; readonly unfinished: boolean };
 
 /** The sets of a repository that are not known to be gone, by name. Condemned ones are hashed again before they are deleted. */
 export const heldSets = async ({ db }: { readonly db: Kysely<StateDb> }, repository: string): Promise<HeldSet[]> => {
   const rows = await db
     .selectFrom("lethe.backup_set")
-    .select(["name", "sha256", "bytes", "taken_at", "modified_at", "state"])
+    .select(["name", "sha256", "bytes", "taken_at", "modified_at", "state", "unfinished"])
     .where("repository", "=", repository)
     .where("state", "in", ["listed", "condemned"])
     .orderBy("name")
@@ -23,6 +23,7 @@ export const heldSets = async ({ db }: { readonly db: Kysely<StateDb> }, reposit
     modified: Temporal.Instant.from(row.modified_at),
     rehash: row.state === "condemned",
     state: row.state === "condemned" ? "condemned" : "listed",
+    unfinished: row.unfinished,
   }));
 };
 
@@ -34,14 +35,15 @@ export const saveInventory = async (
   meta: { readonly at: Temporal.Instant; readonly run: string },
 ): Promise<void> => {
   await sql`insert into lethe.backup_set as held
-      (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, needs, state, run_id)
-    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, needs, 'listed', ${meta.run}
+      (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, needs, state, run_id, unfinished)
+    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, needs, 'listed', ${meta.run}, unfinished
     from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[],
       ${sets.map((set) => set.bytes)}::bigint[], ${sets.map((set) => set.taken.toString())}::timestamptz[],
-      ${sets.map((set) => set.modified.toString())}::timestamptz[], ${sets.map((set) => JSON.stringify(set.needs))}::jsonb[])
-      as found (name, sha256, bytes, taken, modified, needs)
+      ${sets.map((set) => set.modified.toString())}::timestamptz[], ${sets.map((set) => JSON.stringify(set.needs))}::jsonb[],
+      ${sets.map((set) => set.unfinished === true)}::boolean[])
+      as found (name, sha256, bytes, taken, modified, needs, unfinished)
     on conflict (repository, name, sha256) do update
-    set taken_at = excluded.taken_at, modified_at = excluded.modified_at, needs = excluded.needs, purged_at = null,
+    set bytes = excluded.bytes, taken_at = excluded.taken_at, modified_at = excluded.modified_at, needs = excluded.needs, purged_at = null,
       state = case held.state when 'condemned' then 'condemned' else 'listed' end,
       run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end`.execute(db);
 };
@@ -70,13 +72,20 @@ export const condemn = async (
 
 /** Takes back that sets were to be deleted: a legal hold has come since. */
 export const spare = async (db: Kysely<StateDb>, repository: string, names: readonly string[]): Promise<void> => {
-  await db
-    .updateTable("lethe.backup_set")
-    .set({ state: "listed" })
-    .where("repository", "=", repository)
-    .where("state", "=", "condemned")
-    .where("name", "in", names.length === 0 ? [""] : names)
-    .execute();
+  await sql`update lethe.backup_set set state = 'listed'
+    where repository = ${repository} and state = 'condemned' and name = any (${names}::text[])`.execute(db);
+};
+
+/** Unfinished sets that are gone without us: completed, as sets of their own, or given up. Nobody lost a backup. */
+export const forgetEnded = async (
+  db: Kysely<StateDb>,
+  repository: string,
+  sets: readonly Pick<BackupSet, "name" | "sha256">[],
+): Promise<void> => {
+  await sql`delete from lethe.backup_set held
+    using unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[]) as ended (name, sha256)
+    where held.repository = ${repository} and held.name = ended.name and held.sha256 = ended.sha256 and held.unfinished
+      and held.state in ('listed', 'condemned')`.execute(db);
 };
 
 export type Departed = {

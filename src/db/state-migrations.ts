@@ -206,7 +206,8 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       repository text not null, name text not null, sha256 text not null, bytes bigint not null,
       taken_at timestamptz not null, first_seen_at timestamptz not null, modified_at timestamptz not null,
       purged_at timestamptz, state text not null check (state in ('listed', 'condemned', 'purged', 'vanished')),
-      run_id text references lethe.run, needs jsonb not null default '[]', primary key (repository, name, sha256))`,
+      run_id text references lethe.run, needs jsonb not null default '[]', unfinished boolean not null default false,
+      primary key (repository, name, sha256))`,
     sql`create table lethe.backup_log (
       repository text not null, name text not null, since timestamptz not null, until timestamptz not null,
       primary key (repository, name))`,

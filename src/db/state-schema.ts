@@ -261,6 +261,8 @@ export type BackupSetTable = {
   /** `listed` → `condemned` (hashed, about to be deleted) → `purged` (read back as gone) or `vanished` (gone without us). */
   state: "listed" | "condemned" | "purged" | "vanished";
   run_id: string | null;
+  /** Begun and never completed: when it is gone without us, its row goes as well. */
+  unfinished: Generated<boolean>;
 };
 
 /** A backup that was restored to try it; times in seconds. */
