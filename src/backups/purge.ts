@@ -17,6 +17,7 @@ import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
 import { condemn, heldSets, saveInventory, spare } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
+import { forEachAtOnce } from "#lib/at-once.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Run } from "#records/run.ts";
@@ -47,7 +48,7 @@ export const purgeRepository = async (
 ): Promise<RepositoryResult> => {
   const { timeZone } = ctx.config.controller;
   const retention = { keepDays: config.keepDays, timeZone, now: ctx.clock.now() };
-  const before = await orUnreadable(async () => repository.inventory(await heldSets(ctx.state, config.name)));
+  const before = await orUnreadable(ctx, async () => repository.inventory(await heldSets(ctx.state, config.name)));
   if (before === "unreadable") return recordNight(ctx, run, config, { exceptions: [unreadable] });
 
   const search = await findNewestGood(before.sets, repository.verifyRestorable);
@@ -61,10 +62,12 @@ export const purgeRepository = async (
   });
 
   const { removals, held } = await removeSets(ctx, config, repository, { sets: purge, kept });
-  const overdue = before.sets.filter((set) => isDue(set, retention) && held.has(set.name) && !removals.has(set));
+  const overdue = before.sets.filter((set) => isDue(set, retention) && held.has(set.name) && removals.get(set) === undefined);
   const finished = (await repository.finish?.(new Set(overdue.map((set) => set.name)))) ?? true;
   faultPoint("after-backups-finished");
-  const after = await orUnreadable(() => repository.inventory(before.sets.map((set) => ({ ...set, rehash: false }))));
+  const after = await orUnreadable(ctx, () =>
+    repository.inventory(before.sets.map((set) => ({ ...set, rehash: false }))),
+  );
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
 
   const { gone, undeleted } = await readBack(repository, removals, after);
@@ -82,18 +85,20 @@ export const purgeRepository = async (
 
 const unreadable: BackupException = { name: "*", code: "BACKUPS_UNREADABLE", breach: null };
 
-const orUnreadable = async (look: () => Promise<Inventory>): Promise<Inventory | "unreadable"> => {
+const orUnreadable = async ({ log }: Context, look: () => Promise<Inventory>): Promise<Inventory | "unreadable"> => {
   try {
     return await look();
   } catch (error) {
-    if (isLetheError(error, "BACKUPS_UNREADABLE")) return "unreadable";
-    throw error;
+    if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
+    log.warn({ code: error.code, hint: error.hint }, error.message);
+    return "unreadable";
   }
 };
 
 type Removals = {
-  readonly removals: ReadonlyMap<BackupSet, Removal>;
-  /** What legal holds keep by now: one may have come meanwhile. */
+  /** What became of each set that was to go; undefined: we were stopped before it, or a legal hold came. */
+  readonly removals: ReadonlyMap<BackupSet, Removal | undefined>;
+  /** What legal holds keep by now. */
   readonly held: ReadonlySet<string>;
 };
 
@@ -104,34 +109,43 @@ const removeSets = async (
   due: { readonly sets: readonly BackupSet[]; readonly kept: Kept },
 ): Promise<Removals> => {
   const { timeZone } = ctx.config.controller;
-  const removals = new Map<BackupSet, Removal>();
-  let { kept } = due;
+  const { sets } = due;
   // Oldest first: if we are stopped in between, what is longest overdue is gone. But before each what needs it: no set may be left that is broken.
-  for (const set of withDependents(due.sets, newestFirst(due.sets).toReversed())) {
-    if (ctx.signal.aborted) break;
+  const order = withDependents(sets, newestFirst(sets).toReversed());
+  // Told in this order, whichever is answered first.
+  const removals = new Map([...order].map((set): [BackupSet, Removal | undefined] => [set, undefined]));
+  let { kept } = due;
+  let done = 0;
+  await forEachAtOnce(order, atOnceIn(repository, sets), async (set) => {
+    if (ctx.signal.aborted) return;
     kept = await keptSince(ctx.state.db, name, timeZone, kept);
-    if (kept.names.has(set.name)) continue;
+    if (kept.names.has(set.name)) return;
     faultPoint("before-backup-unlink");
     removals.set(set, await repository.remove(set));
     faultPoint("after-backup-unlink");
-    ctx.progress.advance(removals.size, due.sets.length, "backups");
-  }
+    done += 1;
+    ctx.progress.advance(done, sets.length, "backups");
+  });
   return { removals, held: kept.names };
 };
+
+/** Of sets that need each other, one has to be gone before the next is touched. */
+const atOnceIn = ({ atOnce = 1 }: Repository, sets: readonly BackupSet[]): number =>
+  sets.some(({ needs }) => needs.length > 0) ? 1 : atOnce;
 
 /** The second look: a set counts as deleted when neither the new listing nor a question for it by name finds it. */
 const readBack = async (
   repository: Repository,
-  removals: ReadonlyMap<BackupSet, Removal>,
+  removals: Removals,
   after: Inventory,
 ): Promise<{ gone: ReadonlySet<BackupSet>; undeleted: readonly BackupSet[] }> => {
   const gone = new Set<BackupSet>();
-  const undeleted: BackupSet[] = [];
-  for (const [set, removal] of removals) {
-    if (removal === "refused") undeleted.push(set);
-    if (removal !== "removed") continue;
-    if (after.names.has(set.name) || (await repository.present(set))) undeleted.push(set);
-    else gone.add(set);
-  }
+  await forEachAtOnce(removals, repository.atOnce ?? 1, async ([set, removal]) => {
+    if (removal !== "removed" || after.names.has(set.name)) return;
+    if (!(await repository.present(set))) gone.add(set);
+  });
+  const undeleted = [...removals].flatMap(([set, removal]) =>
+    removal === "refused" || (removal === "removed" && !gone.has(set)) ? [set] : [],
+  );
   return { gone, undeleted };
 };
