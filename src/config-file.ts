@@ -190,6 +190,21 @@ const configOf = (file: string, written: Written): Config => {
     backups: Object.entries(written.backups).map(([name, backup]): BackupConfig => {
       const common = { name, store: backup.store, keepDays: backup.keep_days };
       if (backup.kind === "directory") return { ...common, kind: backup.kind, path: absolute(backup.path) };
+      if (backup.kind === "s3") {
+        const { kind, bucket, prefix, endpoint, region, profile } = backup;
+        return {
+          ...common,
+          kind,
+          bucket,
+          // A folder: else `shop` would mean what lies in `shop2` as well, and purge it.
+          prefix: prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`,
+          endpoint,
+          region,
+          // Servers of one's own seldom have a name in the DNS for each bucket.
+          forcePathStyle: backup.force_path_style ?? endpoint !== undefined,
+          profile,
+        };
+      }
       if (backup.kind === "restic") {
         const { kind, repository, password_file: passwordFile, tag, program } = backup;
         const place = /^[a-z0-9]+:/.test(repository) ? repository : absolute(repository);

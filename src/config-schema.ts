@@ -155,8 +155,25 @@ const repository = {
     .default(30),
 };
 
+/** Credentials never stand in the file: an address with some is refused. */
+const bucketEndpoint = text.refine((url) => {
+  if (!URL.canParse(url)) return false;
+  const { protocol, username, password, pathname, search, hash } = new URL(url);
+  return /^https?:$/.test(protocol) && `${username}${password}${search}${hash}` === "" && pathname === "/";
+}, "not the address of a server alone, without account, password and path: https://s3.example:9000");
+
 const backup = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("directory"), path: text, ...repository }),
+  z.strictObject({
+    kind: z.literal("s3"),
+    bucket: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, "must be a bucket's name"),
+    prefix: z.string().default(""),
+    endpoint: bucketEndpoint.optional(),
+    region: text.default("us-east-1"),
+    force_path_style: z.boolean().optional(),
+    profile: text.optional(),
+    ...repository,
+  }),
   z.strictObject({
     kind: z.literal("pgbackrest"),
     stanza: z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_-]*$/, "must be a stanza's name"),

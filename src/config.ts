@@ -79,6 +79,20 @@ export type DirectoryConfig = Repository & {
   readonly path: string;
 };
 
+export type S3Config = Repository & {
+  readonly kind: "s3";
+  readonly bucket: string;
+  /** Of the keys that are meant: empty, or ended by a slash. */
+  readonly prefix: string;
+  /** Of a server; undefined: AWS. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  /** The bucket stands in the path of a request, not in the host's name. */
+  readonly forcePathStyle: boolean;
+  /** Of the SDK's own files, with the credentials; undefined: where the SDK looks for them by itself. */
+  readonly profile: string | undefined;
+};
+
 export type PgBackRestConfig = Repository & {
   readonly kind: "pgbackrest";
   readonly stanza: string;
@@ -101,7 +115,7 @@ export type ResticConfig = Repository & {
   readonly program: string;
 };
 
-export type BackupConfig = DirectoryConfig | PgBackRestConfig | ResticConfig;
+export type BackupConfig = DirectoryConfig | S3Config | PgBackRestConfig | ResticConfig;
 
 export type ExportConfig = {
   /** Absolute path. */

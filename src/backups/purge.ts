@@ -62,7 +62,9 @@ export const purgeRepository = async (
   });
 
   const { removals, held } = await removeSets(ctx, config, repository, { sets: purge, kept });
-  const overdue = before.sets.filter((set) => isDue(set, retention) && held.has(set.name) && removals.get(set) === undefined);
+  const overdue = before.sets.filter(
+    (set) => isDue(set, retention) && held.has(set.name) && removals.get(set) === undefined,
+  );
   const finished = (await repository.finish?.(new Set(overdue.map((set) => set.name)))) ?? true;
   faultPoint("after-backups-finished");
   const after = await orUnreadable(ctx, () =>
@@ -136,7 +138,7 @@ const atOnceIn = ({ atOnce = 1 }: Repository, sets: readonly BackupSet[]): numbe
 /** The second look: a set counts as deleted when neither the new listing nor a question for it by name finds it. */
 const readBack = async (
   repository: Repository,
-  removals: Removals,
+  removals: Removals["removals"],
   after: Inventory,
 ): Promise<{ gone: ReadonlySet<BackupSet>; undeleted: readonly BackupSet[] }> => {
   const gone = new Set<BackupSet>();

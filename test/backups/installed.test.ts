@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pgbackrestMissing, resticMissing } from "#test/backups/programs.ts";
+import { gatewayMissing, pgbackrestMissing, resticMissing } from "#test/backups/programs.ts";
 
 test("pgBackRest is there to be tried, or all tests of it are skipped", (context) => {
   if (pgbackrestMissing !== undefined) context.skip(pgbackrestMissing);
@@ -9,4 +9,9 @@ test("pgBackRest is there to be tried, or all tests of it are skipped", (context
 test("restic is there to be tried, or all tests of it are skipped", (context) => {
   if (resticMissing !== undefined) context.skip(resticMissing);
   expect(resticMissing).toBeUndefined();
+});
+
+test("versitygw is there to be tried, or all tests of buckets are skipped", (context) => {
+  if (gatewayMissing !== undefined) context.skip(gatewayMissing);
+  expect(gatewayMissing).toBeUndefined();
 });

@@ -1,8 +1,7 @@
-import { execFile } from "node:child_process";
 import { readdir } from "node:fs/promises";
-import { resolve } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { FaultPoint } from "#lib/fault.ts";
+import { purgeProcess } from "#test/backups/killed-night.ts";
 import { scene, writeNights, type Scene } from "#test/backups/repository-files.ts";
 
 const now = "2026-11-22T03:00:00Z";
@@ -13,18 +12,8 @@ beforeEach(async () => {
 });
 afterEach(() => at.dispose());
 
-/** Runs a night's purge in its own process; answers the signal that killed it. */
-const night = (id: string, fault?: FaultPoint): Promise<NodeJS.Signals | null> => {
-  const config = JSON.stringify({ ...at.on(now).config, stores: [] });
-  const script = resolve(import.meta.dirname, "purge-process.ts");
-  const env = { ...process.env, ...(fault === undefined ? {} : { LETHE_FAULT: fault }) };
-  return new Promise((settle, reject) => {
-    const child = execFile(process.execPath, ["-C", "source", script, config, now, id], { env }, (error, _out, err) => {
-      if (error !== null && child.signalCode === null) reject(new Error(err));
-      else settle(child.signalCode);
-    });
-  });
-};
+const night = (id: string, fault?: FaultPoint): Promise<NodeJS.Signals | null> =>
+  purgeProcess({ config: at.on(now).config, now, run: id }, fault);
 
 test.each<FaultPoint>(["before-backup-unlink", "after-backup-unlink", "after-backups-recorded"])(
   "killed %s, the next run leaves the same files and tells of each purge once",

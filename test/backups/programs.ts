@@ -1,5 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import type { PgBackRestConfig } from "#config.ts";
 import { debianBinaries } from "#test/flow/debian-server.ts";
 
@@ -16,6 +18,20 @@ export const pgbackrestMissing: string | undefined =
 
 /** The same for restic. */
 export const resticMissing: string | undefined = isThere("restic") ? undefined : "restic is not installed";
+
+/**
+ * A server of S3 over a directory, with versions, uploads in parts and Object Lock. Go makes it, and puts it where it is looked for when it is not on
+ * the PATH: `go install github.com/versity/versitygw/cmd/versitygw@v1.8.0`.
+ */
+export const gatewayProgram: string | undefined = [
+  process.env["VERSITYGW"],
+  "versitygw",
+  join(process.env["GOBIN"] ?? join(process.env["GOPATH"] ?? join(homedir(), "go"), "bin"), "versitygw"),
+].find((program) => program !== undefined && spawnSync(program, ["--version"]).status === 0);
+
+/** The same for buckets of S3. */
+export const gatewayMissing: string | undefined =
+  gatewayProgram === undefined ? "versitygw is not installed" : undefined;
 
 /** The stanza `demo` of a store `shop`. */
 export const stanzaBy = (configFile: string): PgBackRestConfig => ({

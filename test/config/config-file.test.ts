@@ -105,6 +105,35 @@ describe("loadConfig", () => {
     expect(inDirectory.stores.map(({ name }) => name)).toEqual(["shop", "crm"]);
   });
 
+  it("takes a bucket's prefix for a folder, and puts the bucket into the path where the server is one's own", async () => {
+    const bucket = async (more: string) => {
+      const { backups } = await load(
+        whole.replace("backups:\n", `backups:\n  b: { kind: s3, store: shop, bucket: dumps${more} }\n`),
+      );
+      return backups[0];
+    };
+    expect(await bucket("")).toEqual({
+      name: "b",
+      kind: "s3",
+      store: "shop",
+      keepDays: 30,
+      bucket: "dumps",
+      prefix: "",
+      endpoint: undefined,
+      region: "us-east-1",
+      forcePathStyle: false,
+      profile: undefined,
+    });
+    expect(await bucket(", prefix: shop, endpoint: 'http://s3.example:9000', profile: vault")).toMatchObject({
+      prefix: "shop/",
+      endpoint: "http://s3.example:9000",
+      forcePathStyle: true,
+      profile: "vault",
+    });
+    const asHost = await bucket(", prefix: a/b/, endpoint: 'https://s3.example', region: eu, force_path_style: false");
+    expect(asHost).toMatchObject({ prefix: "a/b/", region: "eu", forcePathStyle: false });
+  });
+
   it("names an unset variable at the place that needs it", async () => {
     const error = await failure(whole, {});
     expect(error.code).toBe("CONFIG_VARIABLE_UNSET");
@@ -191,6 +220,24 @@ describe("loadConfig", () => {
     ["a timeout of zero", "PT10M", "PT0S", "stores.shop.statement_timeout"],
     ["backups kept for 31 days", "keep_days: 14", "keep_days: 31", "at most 30"],
     ["backups kept for no day", "keep_days: 14", "keep_days: 0", "keep_days"],
+    [
+      "a bucket's server with a path",
+      "kind: directory, store: shop, path: backups",
+      "kind: s3, store: shop, bucket: dumps, endpoint: 'https://s3.example/dumps'",
+      "without account, password and path",
+    ],
+    [
+      "a bucket's server with a secret",
+      "kind: directory, store: shop, path: backups",
+      "kind: s3, store: shop, bucket: dumps, endpoint: 'https://key:hunter2@s3.example'",
+      "without account, password and path",
+    ],
+    [
+      "a bucket's name that is none",
+      "kind: directory, store: shop, path: backups",
+      "kind: s3, store: shop, bucket: a/b",
+      "a bucket's name",
+    ],
     ["a backup of a store that is not there", "store: shop", "store: shpo", "backups.nightly-dumps.store"],
     ["a store without a place", "    embedded: crm\n", "", "either `url`, `embedded` or `clickhouse`"],
     [

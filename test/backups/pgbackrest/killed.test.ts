@@ -1,9 +1,9 @@
-import { execFile } from "node:child_process";
 import { readdir, rm } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { FaultPoint } from "#lib/fault.ts";
 import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
+import { purgeProcess } from "#test/backups/killed-night.ts";
 import { pgbackrestMissing } from "#test/backups/programs.ts";
 import { run, scene, type Scene } from "#test/backups/repository-files.ts";
 
@@ -37,23 +37,8 @@ describe.skipIf(pgbackrestMissing !== undefined)("a purge of a repository of pgB
   });
   afterEach(() => at.dispose());
 
-  /** Runs a night's purge in its own process; answers the signal that killed it. */
-  const night = (id: string, fault?: FaultPoint): Promise<NodeJS.Signals | null> => {
-    const config = JSON.stringify({ ...at.on(now).config, stores: [], backups: [cluster.config] });
-    const script = resolve(import.meta.dirname, "../purge-process.ts");
-    const env = { ...process.env, ...(fault === undefined ? {} : { LETHE_FAULT: fault }) };
-    return new Promise((settle, reject) => {
-      const child = execFile(
-        process.execPath,
-        ["-C", "source", script, config, now, id],
-        { env },
-        (error, _out, err) => {
-          if (error !== null && child.signalCode === null) reject(new Error(err));
-          else settle(child.signalCode);
-        },
-      );
-    });
-  };
+  const night = (id: string, fault?: FaultPoint): Promise<NodeJS.Signals | null> =>
+    purgeProcess({ config: { ...at.on(now).config, backups: [cluster.config] }, now, run: id }, fault);
 
   test.each<FaultPoint>([
     "before-backup-unlink",

@@ -1,0 +1,60 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { checkBackups } from "#backups/check.ts";
+import { purgeRepository } from "#backups/purge.ts";
+import type { Repository } from "#backups/repository.ts";
+import { s3Repository } from "#backups/s3/repository.ts";
+import { gatewayMissing } from "#test/backups/programs.ts";
+import { goodGzip } from "#test/backups/repository-files.ts";
+import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
+
+const now = "2026-11-22T03:00:00Z";
+const Bucket = "dumps";
+
+describe.skipIf(gatewayMissing !== undefined).each([
+  { where: "on a server without any", versions: false },
+  { where: "on a server with some", versions: true },
+])("a bucket without versions, $where", ({ versions }) => {
+  let at: BucketScene;
+  beforeEach(async () => {
+    at = await bucketScene(now, { versions, versioning: false });
+  });
+  afterEach(() => at.dispose());
+
+  test("loses what is past its time, and is fine as it is", async () => {
+    const keys = await at.putNights(45, "2026-11-22");
+    expect(await checkBackups(at.on("2026-10-24T04:00:00Z"))).toMatchObject([{ findings: [] }]);
+    expect(await at.purge(now, "R1")).toMatchObject({ purged: 15, kept: 30, exceptions: [] });
+    expect(await at.listed()).toEqual(keys.slice(15));
+    expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual(keys.slice(0, 15));
+  });
+
+  test("keeps other bytes that came under the name of what is due, before it is looked at or while it is", async () => {
+    const [first = "", second = ""] = await at.putNights(33, "2026-11-22");
+    const real = s3Repository(at.config, "Europe/Berlin");
+    const racing: Repository = {
+      ...real,
+      remove: async (set) => {
+        if (set.name === first) await at.put(first, goodGzip("another one"), now);
+        return real.remove(set);
+      },
+    };
+    expect(await purgeRepository(at.on(now), await at.newRun("R1"), at.config, racing)).toMatchObject({ purged: 2 });
+    expect(await at.listed()).toContain(first);
+    expect(await at.listed()).not.toContain(second);
+  });
+
+  test("loses nothing that it does not have any more: vanished, and not claimed", async () => {
+    const [first = ""] = await at.putNights(32, "2026-11-22");
+    const real = s3Repository(at.config, "Europe/Berlin");
+    const racing: Repository = {
+      ...real,
+      remove: async (set) => {
+        if (set.name === first) await at.s3.deleteObject({ Bucket, Key: first });
+        return real.remove(set);
+      },
+    };
+    const result = await purgeRepository(at.on(now), await at.newRun("R1"), at.config, racing);
+    expect(result).toMatchObject({ purged: 1, kept: 30, exceptions: [] });
+    expect((await at.states())[first]).toBe("vanished");
+  });
+});
