@@ -8,20 +8,23 @@ import { faultPoint } from "#lib/fault.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
+import { storesMaybeBack } from "#restore/standing.ts";
 
 /** Requests that change in one transaction: bounds memory and the time for which the ledger's head is locked. */
 const perTransaction = 1_000;
 
 /**
  * Makes `erased` requests `completed` when no backup is left that can hold their subject: in every store in which a request's
- * person was, each present set goes back to a moment after the erasure. Then destroys the suppression entries
- * that no backup needs any more (B5). Run it after `purgeBackups` in the same run: a repository that this run has not listed, or found
- * empty, is taken to hold everything (B8).
+ * person was, each present set goes back to a moment after the erasure, or after the release of the last restore that had undone it. Then
+ * destroys the suppression entries that no backup needs any more (B5). Run it after `purgeBackups` in the same run: a repository
+ * that this run has not listed, or found empty, is taken to hold everything (B8), and so is a store that may have been restored.
  *
  * Each transaction stands for itself; a crash between two of them leaves the rest to the next night.
  */
 export const completeErased = async (ctx: Context, run: Run): Promise<{ completed: number }> => {
-  const reach = await reaches(ctx.state.db, ctx.config, run.id);
+  const back = await storesMaybeBack(ctx);
+  const listed = await reaches(ctx.state.db, ctx.config, run.id);
+  const reach = listed.map((each) => (back.has(each.store) ? { ...each, oldest: "-infinity" } : each));
   let completed = 0;
   while (!ctx.signal.aborted) {
     const count = await completeSome(ctx, run, reach);
