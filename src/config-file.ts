@@ -214,7 +214,10 @@ const configOf = (file: string, written: Written): Config => {
       const configFile = backup.config === undefined ? undefined : absolute(backup.config);
       return { ...common, kind, stanza, repo, program, configFile };
     }),
-    drill: { programs: written.drill.programs === undefined ? undefined : absolute(written.drill.programs) },
+    drill: {
+      programs: written.drill.programs && absolute(written.drill.programs),
+      directory: written.drill.directory && absolute(written.drill.directory),
+    },
     reports: { directory: absolute(written.reports.directory) },
     export: written.export && { ...written.export, directory: absolute(written.export.directory) },
     schedule: Object.fromEntries(

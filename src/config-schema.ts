@@ -227,7 +227,7 @@ export const configSchema = z.strictObject({
       "name at least one store of PostgreSQL: a bare number as key is one of the first store",
     ),
   backups: z.record(name("a backup repository's name"), backup).default({}),
-  drill: z.strictObject({ programs: text.optional() }).default({}),
+  drill: z.strictObject({ programs: text.optional(), directory: text.optional() }).default({}),
   reports: z.strictObject({ directory: text.default("reports/out") }).default({ directory: "reports/out" }),
   export: exports.optional(),
   schedule,

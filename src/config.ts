@@ -14,8 +14,12 @@ export type Config = {
   readonly columnStores: readonly ColumnStoreConfig[];
   readonly backups: readonly BackupConfig[];
   readonly reports: { readonly directory: string };
-  /** Absolute path of the directory with PostgreSQL's programs of the stores' version; undefined: where they usually are. */
-  readonly drill: { readonly programs: string | undefined };
+  readonly drill: {
+    /** Absolute path of the directory with PostgreSQL's programs of the stores' version; undefined: where they usually are. */
+    readonly programs: string | undefined;
+    /** Absolute path of a directory with room for a whole store; undefined: where Lethe's own data is. */
+    readonly directory: string | undefined;
+  };
   /** Undefined: nothing is exported before it is erased. */
   readonly export: ExportConfig | undefined;
   /** Cron expressions by job name, in the controller's time zone. */

@@ -84,7 +84,7 @@ export type Removal = "removed" | "vanished" | "changed" | "refused";
 /** What does not, or will not, let the retention be kept, and what to change. */
 export type BackupFinding = { readonly code: string; readonly message: string; readonly hint: string | null };
 
-/** Paths that `restore` may fill; neither is there. */
+/** Paths of two empty directories that `restore` may fill. */
 export type RestoreInto = {
   /** Of a data directory of PostgreSQL. */
   readonly data: string;

@@ -7,12 +7,13 @@ import { findNewestGood } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupSet, Repository } from "#backups/repository.ts";
 import { heldSets } from "#backups/set-records.ts";
+import { databaseError } from "#db/database-error.ts";
 import { loadDump, makeDatabase } from "#drill/load-dump.ts";
 import { clearPlace, dataIn, drillPlace, filesIn, giveAll, makePlace } from "#drill/place.ts";
 import { findPrograms } from "#drill/programs.ts";
 import { recordDrill, type Drilled } from "#drill/record.ts";
 import { replayIn } from "#drill/replay.ts";
-import { accountFor, makeCluster, startScratch, type ScratchServer } from "#drill/server.ts";
+import { makeCluster, startScratch, type ScratchServer } from "#drill/server.ts";
 import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Run } from "#records/run.ts";
@@ -47,7 +48,6 @@ const drill = async (ctx: Context, run: Run, config: BackupConfig, order: DrillO
     const repository = openRepository(config, ctx.config.controller.timeZone);
     const set = await newestGood(ctx, config, repository);
     backup = { name: set.name, sha256: set.sha256 };
-    await makePlace(place);
     const began = performance.now();
     const restored = await restore(ctx, { place, repository, set, store: storeOf(ctx, config) });
     const restoredMs = performance.now() - began;
@@ -58,9 +58,10 @@ const drill = async (ctx: Context, run: Run, config: BackupConfig, order: DrillO
     }
   } catch (error) {
     // Where it is Lethe's own database that is lost, recording this says so.
-    if (!(error instanceof LetheError)) throw error;
-    ctx.log.warn({ err: error, repository: config.name }, "the drill failed");
-    return { ...drilled, backup, outcome: "failed", code: error.code, repeated: 0, waiting: 0 };
+    const failure = databaseError(error, config.store);
+    if (!(failure instanceof LetheError)) throw error;
+    ctx.log.warn({ err: failure, repository: config.name }, "the drill failed");
+    return { ...drilled, backup, outcome: "failed", code: failure.code, repeated: 0, waiting: 0 };
   } finally {
     await clearPlace(place);
   }
@@ -105,12 +106,13 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
     });
   }
   const live = await liveServer(store);
+  // Whatever restores it may have to do so as the account that runs the server.
+  const account = await makePlace(place, await findPrograms(live.major, ctx.config.drill.programs));
   const restored = await repository.restore(set, { data: dataIn(place), files: filesIn(place) });
   faultPoint("after-drill-files");
   const isCluster = restored.kind === "cluster";
   const major = isCluster ? (await readFile(join(restored.data, "PG_VERSION"), "utf8")).trim() : live.major;
   const programs = await findPrograms(major, ctx.config.drill.programs);
-  const account = await accountFor(place, programs);
   await giveAll(account, place);
   if (!isCluster) await makeCluster(place, programs, account, live.superuser);
   const server = await startScratch(place, programs, account, live.superuser);

@@ -1,12 +1,15 @@
 import { chown, mkdir, readFile, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Account } from "#db/embedded-account.ts";
+import type { Config } from "#config.ts";
+import { chooseAccount, type Account } from "#db/embedded-account.ts";
+import type { Programs } from "#drill/programs.ts";
 import { runProgram } from "#lib/run-program.ts";
 import { embeddedDirectory } from "#open-context.ts";
 
 /** Where a drill takes place: a directory that is there for one at a time, since a run has the lock. */
-export const drillPlace = (config: { readonly directory: string }): string => join(embeddedDirectory(config), "drill");
+export const drillPlace = (config: Pick<Config, "directory" | "drill">): string =>
+  join(config.drill.directory ?? embeddedDirectory(config), "drill");
 
 export const dataIn = (place: string): string => join(place, "data");
 
@@ -28,9 +31,15 @@ export const clearPlace = async (place: string): Promise<void> => {
   await rm(place, { recursive: true, force: true });
 };
 
-export const makePlace = async (place: string): Promise<void> => {
+/** Makes the place anew, for the account that is to run the server, and answers which that is. */
+export const makePlace = async (place: string, { pg_ctl }: Programs): Promise<Account> => {
   await clearPlace(place);
-  await mkdir(place, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(place), { recursive: true });
+  await mkdir(place, { mode: 0o700 });
+  const account = await chooseAccount(place, dataIn(place), pg_ctl);
+  for (const path of [dataIn(place), filesIn(place)]) await mkdir(path, { mode: 0o700 });
+  for (const path of [place, dataIn(place), filesIn(place)]) await give(account, path);
+  return account;
 };
 
 /** For the account that runs the server, where that is another one. */

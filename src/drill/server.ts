@@ -1,9 +1,10 @@
 import { appendFile, chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
-import { chooseAccount, runAs, type Account } from "#db/embedded-account.ts";
-import { openPool, type Pool } from "#db/pool.ts";
+import { runAs, type Account } from "#db/embedded-account.ts";
+import { closePool, openPool, type Pool } from "#db/pool.ts";
 import { dataIn, give } from "#drill/place.ts";
 import type { Programs } from "#drill/programs.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -16,10 +17,6 @@ export type ScratchServer = {
   readonly pool: (database: string, label: string) => Pool;
   readonly stop: () => Promise<void>;
 };
-
-/** Who runs the server, and may read what is restored. */
-export const accountFor = (place: string, { pg_ctl }: Programs): Promise<Account> =>
-  chooseAccount(place, dataIn(place), pg_ctl);
 
 /** Makes an empty cluster, for a dump. */
 export const makeCluster = async (
@@ -60,7 +57,7 @@ export const startScratch = async (
     await rm(socket, { recursive: true, force: true });
     throw failed("the server that was restored does not start", cause);
   }
-  return {
+  const server: ScratchServer = {
     superuser,
     socket,
     pool: (database, label) =>
@@ -74,6 +71,31 @@ export const startScratch = async (
       await rm(socket, { recursive: true, force: true });
     },
   };
+  await untilRecovered(server);
+  return server;
+};
+
+/** `pg_ctl` says that a server is there when it begins to recover; until that is over nobody gets in. */
+const untilRecovered = async (server: ScratchServer): Promise<void> => {
+  const until = performance.now() + recoverySeconds * 1000;
+  const pool = server.pool("postgres", "drill");
+  try {
+    for (;;) {
+      try {
+        await pool.raw.query("select");
+        return;
+      } catch (error) {
+        const recovers = error instanceof pg.DatabaseError && error.code === "57P03";
+        if (recovers && performance.now() < until) await sleep(100);
+        else throw error;
+      }
+    }
+  } catch (cause) {
+    await server.stop();
+    throw failed("the server that was restored does not recover", cause);
+  } finally {
+    await closePool(pool);
+  }
 };
 
 /**

@@ -143,7 +143,7 @@ const configFor = (directory: string, options: TestContextOptions, places: Place
   controller: berlin,
   schedule: { nightly: "0 2 * * *" },
   warnDays: 7,
-  drill: { programs: undefined },
+  drill: { programs: undefined, directory: undefined },
   ...options.config,
   state: { url: places.state },
   stores:

@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { askJson } from "#backups/ask-json.ts";
@@ -67,7 +66,6 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
       return code === 0 ? valid : new Set();
     },
     restore: async (label, { data, files }) => {
-      await mkdir(data, { mode: 0o700 });
       const { code } = await runProgram(program, [
         "restore",
         ...common,

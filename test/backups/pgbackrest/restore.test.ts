@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
@@ -98,6 +98,7 @@ describe.skipIf(pgbackrestMissing !== undefined)("a store that is restored to a 
 
   let target = "";
   let afterNight = "";
+  let drilled: Ended;
 
   beforeAll(async () => {
     cluster = await startCluster();
@@ -107,6 +108,8 @@ describe.skipIf(pgbackrestMissing !== undefined)("a store that is restored to a 
       policy,
       sections: {
         stores: { shop: { url: cluster.url, policy: "policy.yaml" } },
+        // The account that runs PostgreSQL gets there.
+        drill: { directory: dirname(cluster.repository) },
         backups: { barn: { ...barn, store, keep_days: keepDays, config: configFile } },
       },
     });
@@ -137,6 +140,7 @@ describe.skipIf(pgbackrestMissing !== undefined)("a store that is restored to a 
     await register(7, "gil");
     await on(33);
     await forget("cy", "gil");
+    drilled = await lethe("backups", "drill", "--json");
     await on(35);
     await cluster.backup("full");
     await on(44);
@@ -146,6 +150,28 @@ describe.skipIf(pgbackrestMissing !== undefined)("a store that is restored to a 
   afterAll(async () => {
     await project.dispose();
     await cluster.dispose();
+  });
+
+  test("was tried before: a drill restored a backup of before the last night, and erased again who is in it", async () => {
+    const { drills } = JSON.parse(drilled.stdout) as { drills: unknown };
+    expect([drilled.code, drills]).toEqual([
+      0,
+      [
+        {
+          repository: "barn",
+          store: "shop",
+          backup: expect.stringMatching(/^\d{8}-\d{6}F$/),
+          outcome: "clean",
+          code: null,
+          restored: expect.any(Number),
+          replayed: expect.any(Number),
+          // Gil came after the backup was made.
+          repeated: 1,
+          waiting: 0,
+        },
+      ],
+    ]);
+    expect(await readdir(dirname(cluster.repository))).not.toContain("drill");
   });
 
   test("brings the erased back; guard and the night refuse it until they are erased again", async () => {
