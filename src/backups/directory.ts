@@ -112,7 +112,8 @@ const examine = async (
     const stat = await file.stat({ bigint: true });
     const bytes = Number(stat.size);
     const modified = modifiedAt(stat);
-    const same = known !== undefined && !known.rehash && known.bytes === bytes && known.modified.equals(modified);
+    const same =
+      known !== undefined && known.rehash !== true && known.bytes === bytes && known.modified.equals(modified);
     const sha256 = same ? known.sha256 : await sha256Of(file);
     const after = await file.stat({ bigint: true });
     if (after.size !== stat.size || after.mtimeNs !== stat.mtimeNs) return odd("BACKUP_PARTIAL", after);

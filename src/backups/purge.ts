@@ -67,9 +67,7 @@ export const purgeRepository = async (
   );
   const finished = (await repository.finish?.(new Set(overdue.map((set) => set.name)))) ?? true;
   faultPoint("after-backups-finished");
-  const after = await orUnreadable(ctx, () =>
-    repository.inventory(before.sets.map((set) => ({ ...set, rehash: false }))),
-  );
+  const after = await orUnreadable(ctx, () => repository.inventory(before.sets));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
 
   const { gone, undeleted } = await readBack(repository, removals, after);

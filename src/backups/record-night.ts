@@ -61,22 +61,22 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
       ...night.exceptions,
       ...missed.map(({ name }): BackupException => ({ name, code: "BACKUP_VANISHED", breach: null })),
     ];
-    const events: LedgerEvent[] = purged.map(({ name, sha256, bytes, taken_at }) => ({
-      kind: "backup.purged",
-      repository: config.name,
-      name,
-      sha256,
-      bytes,
-      taken: Temporal.Instant.from(taken_at).toString(),
-    }));
-    events.push(
-      ...exceptions.map((exception): LedgerEvent => ({
-        kind: "backup.exception",
+    const events: readonly LedgerEvent[] = [
+      ...purged.map(({ name, sha256, bytes, taken_at }) => ({
+        kind: "backup.purged" as const,
+        repository: config.name,
+        name,
+        sha256,
+        bytes,
+        taken: Temporal.Instant.from(taken_at).toString(),
+      })),
+      ...exceptions.map((exception) => ({
+        kind: "backup.exception" as const,
         repository: config.name,
         ...exception,
       })),
-    );
-    if (seen !== undefined) events.push(inventoryEvent(config.name, after, seen.good));
+      ...(seen === undefined ? [] : [inventoryEvent(config.name, after, seen.good)]),
+    ];
     await appendEntries(tx, events, meta);
     return {
       repository: config.name,
@@ -99,8 +99,10 @@ const inventoryEvent = (repository: string, sets: readonly BackupSet[], good: Ba
   verified: good === undefined ? null : { name: good.name, sha256: good.sha256 },
 });
 
-const oldestOf = (sets: readonly BackupSet[]): string | null =>
-  sets
+const oldestOf = ([first, ...others]: readonly BackupSet[]): string | null => {
+  if (first === undefined) return null;
+  return others
     .map(heldSince)
-    .toSorted((a, b) => Temporal.Instant.compare(a, b))[0]
-    ?.toString() ?? null;
+    .reduce((a, b) => (Temporal.Instant.compare(a, b) <= 0 ? a : b), heldSince(first))
+    .toString();
+};

@@ -73,9 +73,9 @@ export type Inventory = {
   readonly logs: readonly LogArchive[];
 };
 
-/** A set that was hashed before. `rehash` when its bytes must be read again even if nothing seems changed. */
+/** A set that was hashed before. `rehash`: its bytes must be read again even if nothing seems changed. */
 export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "modified"> & {
-  readonly rehash: boolean;
+  readonly rehash?: boolean;
 };
 
 /** `changed`: other bytes under the same name, left alone; `refused`: the storage said no. */

@@ -3,8 +3,10 @@ import type { BackupSet } from "#backups/repository.ts";
 
 type Dated = Pick<BackupSet, "taken" | "modified">;
 
+const dayMs = 86_400_000;
+
 /** Name and modification time may differ by this much: a dump takes hours, a copy comes a day later. */
-const tolerance = Temporal.Duration.from({ hours: 48 });
+const toleranceMs = 2 * dayMs;
 
 const pattern =
   /(?<!\d)(?<year>\d{4})(?<dash>-?)(?<month>\d\d)\k<dash>(?<day>\d\d)(?:[T_-](?<hour>\d\d)[:-]?(?<minute>\d\d)(?:[:-]?(?<second>\d\d))?(?<utc>Z?))?(?!\d)/g;
@@ -46,7 +48,7 @@ const earliest = (instants: readonly Temporal.Instant[]): Temporal.Instant | und
 
 /** The name and the storage tell of different times: neither is believed. */
 export const isDisputed = ({ taken, modified }: Dated): boolean =>
-  Temporal.Duration.compare(taken.since(modified).abs(), tolerance) > 0;
+  Math.abs(taken.epochMilliseconds - modified.epochMilliseconds) > toleranceMs;
 
 /** The earlier of the two dates: the set may hold whatever existed then. */
 export const heldSince = ({ taken, modified }: Dated): Temporal.Instant =>
@@ -56,7 +58,7 @@ export const heldSince = ({ taken, modified }: Dated): Temporal.Instant =>
 export const dueAt = (set: Dated, keepDays: number): Temporal.Instant => {
   const { taken, modified } = set;
   const from = isDisputed(set) && Temporal.Instant.compare(modified, taken) > 0 ? modified : taken;
-  return from.add({ hours: 24 * keepDays });
+  return Temporal.Instant.fromEpochMilliseconds(from.epochMilliseconds + keepDays * dayMs);
 };
 
 /** ISO date, in the controller's time zone, from which data of `since` is held longer than the retention allows. */

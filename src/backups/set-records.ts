@@ -45,7 +45,11 @@ export const saveInventory = async (
     on conflict (repository, name, sha256) do update
     set bytes = excluded.bytes, taken_at = excluded.taken_at, modified_at = excluded.modified_at, needs = excluded.needs, purged_at = null,
       state = case held.state when 'condemned' then 'condemned' else 'listed' end,
-      run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end`.execute(db);
+      run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end
+    where held.state not in ('listed', 'condemned')
+      or (held.bytes, held.taken_at, held.modified_at) is distinct from (excluded.bytes, excluded.taken_at, excluded.modified_at)`.execute(
+    db,
+  );
 };
 
 /** Records the archives of a log as they are now. */

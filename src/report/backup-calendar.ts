@@ -40,7 +40,7 @@ export const backupCalendar = async ({ head, rows }: ReportSource): Promise<Back
     const lane = lanes.get(set.repository);
     if (lane === undefined) continue;
     const state = stateOf(set);
-    const mark = isWrong(set, lane.item) ? "exception" : state;
+    const mark = isWrong(set, lane.wrong) ? "exception" : state;
     const day = first.until(dayIn(Temporal.Instant.from(set.taken), timeZone)).days;
     for (const counts of day < 0 ? [lane.all, lane.earlier] : [lane.all]) {
       counts[state] += 1;
@@ -51,13 +51,14 @@ export const backupCalendar = async ({ head, rows }: ReportSource): Promise<Back
     lane.days[Math.min(day, calendarDays - 1)] = graver(lane.days[Math.min(day, calendarDays - 1)] ?? null, mark);
   }
   const days = Array.from({ length: calendarDays }, (_, index) => first.add({ days: index }).toString());
-  return { days, lanes: [...lanes.values()].map(({ item, ...lane }) => ({ ...lane, ...factsOf(item) })) };
+  return { days, lanes: [...lanes.values()].map(({ item, wrong: _, ...lane }) => ({ ...lane, ...factsOf(item) })) };
 };
 
 const none = (): Record<Mark, number> => ({ purged: 0, present: 0, verified: 0, vanished: 0, exception: 0 });
 
 const openLane = (item: RepositoryItem) => ({
   item,
+  wrong: new Set(item.exceptions.flatMap(({ name, code }) => (code === "BACKUP_VANISHED" ? [] : [name]))),
   days: Array.from({ length: calendarDays }, (): Mark | null => null),
   earlier: none(),
   all: none(),
@@ -82,9 +83,8 @@ const stateOf = ({ state, verifiedAt }: BackupSetItem): Exclude<Mark, "exception
  * Exceptions name a set, and only of those that are still there each has a name of its own: what is gone may have had the name of another. Nor is
  * one that has come since in place of one that vanished at fault.
  */
-const isWrong = ({ name, state }: BackupSetItem, { exceptions }: RepositoryItem): boolean =>
-  (state === "listed" || state === "condemned") &&
-  exceptions.some((exception) => exception.name === name && exception.code !== "BACKUP_VANISHED");
+const isWrong = ({ name, state }: BackupSetItem, wrong: ReadonlySet<string>): boolean =>
+  (state === "listed" || state === "condemned") && wrong.has(name);
 
 const graver = (one: Mark | null, other: Mark): Mark =>
   one === null || marks.indexOf(other) > marks.indexOf(one) ? other : one;

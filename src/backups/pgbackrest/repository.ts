@@ -85,7 +85,8 @@ const setOf = async (
 ): Promise<BackupSet | undefined> => {
   const { label, reference, timestamp, info } = backup;
   // A backup never changes under its label; what is to be deleted is looked at once more.
-  const manifest = known === undefined || known.rehash ? await program.digest(manifestOf(stanza, label)) : known.sha256;
+  const manifest =
+    known === undefined || known.rehash === true ? await program.digest(manifestOf(stanza, label)) : known.sha256;
   if (manifest === undefined) return undefined;
   return {
     name: label,

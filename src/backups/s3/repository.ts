@@ -19,7 +19,7 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
   let opened: Promise<{ readonly s3: S3; readonly bucket: Bucket }> | undefined;
   const open = () => (opened ??= openS3(config).then((s3) => ({ s3, bucket: bucketOf(s3, config) })));
   let seen: Contents | undefined;
-  /** Keys of which we deleted something, in this run or in one before it that died. */
+  /** Keys of which a set is gone that was on record: deleted in this run, or in one before it that died. */
   const ours = new Set<string>();
   const gone = new Set<string>();
   const inTurn = turns();
