@@ -36,7 +36,12 @@ export const startGateway = async ({ versions = true } = {}): Promise<Gateway> =
   const child = spawn(
     gatewayProgram ?? "versitygw",
     [
-      ...["--port", `127.0.0.1:${port}`, "--health", "/health", "--quiet", "posix"],
+      "--port",
+      `127.0.0.1:${port}`,
+      "--health",
+      "/health",
+      "--quiet",
+      "posix",
       ...(versions ? ["--versioning-dir", join(directory, "versions")] : []),
       join(directory, "data"),
     ],
