@@ -1,16 +1,18 @@
 // `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case expiry` for one of the
-// four. `--small` is for the tests: the same steps on some hundred customers, where only correctness counts.
+// five. `--small` is for the tests: the same steps on some hundred customers, where only correctness counts.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { benchAnalytics } from "#test/bench/analytics/bench.ts";
 import { benchBilling } from "#test/bench/billing/bench.ts";
+import { benchBuckets } from "#test/bench/buckets/bench.ts";
 import { benchExpiry } from "#test/bench/expiry/bench.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
 import { drawSubjects, mistakesFor, totalsOf, type Subject } from "#test/bench/subjects.ts";
+import { gatewayMissing } from "#test/backups/programs.ts";
 import { openWorkplace, serverSettings, type Workplace } from "#test/bench/workplace.ts";
 
 type Plan = {
@@ -144,7 +146,7 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
-    // `shop`, `chargebee`, `expiry`, `analytics`, or all of them.
+    // `shop`, `chargebee`, `expiry`, `analytics`, `buckets`, or all of them.
     case: { type: "string", default: "all" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -200,7 +202,19 @@ const benchEvents = () =>
     directory: join(directory, "events"),
   });
 
-if (!["all", "shop", "chargebee", "expiry", "analytics"].includes(options.case))
+const benchS3 = async () => {
+  if (gatewayMissing !== undefined) {
+    say(`no buckets: ${gatewayMissing}`);
+    return undefined;
+  }
+  return benchBuckets({
+    ...(options.small ? { versions: 1_500, turns: 1 } : { versions: 100_000, turns: 3 }),
+    ...turns,
+    directory: join(directory, "buckets"),
+  });
+};
+
+if (!["all", "shop", "chargebee", "expiry", "analytics", "buckets"].includes(options.case))
   throw new Error(`no case ${options.case}`);
 const wanted = (name: string): boolean => options.case === "all" || options.case === name;
 
@@ -209,13 +223,15 @@ try {
   const chargebee = wanted("chargebee") ? await benchChargebee() : undefined;
   const expiry = wanted("expiry") ? await benchBooks() : undefined;
   const analytics = wanted("analytics") ? await benchEvents() : undefined;
+  const buckets = wanted("buckets") ? await benchS3() : undefined;
   const summary = {
     ...shop?.summary,
     chargebee: chargebee?.summary,
     expiry: expiry?.summary,
     analytics: analytics?.summary,
+    buckets: buckets?.summary,
   };
-  const text = [shop, chargebee, expiry, analytics]
+  const text = [shop, chargebee, expiry, analytics, buckets]
     .flatMap((each) => (each === undefined ? [] : [each.text]))
     .join("\n\n");
   process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);
