@@ -1,6 +1,7 @@
 /** What a person does about a backup that is not as it should be. */
 const hints: Readonly<Record<string, string>> = {
-  BACKUPS_UNREADABLE: "Let Lethe read the directory of the repository; until then nothing is known of its backups.",
+  BACKUPS_UNREADABLE:
+    "Let Lethe read the repository, `lethe backups check` says what is in the way; until then nothing is known of its backups.",
   BACKUP_NONE: "Check that backups are made and that the disk is mounted.",
   BACKUP_PARTIAL: "Wait until it is complete; remove it if nobody finishes it.",
   BACKUP_FOREIGN: "Move what is no backup out of the repository: Lethe never deletes it.",
@@ -9,7 +10,7 @@ const hints: Readonly<Record<string, string>> = {
   BACKUP_DATE_DISPUTED: "Its name and its time disagree. Set the right one, so that it goes when it is due.",
   BACKUP_NOT_RESTORABLE: "Make a new backup: this one cannot be restored.",
   BACKUP_LAST_GOOD: "Make a newer backup that can be restored; the old one goes in the night after.",
-  BACKUP_NOT_DELETED: "Let Lethe delete in the repository: the storage refused it.",
+  BACKUP_NOT_DELETED: "Let Lethe delete in the repository: the storage refused it, for want of a right or for a lock.",
   BACKUP_LOG_KEPT:
     "Make a newer full backup, so that the write-ahead log before it can go; see `lethe backups check` for what keeps it.",
   BACKUP_HELD: "Nothing, as long as the matter needs it: it goes in the night after the hold is released.",
