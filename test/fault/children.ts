@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { resolve } from "node:path";
+import { join } from "node:path";
 import type { NightOrder } from "#test/fault/night.ts";
 
 export type Fate = {
@@ -13,17 +13,19 @@ export type Fate = {
 
 export type Killing = { readonly fault?: string; readonly afterMs?: number };
 
-/** Processes that have loaded the program and wait: what a test kills is a night, not the loading of its modules. */
-export class Children implements AsyncDisposable {
+/** Processes of a script that have loaded the program and wait: what a test kills is a night, not the loading of its modules. */
+export class Children<Order extends object = NightOrder> implements AsyncDisposable {
   readonly #waiting: Promise<ChildProcess>[] = [];
   readonly #ahead: number;
+  readonly #script: string;
 
-  constructor(ahead: number) {
+  constructor(ahead: number, script = join(import.meta.dirname, "night-process.ts")) {
     this.#ahead = ahead;
+    this.#script = script;
   }
 
-  /** Runs one night and kills it where or when it is told. */
-  async night(order: NightOrder, killing: Killing = {}): Promise<Fate> {
+  /** Runs one night, or what else the script does, and kills it where or when it is told. */
+  async night(order: Order, killing: Killing = {}): Promise<Fate> {
     const child = await this.#next();
     let said: unknown;
     child.on("message", (message) => (said = message));
@@ -36,8 +38,8 @@ export class Children implements AsyncDisposable {
   }
 
   #next(): Promise<ChildProcess> {
-    while (this.#waiting.length <= this.#ahead) this.#waiting.push(start());
-    return this.#waiting.shift() ?? start();
+    while (this.#waiting.length <= this.#ahead) this.#waiting.push(start(this.#script));
+    return this.#waiting.shift() ?? start(this.#script);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -45,8 +47,8 @@ export class Children implements AsyncDisposable {
   }
 }
 
-const start = async (): Promise<ChildProcess> => {
-  const child = fork(resolve(import.meta.dirname, "night-process.ts"), [], {
+const start = async (script: string): Promise<ChildProcess> => {
+  const child = fork(script, [], {
     execArgv: ["-C", "source"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
