@@ -6,6 +6,7 @@ import { contentsOf, leftovers, type Contents } from "#backups/s3/contents.ts";
 import { openS3 } from "#backups/s3/open-s3.ts";
 import { placeOf, versionDigest, type VersionPlace } from "#backups/s3/place.ts";
 import { isAbsent, refusalOf } from "#backups/s3/refusal.ts";
+import { fetchDump } from "#backups/s3/restore.ts";
 import { settingFindings } from "#backups/s3/setting-findings.ts";
 import { readSettings } from "#backups/s3/settings.ts";
 import { verifyVersion } from "#backups/s3/verify.ts";
@@ -61,6 +62,8 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
       });
       return finished;
     },
+
+    restore: async (set, into) => fetchDump((await open()).bucket, set, into),
 
     check: async () => {
       const { settings, findings } = await readSettings((await open()).s3, config);
