@@ -74,7 +74,8 @@ const isAlive = (pid: number): boolean => {
   }
 };
 
-const isPostmaster = async (pid: number, data: string): Promise<boolean> => {
+/** Whether a process is the PostgreSQL that runs on `data`: its number may be another's by now. */
+export const isPostmaster = async (pid: number, data: string): Promise<boolean> => {
   const command = await commandOf(pid);
   // A backend rewrites its title to `postgres: …`, and so does not carry the directory.
   return command.includes("postgres") && command.includes(data);

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Config } from "#config.ts";
 import { chooseAccount, type Account } from "#db/embedded-account.ts";
+import { isPostmaster } from "#db/embedded-adopt.ts";
 import type { Programs } from "#drill/programs.ts";
 import { runProgram } from "#lib/run-program.ts";
 import { embeddedDirectory } from "#open-context.ts";
@@ -58,8 +59,7 @@ const readServer = async (data: string): Promise<{ readonly pid: number; readonl
   const [pid, socket] = [Number(lines[0]), lines[4] ?? ""];
   // A number that belongs to another process since, whoever it is, is left alone.
   const known = Number.isSafeInteger(pid) && pid > 0 && socket.includes("lethe-drill-");
-  const command = known ? await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") : "";
-  return command.includes(data) ? { pid, socket } : undefined;
+  return known && (await isPostmaster(pid, data)) ? { pid, socket } : undefined;
 };
 
 const stop = (pid: number, signal: NodeJS.Signals | 0): boolean => {

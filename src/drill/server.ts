@@ -103,6 +103,8 @@ const untilRecovered = async (server: ScratchServer): Promise<void> => {
  * subscriptions. What comes last in `postgresql.auto.conf` holds; what a tool wrote there about recovery stays.
  */
 const configure = async (data: string, socket: string): Promise<void> => {
+  // Files copied from under a server that runs say so, and name its process.
+  await rm(join(data, "postmaster.pid"), { force: true });
   await writeFile(join(data, "postgresql.conf"), "");
   await writeFile(join(data, "pg_hba.conf"), "local all all trust\n");
   await writeFile(join(data, "pg_ident.conf"), "");
