@@ -26,10 +26,15 @@ const counted = (counts: Counts): string =>
     .map((mark) => `${figure(counts[mark])} ${brief[mark]}`)
     .join(", ");
 
-const sentencesOf = ({ repository, all, verified, drill, exceptions }: RepositoryLane): readonly Sentence[] => [
+const sentencesOf = ({ repository, all, log, verified, drill, exceptions }: RepositoryLane): readonly Sentence[] => [
   `${repository}: ${counted(all) || "no backup"}. ` +
     (verified === null ? "None was read to its end." : `Last read to its end: ${verified.name}.`) +
     (drill === null ? " None was restored to try it." : ""),
+  ...(log === null
+    ? []
+    : [
+        `${repository}: its log goes from ${log.since.slice(0, 10)} to ${log.until.slice(0, 10)}, and holds what was written then.`,
+      ]),
   ...(drill === null ? [] : [drillSentence(repository, drill)]),
   ...exceptions.map(({ name, code, breach }): Sentence => {
     const what = `${repository}: ${name === "*" ? "" : `${name}, `}${code}`;

@@ -3,7 +3,7 @@ import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import type { BackupException } from "#backups/decide.ts";
 import { departures, noDepartures } from "#backups/departures.ts";
-import type { BackupSet, Inventory } from "#backups/repository.ts";
+import type { BackupSet, Inventory, LogArchive } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
 import { forgetEnded, heldSets, recordGone, saveInventory, saveLogs } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
@@ -75,7 +75,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
         repository: config.name,
         ...exception,
       })),
-      ...(seen === undefined ? [] : [inventoryEvent(config.name, after, seen.good)]),
+      ...(seen === undefined ? [] : [inventoryEvent(config.name, seen.after, seen.good)]),
     ];
     await appendEntries(tx, events, meta);
     return {
@@ -89,13 +89,16 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
   });
 
 /** `digest`: SHA-256 over the canonical JSON of `[{name, sha256, bytes}]` sorted by name, as listed after the purge. */
-const inventoryEvent = (repository: string, sets: readonly BackupSet[], good: BackupSet | undefined): LedgerEvent => ({
+const inventoryEvent = (repository: string, { sets, logs }: Inventory, good: BackupSet | undefined): LedgerEvent => ({
   kind: "backup.inventory",
   repository,
-  digest: digestOf(sets.map(({ name, sha256, bytes }) => ({ name, sha256, bytes }))),
+  digest: digestOf(
+    sets.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, sha256, bytes }) => ({ name, sha256, bytes })),
+  ),
   sets: sets.length,
   bytes: sets.reduce((sum, set) => sum + set.bytes, 0),
   oldest: oldestOf(sets),
+  log: spanOf(logs),
   verified: good === undefined ? null : { name: good.name, sha256: good.sha256 },
 });
 
@@ -105,4 +108,17 @@ const oldestOf = ([first, ...others]: readonly BackupSet[]): string | null => {
     .map(heldSince)
     .reduce((a, b) => (Temporal.Instant.compare(a, b) <= 0 ? a : b), heldSince(first))
     .toString();
+};
+
+const spanOf = (logs: readonly LogArchive[]): { readonly since: string; readonly until: string } | null => {
+  const [first, ...others] = logs;
+  if (first === undefined) return null;
+  const { since, until } = others.reduce<Pick<LogArchive, "since" | "until">>(
+    (span, log) => ({
+      since: Temporal.Instant.compare(log.since, span.since) < 0 ? log.since : span.since,
+      until: Temporal.Instant.compare(log.until, span.until) > 0 ? log.until : span.until,
+    }),
+    first,
+  );
+  return { since: since.toString(), until: until.toString() };
 };

@@ -99,7 +99,10 @@ export type LedgerEvent =
   | { kind: "analytics.measured"; anonymity: Anonymity }
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
-  /** `verified`: the newest set that was read to its end this night and can be restored from. */
+  /**
+   * `verified`: the newest set that was read to its end this night and can be restored from. `log`: from when to when archives of the write-ahead log
+   * go, which hold what was written then.
+   */
   | {
       kind: "backup.inventory";
       repository: string;
@@ -107,6 +110,7 @@ export type LedgerEvent =
       sets: number;
       bytes: number;
       oldest: string | null;
+      log: { readonly since: string; readonly until: string } | null;
       verified: { readonly name: string; readonly sha256: string } | null;
     }
   /** Restored into a server of its own, and cleaned there of whoever was erased since. `seconds`: null of what did not come about. */

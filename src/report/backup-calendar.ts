@@ -21,6 +21,7 @@ export type Lane = {
   /** Sets before the first of the days. */
   readonly earlier: Counts;
   readonly all: Counts;
+  readonly log: RepositoryItem["log"];
   readonly verified: RepositoryItem["verified"];
   readonly drill: RepositoryItem["drill"];
   readonly exceptions: RepositoryItem["exceptions"];
@@ -64,11 +65,12 @@ const openLane = (item: RepositoryItem) => ({
   all: none(),
 });
 
-const factsOf = ({ repository, store, keepDays, verified, drill, exceptions }: RepositoryItem) => ({
+const factsOf = ({ repository, store, keepDays, log, verified, drill, exceptions }: RepositoryItem) => ({
   repository,
   store,
   keepDays,
   kept: keepDays === null || keepDays >= calendarDays ? null : calendarDays - 1 - keepDays,
+  log,
   verified,
   drill,
   exceptions,

@@ -112,7 +112,7 @@ const recognised: Limit = {
     "no root row leads to are not recognised, nor is a restore of single tables.",
 };
 
-const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit => {
+const absence = ({ repository, kept, oldest, log, purged }: RepositoryItem): Limit => {
   const read = purged
     .flatMap((set) => (set.purgedAt === null ? [] : [set.purgedAt]))
     .toSorted()
@@ -125,5 +125,6 @@ const absence = ({ repository, kept, oldest, purged }: RepositoryItem): Limit =>
     oldest === null
       ? "It holds no backup."
       : `It holds ${kept} ${kept === 1 ? "set" : "sets"}, the oldest of ${oldest}.`;
-  return { code: "BACKUP_ABSENCE", text: `Backups ${repository}: ${gone}. ${rest}` };
+  const written = log === null ? "" : ` Its archive of the write-ahead log holds what was written since ${log.since}.`;
+  return { code: "BACKUP_ABSENCE", text: `Backups ${repository}: ${gone}. ${rest}${written}` };
 };

@@ -47,6 +47,10 @@ export const readRepositories = async (
     sql<KeptRow>`select repository, count(*) as kept, sum(bytes)::bigint as bytes, min(taken_at) as oldest, max(taken_at) as newest
       from lethe.backup_set where state in ('listed', 'condemned') group by repository`,
   );
+  const logs = await all(
+    snapshot,
+    sql<LogRow>`select repository, min(since) as since, max(until) as until from lethe.backup_log group by repository`,
+  );
   const drills = await all(
     snapshot,
     sql<
@@ -76,6 +80,7 @@ export const readRepositories = async (
       bytes: row?.bytes ?? 0,
       oldest: row?.oldest ?? null,
       newest: row?.newest ?? null,
+      log: logOf(logs, repository),
       verified: verifiedOf(scope, repository),
       drill: drillOf(drills, repository),
       purged: went("purged"),
@@ -83,6 +88,13 @@ export const readRepositories = async (
       exceptions: exceptionsOf(scope, repository),
     };
   });
+};
+
+type LogRow = { readonly repository: string; readonly since: string; readonly until: string };
+
+const logOf = (logs: readonly LogRow[], name: string): RepositoryItem["log"] => {
+  const found = logs.find(({ repository }) => repository === name);
+  return found === undefined ? null : { since: found.since, until: found.until };
 };
 
 const drillOf = (

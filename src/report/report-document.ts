@@ -170,6 +170,8 @@ const repository = z.strictObject({
   bytes: count,
   oldest: instant.nullable(),
   newest: instant.nullable(),
+  /** From when to when archives of the write-ahead log go, which hold what was written then. */
+  log: z.strictObject({ since: instant, until: instant }).nullable(),
   /** The newest set from which it was seen that one can restore, by the last of the runs. */
   verified: z.strictObject({ name: z.string(), sha256: digest, at: instant }).nullable(),
   /** When one was last restored to try it, and what came of it; times in seconds. Null: never. */

@@ -31,6 +31,7 @@ const repository = (name: string, more: Partial<RepositoryItem> = {}): Repositor
   bytes: 0,
   oldest: null,
   newest: null,
+  log: null,
   verified: null,
   drill: null,
   purged: [],

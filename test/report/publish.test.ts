@@ -119,7 +119,9 @@ test("the report says from which backup one can restore, as the ledger tells of 
   const at = Temporal.Instant.from("2026-11-02T01:01:00Z");
   await lethe.context.state.db
     .transaction()
-    .execute((tx) => appendEntries(tx, [{ ...inventory, bytes: 1, oldest: null, verified }], { at, run: nightRun }));
+    .execute((tx) =>
+      appendEntries(tx, [{ ...inventory, bytes: 1, oldest: null, log: null, verified }], { at, run: nightRun }),
+    );
   await writeCheckpoint(lethe.context, nightRun);
   const { directory } = await publishReport(lethe.context, nightRun);
   const seen = { ...verified, at: "2026-11-02T01:01:00.000Z" };

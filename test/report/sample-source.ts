@@ -219,6 +219,7 @@ const headFor = (requests: number): ReportHead => {
         .filter((set) => set.state === "purged")
         .map(({ repository: _, state: __, verifiedAt: ___, ...set }) => set),
       vanished: [],
+      log: null,
       verified: { name: "shop-20261101-00.dump", sha256: digest, at: "2026-11-02T01:00:48.000Z" },
       drill: {
         at: "2026-11-01T05:02:11.000Z",

@@ -118,6 +118,11 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
       [38, 34, 31, 45, 41].map((days) => labels.get(days)),
     );
     expect(inRepository("canary@shop.example")).toBe("");
+    const [inventory] = (await at.entries("backup.inventory")).slice(-1) as { log: { since: string; until: string } }[];
+    expect([inventory?.log.since.slice(0, 10), inventory?.log.until.slice(0, 10)]).toEqual([
+      daysBefore(28),
+      daysBefore(3),
+    ]);
     // Whoever was erased before that is in none of it, the log included.
     const [reach] = await reaches(at.context.state.db, context().config, "R2");
     expect(new Date(reach?.oldest ?? "").toISOString().slice(0, 10)).toBe(daysBefore(28));
