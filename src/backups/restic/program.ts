@@ -1,11 +1,15 @@
 import { z } from "zod";
 import { askJson } from "#backups/ask-json.ts";
 import type { ResticConfig } from "#config.ts";
-import { runProgram } from "#lib/run-program.ts";
+import { eachLine, runProgram } from "#lib/run-program.ts";
 
 /** What is read of `restic snapshots --json`. The id is the SHA-256 of the snapshot's file in the repository. */
 const snapshots = z.array(z.object({ id: z.string().regex(/^[0-9a-f]{64}$/), time: z.string() }));
 export type Snapshot = z.infer<typeof snapshots>[number];
+
+/** What is read of `restic cat lock`: who left it, and when. */
+const lock = z.object({ time: z.string(), hostname: z.string(), pid: z.number() });
+export type Lock = z.infer<typeof lock>;
 
 const stats = z.object({ total_size: z.number() });
 
@@ -20,6 +24,8 @@ export type Restic = {
   readonly restore: (id: string, into: string) => Promise<boolean>;
   /** Drops the reference to what a snapshot holds. */
   readonly forget: (id: string) => Promise<boolean>;
+  /** What keeps others from forgetting and pruning. */
+  readonly locks: () => Promise<readonly Lock[]>;
   /** Deletes from the repository whatever no snapshot holds, to the last byte. */
   readonly prune: () => Promise<boolean>;
 };
@@ -46,6 +52,21 @@ export const openRestic = ({ name, repository, passwordFile, tag, program }: Res
     isWhole: () => succeeds("check", "--no-lock", "--read-data"),
     restore: (id, into) => succeeds("restore", id, "--no-lock", "--target", into),
     forget: (id) => succeeds("forget", id),
+    locks: async () => {
+      const ids: string[] = [];
+      const read = eachLine((line) => void ids.push(line.trim()));
+      await runProgram(program, ["list", "locks", "--no-lock", ...common], { env, read });
+      const found: Lock[] = [];
+      // One that is lifted meanwhile is none.
+      for (const id of ids)
+        found.push(
+          ...(await ask("cat", ["lock", id], lock).then(
+            (each) => [each],
+            () => [],
+          )),
+        );
+      return found;
+    },
     prune: () => succeeds("prune", "--max-unused", "0"),
   };
 };

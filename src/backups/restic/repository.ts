@@ -2,12 +2,15 @@ import { Temporal } from "temporal-polyfill";
 import type { ResticConfig } from "#config.ts";
 import { foundIn } from "#backups/found-in.ts";
 import { LetheError } from "#lib/errors.ts";
-import { openRestic } from "#backups/restic/program.ts";
-import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
+import { openRestic, type Lock } from "#backups/restic/program.ts";
+import type { BackupFinding, BackupSet, Inventory, Repository } from "#backups/repository.ts";
 
 /**
  * A repository of restic, or the snapshots in it that have a tag. A set is a snapshot, and its digest its id. Forgetting one drops a reference and no
  * byte: what no snapshot holds any more is pruned every night, and before that nothing counts as gone.
+ *
+ * A lock that somebody left is told, and stays: what looks stale from here, by a clock or a process that is not seen, may be a backup that is being
+ * made, and pruning under it would take away what it shares with others.
  */
 export const resticRepository = (config: ResticConfig): Repository => {
   const restic = openRestic(config);
@@ -53,6 +56,14 @@ export const resticRepository = (config: ResticConfig): Repository => {
 
     finish: () => restic.prune(),
 
+    check: async () => (await restic.locks()).map(lockFinding),
+
     present: async ({ name }) => (await restic.snapshots(name)).length > 0,
   };
 };
+
+const lockFinding = ({ hostname, pid, time }: Lock): BackupFinding => ({
+  code: "LOCKED",
+  message: `process ${pid} of ${hostname} has locked the repository at ${time}: until it lets go nothing is forgotten, nor pruned`,
+  hint: "wait for it; if it is no longer at work, run `restic unlock`",
+});
