@@ -1,7 +1,6 @@
 import { eraseInColumns } from "#clickhouse/erase.ts";
 import { findInColumns } from "#clickhouse/find.ts";
 import type { ColumnStore, Context, Store } from "#context.ts";
-import type { Temporal } from "temporal-polyfill";
 import { completeErased } from "#backups/custody.ts";
 import { purgeBackups as purgeRepositories } from "#backups/purge.ts";
 import { drillRepositories } from "#drill/drill.ts";
@@ -29,7 +28,7 @@ import type { Run } from "#records/run.ts";
 import { publishReports as publish } from "#report/publish.ts";
 import { closeDone } from "#restore/close-done.ts";
 import { enterRepeats } from "#restore/enter-repeats.ts";
-import { noticeRestore } from "#restore/notice.ts";
+import { noticeRestore, type Told } from "#restore/notice.ts";
 import { releaseStore } from "#restore/release.ts";
 import { reviseRetention } from "#retention/revise.ts";
 import { assertNotRestored, openRestores } from "#restore/standing.ts";
@@ -56,12 +55,12 @@ export const night = async (ctx: Context, run: Run): Promise<void> => {
 };
 
 /**
- * After a restore of a store to `asOf`, and before it serves: everybody who was erased since is recognised in it, erased once more and searched
+ * After a restore of a store, and before it serves: everybody who was erased since is recognised in it, erased once more and searched
  * for. Then it is released.
  */
-export const replayErasures = async (ctx: Context, run: Run, store: Store, asOf: Temporal.Instant): Promise<void> => {
+export const replayErasures = async (ctx: Context, run: Run, store: Store, told: Told): Promise<void> => {
   ctx.progress.stage(`Recognise in ${store.name} who was erased`);
-  const restore = await noticeRestore(ctx, run, store, asOf);
+  const restore = await noticeRestore(ctx, run, store, told);
   await assureJournal(store);
   await enterRepeats(ctx, run, store, restore);
   await repeatErasures({ ...ctx, stores: [store], columnStores: [] }, run);

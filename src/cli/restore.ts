@@ -14,14 +14,15 @@ export const registerRestore = (backups: Command, shell: Shell): void => {
     .description("after a restore: erase again in the store whoever was erased since, and release it")
     .requiredOption("--store <name>", "the store that was restored")
     .requiredOption("--as-of <instant>", "the time that it was restored to: 2026-11-02T02:00:00Z")
-    .action(async ({ store: name, asOf }: { readonly store: string; readonly asOf: string }) => {
+    .option("--part", "only some of its tables were restored, or the application's schema alone", false)
+    .action(async ({ store: name, ...told }: Written & { readonly store: string }) => {
       const [{ standingOf }, { summaryText }] = await Promise.all([
         import("#restore/standing.ts"),
         import("#report/summary-text.ts"),
       ]);
       const { summary, standing, timeZone } = await shell.withContext(async (context) => {
         const store = storeNamed(context, name);
-        const run = await startJob(context, await replayOf(context, store, asOf));
+        const run = await startJob(context, await replayOf(context, store, told));
         return {
           summary: run,
           standing: await standingOf(context, store),
@@ -57,14 +58,17 @@ export const registerRestore = (backups: Command, shell: Shell): void => {
     });
 };
 
+/** What the command is given of the restore. */
+type Written = { readonly asOf: string; readonly part: boolean };
+
 /** Looks before the run begins: the live store, named by mistake, gets no run and no report. */
-const replayOf = async (context: Context, store: Store, asOf: string): Promise<Omit<Job, "schedule">> => {
+const replayOf = async (context: Context, store: Store, { asOf, part }: Written): Promise<Omit<Job, "schedule">> => {
   const [{ Temporal }, { undoneBy }, { replayJob }] = await Promise.all([
     import("temporal-polyfill"),
     import("#restore/notice.ts"),
     import("#jobs/replay.ts"),
   ]);
-  const at = ((): InstanceType<typeof Temporal.Instant> => {
+  const instant = ((): InstanceType<typeof Temporal.Instant> => {
     try {
       return Temporal.Instant.from(asOf);
     } catch {
@@ -73,8 +77,9 @@ const replayOf = async (context: Context, store: Store, asOf: string): Promise<O
       });
     }
   })();
-  await undoneBy(context, store, at);
-  return replayJob(store, at);
+  const told = { asOf: instant, part };
+  await undoneBy(context, store, told);
+  return replayJob(store, told);
 };
 
 const storeNamed = ({ stores }: Context, name: string): Store => {

@@ -1,6 +1,5 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Temporal } from "temporal-polyfill";
 import type { BackupConfig } from "#config.ts";
 import type { Context, Store } from "#context.ts";
 import { findNewestGood } from "#backups/decide.ts";
@@ -17,12 +16,13 @@ import { makeCluster, startScratch, type ScratchServer } from "#drill/server.ts"
 import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Run } from "#records/run.ts";
+import type { Told } from "#restore/notice.ts";
 
 export type DrillOrder = {
   /** One repository by its name; all of them unless given. */
   readonly only: string | undefined;
   /** What follows a real restore, in the store and to the time given. */
-  readonly replay: (ctx: Context, run: Run, store: Store, asOf: Temporal.Instant) => Promise<void>;
+  readonly replay: (ctx: Context, run: Run, store: Store, told: Told) => Promise<void>;
 };
 
 /**

@@ -38,7 +38,7 @@ export const replayIn = async (
       columnStores: [],
       progress: silentProgress,
     };
-    await replay(scratch, run, there, heldSince(set)).catch((error: unknown) => {
+    await replay(scratch, run, there, { asOf: heldSince(set) }).catch((error: unknown) => {
       // Nobody was erased since the backup was made.
       if (!isLetheError(error, "STORE_NOT_RESTORED")) throw error;
     });

@@ -13,22 +13,30 @@ import { gapOf, type Gap } from "#restore/lost-batches.ts";
 import { openRestores, type OpenRestore } from "#restore/standing.ts";
 
 /**
+ * What somebody says of a restore: the time that a store was restored to. `part`: only some of its tables were, so that its journal says nothing
+ * about it.
+ */
+export type Told = { readonly asOf: Temporal.Instant; readonly part?: boolean };
+
+/**
  * What a restore of a store to `asOf` undid, before anything changes. A restore that is open already goes on.
  *
  * @throws LetheError `STORE_RECOVERING` while its server is not at the end of the recovery; `STORE_NOT_RESTORED` for a store that misses nothing (the live one, by mistake); `RESTORE_TIME` when the store cannot be of
  * that time; `RESTORE_UNKNOWN` when it is no longer, or never was, known who has to be recognised.
  */
-export const undoneBy = async (ctx: Context, store: Store, asOf: Temporal.Instant): Promise<Undone> => {
+export const undoneBy = async (ctx: Context, store: Store, { asOf, part = false }: Told): Promise<Undone> => {
   await assertRecovered(store);
-  const { batches, marker, blank } = await gapOf(ctx, store);
+  const gap = await gapOf(ctx, store);
+  const { batches, marker } = gap;
   const open = (await openRestores(ctx)).find((each) => each.store === store.name);
-  const anything = batches.length > 0 || marker !== null;
+  const anything = part || batches.length > 0 || marker !== null;
+  const blank = part || gap.blank;
   if (!anything && open === undefined) throw notRestored(store);
   if (Temporal.Instant.compare(asOf, ctx.clock.now()) > 0) {
     throw refusedTime(store, "is in the future", "give the time that the store was restored to");
   }
   await requireKnown(ctx, store, asOf);
-  // A journal that knows nothing at all cannot tell to what time the store was taken back.
+  // A journal that knows nothing at all, or nothing of it, cannot tell to what time the store was taken back.
   if (blank) return { batches, anything, blank };
   const first = [batches[0]?.committed, marker].filter((at) => at != null).toSorted()[0];
   if (first !== undefined && Temporal.Instant.compare(asOf, Temporal.Instant.from(first)) >= 0) {
@@ -53,7 +61,7 @@ const assertRecovered = ({ name, pool }: Store): Promise<void> =>
 
 const notRestored = (store: Store): LetheError =>
   new LetheError("STORE_NOT_RESTORED", `store ${store.name} misses nothing that was done in it`, {
-    hint: "it is the live store, or was restored to a time after the latest erasure: nothing has to be repeated; is it the store that you mean?",
+    hint: "it is the live store, or was restored to a time after the latest erasure: nothing has to be repeated; if only some of its tables were restored, add `--part`",
   });
 
 const refusedTime = (store: Store, what: string, hint: string): LetheError =>
@@ -99,13 +107,9 @@ const requireKnown = async (ctx: Context, store: Store, asOf: Temporal.Instant):
  * Puts the restore on record, with the batches that it undid. One that is open already takes in what was undone since, and the earlier of the
  * two times; everybody is looked for again.
  */
-export const noticeRestore = async (
-  ctx: Context,
-  run: Run,
-  store: Store,
-  asOf: Temporal.Instant,
-): Promise<OpenRestore> => {
-  const { batches, anything, blank } = await undoneBy(ctx, store, asOf);
+export const noticeRestore = async (ctx: Context, run: Run, store: Store, told: Told): Promise<OpenRestore> => {
+  const { asOf } = told;
+  const { batches, anything, blank } = await undoneBy(ctx, store, told);
   const at = ctx.clock.now();
   await ctx.state.db.transaction().execute(async (tx) => {
     const open = await sql<{ id: number }>`update lethe.restore set as_of = least(as_of, ${asOf.toString()}),

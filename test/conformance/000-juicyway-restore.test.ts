@@ -33,7 +33,7 @@ test("000: backups are kept for 30 days: a restore from before the erasure repla
   expect(await standing()).toBe("restored");
   expect(await company.holds("canary")).not.toEqual([]);
 
-  await runJob(company.context, replayJob(shop, Temporal.Instant.from("2026-11-02T00:30:00Z")));
+  await runJob(company.context, replayJob(shop, { asOf: Temporal.Instant.from("2026-11-02T00:30:00Z") }));
   expect([await standing(), await company.holds("canary")]).toEqual(["current", []]);
   expect(await amounts()).toEqual(kept);
   const [released] = await company.state.query<{ body: string }>(

@@ -34,8 +34,9 @@ const work = async ({ configFile, now, asOf }: JobOrder): Promise<RunSummary> =>
 const replayOf = async (context: Context, asOf: string): Promise<Omit<Job, "schedule">> => {
   const [store] = context.stores;
   if (store === undefined) throw new TypeError("there is a store");
-  await undoneBy(context, store, Temporal.Instant.from(asOf));
-  return replayJob(store, Temporal.Instant.from(asOf));
+  const told = { asOf: Temporal.Instant.from(asOf) };
+  await undoneBy(context, store, told);
+  return replayJob(store, told);
 };
 
 /** The server notices a little later that a run was killed, and holds its lock until then. */

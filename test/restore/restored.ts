@@ -29,7 +29,7 @@ const shopOf = (context: Context) => {
 };
 
 export const replay = (context: Context, asOf = before): Promise<RunSummary> =>
-  runJob(context, replayJob(shopOf(context), Temporal.Instant.from(asOf)));
+  runJob(context, replayJob(shopOf(context), { asOf: Temporal.Instant.from(asOf) }));
 
 export const standingIn = async ({ context }: Night): Promise<Standing> =>
   (await standingOf(context, shopOf(context))).standing;
