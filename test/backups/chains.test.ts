@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { withDependents } from "#backups/chains.ts";
 import { decide } from "#backups/decide.ts";
 import type { BackupSet } from "#backups/repository.ts";
-import { isWhole } from "#backups/pgbackrest/wal.ts";
+import { isWhole } from "#backups/wal-segments.ts";
 
 const now = Temporal.Instant.from("2026-11-22T03:00:00Z");
 const retention = { keepDays: 30, timeZone: "Europe/Berlin", now };

@@ -3,9 +3,10 @@ import type { PgBackRestConfig } from "#config.ts";
 import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
 import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
-import { isWhole, segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
+import { segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
 import { LetheError } from "#lib/errors.ts";
 import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
+import { isWhole } from "#backups/wal-segments.ts";
 
 /**
  * A stanza in one repository of pgBackRest, by its own program, wherever the repository lies. A set is a backup, full, differential or incremental, and
