@@ -49,6 +49,14 @@ export const retentionPoints = [
   "after-expiry-ended",
 ] as const;
 
+/** The same, while base backups and the log beside them are purged. */
+export const basePoints = [
+  "after-backup-file",
+  "before-backup-manifest",
+  "before-backup-directory",
+  "after-log-file",
+] as const;
+
 /** The same, while the register is exported. */
 export const registerPoints = ["before-register-rename"] as const;
 
@@ -69,6 +77,7 @@ export type FaultPoint =
   | (typeof restorePoints)[number]
   | (typeof drillPoints)[number]
   | (typeof retentionPoints)[number]
+  | (typeof basePoints)[number]
   | (typeof registerPoints)[number]
   | (typeof columnPoints)[number];
 

@@ -1,0 +1,48 @@
+import { createHash } from "node:crypto";
+import { constants, type BigIntStats } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
+import { Temporal } from "temporal-polyfill";
+
+/** Not through a link that took the file's place, and without waiting for a writer should it have become a pipe. */
+export const openFile = (path: string): Promise<FileHandle> =>
+  open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+
+/** Larger chunks leave the processor's cache, smaller ones cost a turn of the loop each. */
+const chunkBytes = 1 << 20;
+
+/**
+ * Reads a file of about `size` bytes from its start, the next chunk while `use` works on one; `use` must be done with a chunk when it returns. Returns
+ * how many bytes there were.
+ */
+export const eachChunk = async (file: FileHandle, size: number, use: (chunk: Buffer) => void): Promise<number> => {
+  const length = Math.min(chunkBytes, size + 1);
+  let [full, filling] = [Buffer.allocUnsafeSlow(length), Buffer.allocUnsafeSlow(length)];
+  let position = 0;
+  let reading = file.read(filling, 0, length, position);
+  for (;;) {
+    const { bytesRead } = await reading;
+    if (bytesRead === 0) return position;
+    position += bytesRead;
+    [full, filling] = [filling, full];
+    reading = file.read(filling, 0, length, position);
+    use(full.subarray(0, bytesRead));
+  }
+};
+
+/** In lower-case hexadecimal. */
+export const sha256Of = async (file: FileHandle, size: number): Promise<string> => {
+  const hash = createHash("sha256");
+  await eachChunk(file, size, (chunk) => void hash.update(chunk));
+  return hash.digest("hex");
+};
+
+/** In milliseconds. */
+export const modifiedAt = (stat: BigIntStats): Temporal.Instant =>
+  Temporal.Instant.fromEpochMilliseconds(Number(stat.mtimeMs));
+
+export const errnoOf = (error: unknown): string | undefined =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+
+/** Why a set could not be read to its end: a file that is not there, or is cut off, is no trouble with reading. */
+export const unreadOf = (error: unknown): "BACKUP_UNREADABLE" | "BACKUP_NOT_RESTORABLE" =>
+  ["EACCES", "EIO", "EPERM"].includes(errnoOf(error) ?? "") ? "BACKUP_UNREADABLE" : "BACKUP_NOT_RESTORABLE";
