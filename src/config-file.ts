@@ -81,7 +81,7 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
         meant === undefined ? `use one of: ${Object.keys(written.stores).join(", ")}` : `did you mean \`${meant}\`?`,
     });
   }
-  mistakes.push(...exportMistakes(written, places));
+  mistakes.push(...exportMistakes(written, places), ...walMistakes(written, places));
   const taken = new Set([identity(written.state)]);
   for (const [name, store] of Object.entries(written.stores)) {
     const key = identity(store);
@@ -111,6 +111,23 @@ const exportMistakes = (written: Written, places: Places): Mistake[] => {
       what: `export.directory: this is in the directory of backups.${name}, whose files are purged`,
       hint: "name a directory of its own",
     }));
+};
+
+/** Of an archive of the log is deleted what the base backups beside it do not need. */
+const walMistakes = (written: Written, places: Places): Mistake[] => {
+  const taken = new Set<string>();
+  return Object.entries(written.backups).flatMap(([name, backup]) => {
+    if (backup.kind !== "directory" || backup.wal === undefined) return [];
+    const wal = path.resolve(backup.wal);
+    const isShared = taken.has(wal);
+    taken.add(wal);
+    if (!isShared && path.relative(wal, path.resolve(backup.path)).startsWith("..")) return [];
+    return {
+      place: places.valuePlaceOf(["backups", name, "wal"]),
+      what: `backups.${name}.wal: ${isShared ? "another repository has this archive" : "its backups are in this directory"}`,
+      hint: "name the directory that archive_command copies to, of one server and in one repository",
+    };
+  });
 };
 
 type WrittenPlace = { readonly url?: string | undefined; readonly embedded?: string | undefined };
@@ -189,7 +206,10 @@ const configOf = (file: string, written: Written): Config => {
     ),
     backups: Object.entries(written.backups).map(([name, backup]): BackupConfig => {
       const common = { name, store: backup.store, keepDays: backup.keep_days };
-      if (backup.kind === "directory") return { ...common, kind: backup.kind, path: absolute(backup.path) };
+      if (backup.kind === "directory") {
+        const wal = backup.wal === undefined ? {} : { wal: absolute(backup.wal) };
+        return { ...common, kind: backup.kind, path: absolute(backup.path), ...wal };
+      }
       if (backup.kind === "s3") {
         const { kind, bucket, prefix, endpoint, region, profile } = backup;
         return {

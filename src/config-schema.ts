@@ -163,7 +163,7 @@ const bucketEndpoint = text.refine((url) => {
 }, "not the address of a server alone, without account, password and path: https://s3.example:9000");
 
 const backup = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("directory"), path: text, ...repository }),
+  z.strictObject({ kind: z.literal("directory"), path: text, wal: text.optional(), ...repository }),
   z.strictObject({
     kind: z.literal("s3"),
     bucket: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$/, "must be a bucket's name"),

@@ -81,6 +81,8 @@ export type DirectoryConfig = Repository & {
   readonly kind: "directory";
   /** Absolute path. */
   readonly path: string;
+  /** Absolute path of the directory that the server's `archive_command` copies its write-ahead log to. */
+  readonly wal?: string | undefined;
 };
 
 export type S3Config = Repository & {

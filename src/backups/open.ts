@@ -1,5 +1,5 @@
 import type { BackupConfig } from "#config.ts";
-import { directoryRepository } from "#backups/directory.ts";
+import { directoryRepository } from "#backups/directory/repository.ts";
 import { pgbackrestRepository } from "#backups/pgbackrest/repository.ts";
 import { resticRepository } from "#backups/restic/repository.ts";
 import type { Repository } from "#backups/repository.ts";

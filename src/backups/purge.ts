@@ -65,7 +65,8 @@ export const purgeRepository = async (
   const overdue = before.sets.filter(
     (set) => isDue(set, retention) && held.has(set.name) && removals.get(set) === undefined,
   );
-  const finished = (await repository.finish?.(new Set(overdue.map((set) => set.name)))) ?? true;
+  const onlyHeld = new Set(overdue.map((set) => set.name));
+  const finished = (await repository.finish?.({ now: retention.now, onlyHeld })) ?? true;
   faultPoint("after-backups-finished");
   const after = await orUnreadable(ctx, () => repository.inventory(before.sets));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });

@@ -18,6 +18,8 @@ export type BackupCode =
   | "BACKUP_NOT_RESTORABLE"
   /** No good set would be left: nothing was purged (I11). */
   | "BACKUP_LAST_GOOD"
+  /** Part of a base backup is a link to elsewhere, where nothing is deleted, or followed to be read. */
+  | "BACKUP_ELSEWHERE"
   /** The storage refused the deletion. */
   | "BACKUP_NOT_DELETED"
   /** Somebody else removed a set before its time. */
@@ -114,9 +116,12 @@ export type Repository = {
   readonly remove: (set: BackupSet) => Promise<Removal>;
   /**
    * Deletes what the storage keeps beside the sets and no set needs any more; asked every night after the removals, since a run that died may have
-   * left something. `kept`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused.
+   * left something, at the night's time. `onlyHeld`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused.
    */
-  readonly finish?: (kept: ReadonlySet<string>) => Promise<boolean>;
+  readonly finish?: (night: {
+    readonly now: Temporal.Instant;
+    readonly onlyHeld: ReadonlySet<string>;
+  }) => Promise<boolean>;
   /**
    * Restores a set, as it was when it was made, for a drill.
    * @throws LetheError `DRILL_FAILED`, `DRILL_IMPOSSIBLE`

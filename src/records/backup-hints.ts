@@ -10,6 +10,8 @@ const hints: Readonly<Record<string, string>> = {
   BACKUP_DATE_DISPUTED: "Its name and its time disagree. Set the right one, so that it goes when it is due.",
   BACKUP_NOT_RESTORABLE: "Make a new backup: this one cannot be restored.",
   BACKUP_LAST_GOOD: "Make a newer backup that can be restored; the old one goes in the night after.",
+  BACKUP_ELSEWHERE:
+    "Make base backups of servers with tablespaces or a log directory of their own in tar format; delete by hand what this link leads to, then the link.",
   BACKUP_NOT_DELETED:
     "Let Lethe delete in the repository: the storage refused it, for want of a right or for a lock. What a program left that died `lethe backups check` tells.",
   BACKUP_LOG_KEPT:

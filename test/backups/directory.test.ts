@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { directoryRepository } from "#backups/directory.ts";
+import { directoryRepository } from "#backups/directory/repository.ts";
 import type { BackupCode, BackupSet, Repository } from "#backups/repository.ts";
 import { goodGzip, plainDump, run, setModified, writeSet, writeSideCar } from "#test/backups/repository-files.ts";
 

@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { completeErased } from "#backups/custody.ts";
-import { directoryRepository } from "#backups/directory.ts";
+import { directoryRepository } from "#backups/directory/repository.ts";
 import { listBackups } from "#backups/list.ts";
 import { purgeBackups, purgeRepository } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gatewayMissing, pgbackrestMissing, resticMissing } from "#test/backups/programs.ts";
+import { gatewayMissing, incrementalMissing, pgbackrestMissing, resticMissing } from "#test/backups/programs.ts";
 
 test("pgBackRest is there to be tried, or all tests of it are skipped", (context) => {
   if (pgbackrestMissing !== undefined) context.skip(pgbackrestMissing);
@@ -14,4 +14,9 @@ test("restic is there to be tried, or all tests of it are skipped", (context) =>
 test("versitygw is there to be tried, or all tests of buckets are skipped", (context) => {
   if (gatewayMissing !== undefined) context.skip(gatewayMissing);
   expect(gatewayMissing).toBeUndefined();
+});
+
+test("a PostgreSQL with incremental base backups is there to be tried, or all tests of them are skipped", (context) => {
+  if (incrementalMissing !== undefined) context.skip(incrementalMissing);
+  expect(incrementalMissing).toBeUndefined();
 });

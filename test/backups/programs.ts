@@ -1,9 +1,9 @@
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import type { PgBackRestConfig } from "#config.ts";
-import { debianBinaries } from "#test/flow/debian-server.ts";
+import { debianBinaries, debianRoot } from "#test/flow/debian-server.ts";
 
 /** Sets the clock of programs that are started with it. */
 export const clockLibrary = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1";
@@ -32,6 +32,22 @@ export const gatewayProgram: string | undefined = [
 /** The same for buckets of S3. */
 export const gatewayMissing: string | undefined =
   gatewayProgram === undefined ? "versitygw is not installed" : undefined;
+
+/** Directory of the programs of a PostgreSQL that makes incremental base backups (17 or later): on the PATH, or of the distribution's packages. */
+export const incrementalBinaries: string | undefined = [
+  ...(process.env["PATH"] ?? "").split(delimiter),
+  ...(existsSync(debianRoot) ? readdirSync(debianRoot).map((version) => join(debianRoot, version, "bin")) : []),
+].find((directory) => {
+  if (!["initdb", "pg_basebackup", "pg_combinebackup"].every((name) => existsSync(join(directory, name)))) return false;
+  const { stdout } = spawnSync(join(directory, "pg_basebackup"), ["--version"], { encoding: "utf8" });
+  return Number.parseInt(/\) (\d+)/.exec(stdout)?.[1] ?? "0", 10) >= 17;
+});
+
+/** Why tests of incremental base backups cannot run here; undefined when they can. */
+export const incrementalMissing: string | undefined =
+  incrementalBinaries === undefined
+    ? "no PostgreSQL 17 or later with pg_basebackup is installed, of the distribution's packages or on the PATH"
+    : undefined;
 
 /** The stanza `demo` of a store `shop`. */
 export const stanzaBy = (configFile: string): PgBackRestConfig => ({

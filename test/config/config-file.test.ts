@@ -85,6 +85,23 @@ describe("loadConfig", () => {
     expect(config.warnDays).toBe(7);
   });
 
+  it("knows an archive of the log beside a directory of backups, of one repository and apart from the backups", async () => {
+    const withWal = (wal: string): string => whole.replace("path: backups", `path: backups, wal: ${wal}`);
+    const [directory] = (await load(withWal("wal"))).backups;
+    expect(directory).toMatchObject({ path: join(dirname(file), "backups"), wal: join(dirname(file), "wal") });
+    expect((await load(withWal("backups/wal"))).backups).toMatchObject([{ wal: join(dirname(file), "backups/wal") }]);
+    for (const wal of ["backups", "."]) {
+      const error = await failure(withWal(wal));
+      expect(error).toMatchObject({
+        code: "CONFIG_INVALID",
+        message: "backups.nightly-dumps.wal: its backups are in this directory",
+      });
+    }
+    const more = "keep_days: 14 }\n  more: { kind: directory, store: shop, path: more, wal: wal }\n";
+    const error = await failure(withWal("wal").replace("keep_days: 14 }\n", more));
+    expect(error.message).toBe("backups.more.wal: another repository has this archive");
+  });
+
   it("knows stores of ClickHouse, on a server or in a directory", async () => {
     const events = (place: string): string =>
       `stores:\n  events: { clickhouse: ${place}, policy: e.yaml, parts_timeout: PT1H }\n`;

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { directoryRepository } from "#backups/directory.ts";
+import { directoryRepository } from "#backups/directory/repository.ts";
 import { writeBackups } from "#demo/backups.ts";
 import { calendar } from "#demo/calendar.ts";
 import { generateCompany } from "#demo/generate.ts";

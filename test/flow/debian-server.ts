@@ -5,13 +5,14 @@ import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const root = "/usr/lib/postgresql";
+/** Where the distribution's packages install each version. */
+export const debianRoot = "/usr/lib/postgresql";
 
 /** Directory of the programs of the oldest PostgreSQL that the distribution's packages installed. */
-export const debianBinaries: string | undefined = (existsSync(root) ? readdirSync(root) : [])
+export const debianBinaries: string | undefined = (existsSync(debianRoot) ? readdirSync(debianRoot) : [])
   .filter((version) => Number(version) >= 14)
   .toSorted((a, b) => Number(a) - Number(b))
-  .map((version) => join(root, version, "bin"))
+  .map((version) => join(debianRoot, version, "bin"))
   .find((directory) => existsSync(join(directory, "initdb")));
 
 /** Why tests on such a server cannot run here; undefined when they can. */

@@ -59,7 +59,7 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
     },
 
     // Times between a backup that only a legal hold keeps and the next nobody may go back to.
-    finish: async (kept) => program.expire(undefined, await fullsIn(program, kept)),
+    finish: async ({ onlyHeld }) => program.expire(undefined, await fullsIn(program, onlyHeld)),
 
     check: async () => retentionFindings(config, (await program.info()).backup),
 

@@ -1,0 +1,68 @@
+import type { BigIntStats } from "node:fs";
+import { lstat, unlink } from "node:fs/promises";
+import { Temporal } from "temporal-polyfill";
+import { errnoOf, modifiedAt, openFile, sha256Of } from "#backups/directory/read-file.ts";
+import type { BackupCode, BackupSet, KnownSet, Removal } from "#backups/repository.ts";
+import { readDump } from "#backups/restorable.ts";
+import { dateInName, heldSince } from "#backups/set-date.ts";
+import { readSideCar } from "#backups/side-car.ts";
+
+/** A file as a set; undefined where it changed while it was read. Throws where it cannot be. */
+export const readDumpSet = async (
+  { name, path, timeZone }: { readonly name: string; readonly path: string; readonly timeZone: string },
+  known: KnownSet | undefined,
+): Promise<BackupSet | undefined> => {
+  await using file = await openFile(path);
+  const stat = await file.stat({ bigint: true });
+  const bytes = Number(stat.size);
+  const modified = modifiedAt(stat);
+  const same = known !== undefined && !known.rehash && known.bytes === bytes && known.modified.equals(modified);
+  const sha256 = same ? known.sha256 : await sha256Of(file, bytes);
+  const after = await file.stat({ bigint: true });
+  if (after.size !== stat.size || after.mtimeNs !== stat.mtimeNs) return undefined;
+  // Bytes that were here before are as old as they were then, whatever touched them since.
+  const written = known?.sha256 === sha256 ? heldSince({ taken: known.taken, modified }) : beganAt(stat);
+  const taken = dateInName(name, timeZone) ?? written;
+  const sideCar = await readSideCar(path, sha256);
+  return { name, sha256, bytes, modified, taken, sideCar, needs: [], restores: taken };
+};
+
+/** Reads a dump to its end; undefined where it can be restored from. */
+export const verifyDump = async (path: string, set: BackupSet): Promise<BackupCode | undefined> => {
+  if (set.bytes === 0) return "BACKUP_NOT_RESTORABLE";
+  if (set.sideCar === "mismatch") return "BACKUP_CHECKSUM";
+  try {
+    await using file = await openFile(path);
+    const verdict = await readDump(file.createReadStream({ start: 0, autoClose: false }));
+    if (verdict.content === "broken") return "BACKUP_NOT_RESTORABLE";
+    if (verdict.sha256 !== set.sha256) return "BACKUP_CHECKSUM";
+    return verdict.content === "unknown" && set.sideCar === "none" ? "BACKUP_NOT_RESTORABLE" : undefined;
+  } catch {
+    return "BACKUP_UNREADABLE";
+  }
+};
+
+/** Deletes a dump as it was inventoried, and its side-car. */
+export const removeDump = async (path: string, set: BackupSet): Promise<Removal> => {
+  try {
+    const stat = await lstat(path, { bigint: true });
+    if (!stat.isFile() || Number(stat.size) !== set.bytes || !modifiedAt(stat).equals(set.modified)) return "changed";
+    await unlink(path);
+  } catch (error) {
+    return errnoOf(error) === "ENOENT" ? "vanished" : "refused";
+  }
+  // A side-car without its set says nothing about anybody; a failure to remove it is no failure of the purge.
+  await unlink(`${path}.sha256`).catch(() => undefined);
+  return "removed";
+};
+
+/**
+ * When a file without a date in its name was begun: a dump holds what existed then, not at its end. A creation time that
+ * lies further back belongs to a file that is written over again and again; one that lies later, to a copy.
+ */
+const beganAt = (stat: BigIntStats): Temporal.Instant => {
+  const ended = modifiedAt(stat);
+  const began = Temporal.Instant.fromEpochMilliseconds(Number(stat.birthtimeMs));
+  const plausible = stat.birthtimeMs <= stat.mtimeMs && ended.since(began).total("hours") <= 12;
+  return plausible ? began : ended;
+};

@@ -1,0 +1,54 @@
+import { lstat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Temporal } from "temporal-polyfill";
+import type { BackupLabel } from "#backups/directory/backup-label.ts";
+import { manifestName, type BaseBackup } from "#backups/directory/base-backup.ts";
+import { isPastUse, listLog, removeSegments, type Use } from "#backups/directory/log-archive.ts";
+import { errnoOf } from "#backups/directory/read-file.ts";
+import { positionOf } from "#backups/wal-segments.ts";
+
+type Log = {
+  readonly path: string;
+  readonly repository: string;
+  readonly keepDays: number;
+  /** All base backups that there were before the removals. */
+  readonly bases: readonly BaseBackup[];
+  /** What those say of where they begin that are being made, or cannot be read. */
+  readonly others: readonly (BackupLabel | undefined)[];
+  readonly now: Temporal.Instant;
+};
+
+/** Deletes of an archive what no base backup can use that stays, or is being made. Whether all of that is gone. */
+export const purgeLog = async ({ path, repository, keepDays, bases, others, now }: Log): Promise<boolean> => {
+  const labels = [...others];
+  for (const base of bases) if (await stays(base)) labels.push(base.label);
+  const use = useOf(labels, now.subtract({ hours: 24 * keepDays }));
+  if (use === undefined) return true;
+  const log = await listLog(path, repository).catch(() => undefined);
+  return (
+    log !== undefined &&
+    removeSegments(
+      path,
+      log.segments.filter((segment) => isPastUse(segment, use)),
+    )
+  );
+};
+
+/** Undefined where a base backup does not tell from where on it needs the log: then it may be all. */
+const useOf = (labels: Log["others"], since: Temporal.Instant): Use | undefined => {
+  let from: string | undefined;
+  for (const label of labels) {
+    if (label === undefined) return undefined;
+    if (from === undefined || positionOf(label.segment) < positionOf(from)) from = label.segment;
+  }
+  return from === undefined ? { since } : { from };
+};
+
+const stays = async ({ path }: BaseBackup): Promise<boolean> => {
+  try {
+    await lstat(join(path, manifestName));
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== "ENOENT";
+  }
+};
