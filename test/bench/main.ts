@@ -8,6 +8,7 @@ import { benchAnalytics } from "#test/bench/analytics/bench.ts";
 import { benchBilling } from "#test/bench/billing/bench.ts";
 import { benchBuckets } from "#test/bench/buckets/bench.ts";
 import { benchExpiry } from "#test/bench/expiry/bench.ts";
+import { benchDigests } from "#test/bench/digests/bench.ts";
 import { aimLine, median, rounded, type Aim } from "#test/bench/figures.ts";
 import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
@@ -146,7 +147,7 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
-    // `shop`, `chargebee`, `expiry`, `analytics`, `buckets`, or all of them.
+    // `shop`, `chargebee`, `expiry`, `analytics`, `buckets`, `digests`, or all of them.
     case: { type: "string", default: "all" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
@@ -214,7 +215,14 @@ const benchS3 = async () => {
   });
 };
 
-if (!["all", "shop", "chargebee", "expiry", "analytics", "buckets"].includes(options.case))
+const benchDumps = () =>
+  benchDigests({
+    ...(options.small ? { files: 2, megabytes: 1, turns: 1 } : { files: 4, megabytes: 1_000, turns: 5 }),
+    ...turns,
+    directory: join(directory, "dumps"),
+  });
+
+if (!["all", "shop", "chargebee", "expiry", "analytics", "buckets", "digests"].includes(options.case))
   throw new Error(`no case ${options.case}`);
 const wanted = (name: string): boolean => options.case === "all" || options.case === name;
 
@@ -224,14 +232,16 @@ try {
   const expiry = wanted("expiry") ? await benchBooks() : undefined;
   const analytics = wanted("analytics") ? await benchEvents() : undefined;
   const buckets = wanted("buckets") ? await benchS3() : undefined;
+  const digests = wanted("digests") ? await benchDumps() : undefined;
   const summary = {
     ...shop?.summary,
     chargebee: chargebee?.summary,
     expiry: expiry?.summary,
     analytics: analytics?.summary,
     buckets: buckets?.summary,
+    digests: digests?.summary,
   };
-  const text = [shop, chargebee, expiry, analytics, buckets]
+  const text = [shop, chargebee, expiry, analytics, buckets, digests]
     .flatMap((each) => (each === undefined ? [] : [each.text]))
     .join("\n\n");
   process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);

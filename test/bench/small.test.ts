@@ -21,6 +21,7 @@ test(
       expiry: unknown;
       analytics: unknown;
       buckets?: unknown;
+      digests: unknown;
     };
     expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10]);
     expect(summary.aims).toHaveLength(6);
@@ -35,5 +36,7 @@ test(
     expect(summary.expiry).toMatchObject({ retained: 20_000, rows: 396, ratio: expect.any(Number) });
     expect(summary.analytics).toMatchObject({ events: 20_000, subjects: 500 });
     if (gatewayMissing === undefined) expect(summary.buckets).toMatchObject({ versions: 1_500 });
+    // Both found the same digests.
+    expect(summary.digests).toMatchObject({ files: 2, megabytes: 1, medians: { inventory: expect.any(Number) } });
   },
 );
