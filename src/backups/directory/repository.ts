@@ -7,6 +7,7 @@ import { examine, odditiesOf, type Entry } from "#backups/directory/entry.ts";
 import { archiveOf, listLog } from "#backups/directory/log-archive.ts";
 import { purgeLog } from "#backups/directory/purge-log.ts";
 import { errnoOf } from "#backups/directory/read-file.ts";
+import { restoreBaseBackup } from "#backups/directory/restore.ts";
 import { verifierOf } from "#backups/directory/verify-base-backup.ts";
 import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
 import type { DirectoryConfig } from "#config.ts";
@@ -65,6 +66,11 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
         return entry.kind === "odd" && entry.code === "BACKUP_UNREADABLE" ? [undefined] : [];
       });
       return purgeLog({ path: wal, repository, keepDays, bases: [...seen.bases.values()], others, now });
+    },
+
+    restore: async ({ name }, into) => {
+      const base = seen.bases.get(name);
+      return base === undefined ? { kind: "dump", file: pathOf(name) } : restoreBaseBackup(base, into, wal);
     },
 
     present: async ({ name }) => {

@@ -3,12 +3,17 @@ import { readdir, readFile, rename, truncate, writeFile } from "node:fs/promises
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkBackups } from "#backups/check.ts";
+import { directoryRepository } from "#backups/directory/repository.ts";
 import { listBackups } from "#backups/list.ts";
 import { purgeBackups } from "#backups/purge.ts";
 import { reaches } from "#backups/reach.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Context } from "#context.ts";
+import { closePool } from "#db/pool.ts";
 import { sha256Hex } from "#lib/canonical.ts";
+import { clearPlace, dataIn, filesIn, giveAll, makePlace } from "#drill/place.ts";
+import { findPrograms } from "#drill/programs.ts";
+import { startScratch } from "#drill/server.ts";
 import { startCluster, type Cluster } from "#test/backups/directory/cluster.ts";
 import { scene, type Scene } from "#test/backups/repository-files.ts";
 import { debianBinaries, debianMissing } from "#test/flow/debian-server.ts";
@@ -113,6 +118,32 @@ describe.skipIf(debianMissing !== undefined)("base backups with an archive of th
     expect(await cluster.restore(nameOf(3), "recovery_target_timeline=latest", question)).toEqual([
       { days: [45, 38, 31, 24, 17, 10, 3, 1] },
     ]);
+  });
+
+  test.each([
+    [3, "files", [45, 38, 31, 24, 17, 10, 3]],
+    [17, "archives", [45, 38, 31, 24, 17]],
+  ])("a drill restores the one of %i days ago, of %s, as it was made", async (days, _format, rows) => {
+    const place = join(cluster.path, "../drill");
+    const programs = await findPrograms("15", debianBinaries);
+    const account = await makePlace(place, programs);
+    const repository = directoryRepository({ ...at.backup, path: cluster.path, wal: cluster.wal }, "UTC");
+    const { sets } = await repository.inventory([]);
+    const set = sets.find(({ name }) => name === nameOf(days));
+    if (set === undefined) throw new Error("not listed");
+    expect(await repository.restore?.(set, { data: dataIn(place), files: filesIn(place) })).toEqual({
+      kind: "cluster",
+      data: dataIn(place),
+    });
+    await giveAll(account, place);
+    const server = await startScratch(place, programs, account, "postgres");
+    const pool = server.pool("postgres", "drill");
+    expect((await pool.raw.query("select array_agg(n order by n desc) as days from days")).rows).toEqual([
+      { days: rows },
+    ]);
+    await closePool(pool);
+    await server.stop();
+    await clearPlace(place);
   });
 
   test("a segment that is missing ends the window", async () => {
