@@ -75,6 +75,14 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
         "--type=immediate",
         "--target-action=promote",
         "--archive-mode=off",
+        // Whatever the configuration says of real restores: where they put things, what they overwrite, and what the server does once it is there.
+        "--no-link-all",
+        "--no-delta",
+        "--reset-link-map",
+        "--reset-tablespace-map",
+        "--reset-recovery-option",
+        "--reset-db-include",
+        "--reset-db-exclude",
       ]);
       return code === 0;
     },
