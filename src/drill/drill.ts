@@ -7,6 +7,7 @@ import { openRepository } from "#backups/open.ts";
 import type { BackupSet, Repository } from "#backups/repository.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { databaseError } from "#db/database-error.ts";
+import { assertNoWayOut } from "#drill/links.ts";
 import { loadDump, makeDatabase } from "#drill/load-dump.ts";
 import { clearPlace, dataIn, drillPlace, filesIn, giveAll, makePlace } from "#drill/place.ts";
 import { findPrograms } from "#drill/programs.ts";
@@ -111,6 +112,7 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
   const restored = await repository.restore(set, { data: dataIn(place), files: filesIn(place) });
   faultPoint("after-drill-files");
   const isCluster = restored.kind === "cluster";
+  if (isCluster) await assertNoWayOut(restored.data, place);
   const major = isCluster ? (await readFile(join(restored.data, "PG_VERSION"), "utf8")).trim() : live.major;
   const programs = await findPrograms(major, ctx.config.drill.programs);
   await giveAll(account, place);

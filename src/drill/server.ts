@@ -14,6 +14,7 @@ export type ScratchServer = {
   readonly superuser: string;
   /** Socket directory, for programs of PostgreSQL. */
   readonly socket: string;
+  readonly port: string;
   readonly pool: (database: string, label: string) => Pool;
   readonly stop: () => Promise<void>;
 };
@@ -30,6 +31,9 @@ export const makeCluster = async (
     throw failed("an empty server for the drill cannot be made", cause);
   });
 };
+
+/** Part of the socket's name: said everywhere, since PGPORT may say another. */
+const port = "5432";
 
 /** An hour of log to recover through is usual, a day of it is not. */
 const recoverySeconds = 6 * 3_600;
@@ -60,9 +64,10 @@ export const startScratch = async (
   const server: ScratchServer = {
     superuser,
     socket,
+    port,
     pool: (database, label) =>
       openPool({
-        url: `postgres://${encodeURIComponent(superuser)}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socket)}`,
+        url: `postgres://${encodeURIComponent(superuser)}@/${encodeURIComponent(database)}?host=${encodeURIComponent(socket)}&port=${port}&sslmode=disable`,
         applicationName: "lethe drill",
         label,
       }),
@@ -105,6 +110,8 @@ const untilRecovered = async (server: ScratchServer): Promise<void> => {
 const configure = async (data: string, socket: string): Promise<void> => {
   // Files copied from under a server that runs say so, and name its process.
   await rm(join(data, "postmaster.pid"), { force: true });
+  // Of a backup of a replica: it would wait for a server to follow.
+  await rm(join(data, "standby.signal"), { force: true });
   await writeFile(join(data, "postgresql.conf"), "");
   await writeFile(join(data, "pg_hba.conf"), "local all all trust\n");
   await writeFile(join(data, "pg_ident.conf"), "");
@@ -112,10 +119,13 @@ const configure = async (data: string, socket: string): Promise<void> => {
     listen_addresses: "",
     unix_socket_directories: socket,
     unix_socket_permissions: "0700",
-    port: "5432",
+    port,
     ssl: "off",
     hot_standby: "off",
     archive_mode: "off",
+    // The live server's own: they delete from its archive, or tell others that it has recovered.
+    archive_cleanup_command: "",
+    recovery_end_command: "",
     primary_conninfo: "",
     shared_preload_libraries: "",
     session_preload_libraries: "",

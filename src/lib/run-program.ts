@@ -13,17 +13,19 @@ export type ProgramOptions = {
   readonly write?: (input: Writable) => Promise<void>;
   /** Beside our own environment: what must not stand among arguments, which all accounts of a machine see. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Nothing of our own environment but PATH: PGHOSTADDR, PGSERVICE or PGPORT there take a program of PostgreSQL to another server than its arguments say. */
+  readonly bare?: true;
 };
 
 /** Runs a program without a shell. What it says of errors is not repeated anywhere: it may quote names and values that are nobody's business. */
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  { read, write, env }: ProgramOptions = {},
+  { read, write, env, bare }: ProgramOptions = {},
 ): Promise<Ended> => {
   const child = spawn(program, args, {
     stdio: [write === undefined ? "ignore" : "pipe", read === undefined ? "ignore" : "pipe", "ignore"],
-    env: { ...process.env, ...env },
+    env: { ...(bare === true ? { PATH: process.env["PATH"], LC_ALL: "C" } : process.env), ...env },
   });
   const started = once(child, "spawn").then(
     () => true,
