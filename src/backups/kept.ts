@@ -5,16 +5,16 @@ import type { StateDb } from "#db/state-schema.ts";
 /** The backups of a repository that legal holds keep, whatever their age: by name. */
 export type Kept = {
   readonly names: ReadonlySet<string>;
-  /** Number of the latest hold on backups of it: another means that one was placed since. */
-  readonly latest: number;
+  /** How many holds were ever placed on backups of it: more means that one was since. (Their numbers are not given in the order in which they commit.) */
+  readonly placed: number;
 };
 
 /** Of what the state database has listed: what is newer is not due. */
 export const keptIn = async (db: Kysely<StateDb>, repository: string, timeZone: string): Promise<Kept> => {
-  const latest = await latestHold(db, repository);
+  const placed = await placedOn(db, repository);
   const { rows } = await sql<{ name: string }>`select distinct name from (${keptBackups(timeZone)}) as kept
     where repository = ${repository}`.execute(db);
-  return { names: new Set(rows.map(({ name }) => name)), latest };
+  return { names: new Set(rows.map(({ name }) => name)), placed };
 };
 
 /** The same now, read again only where a hold was placed since: it wins over whatever is not deleted yet. */
@@ -23,10 +23,10 @@ export const keptSince = async (
   repository: string,
   timeZone: string,
   before: Kept,
-): Promise<Kept> => ((await latestHold(db, repository)) === before.latest ? before : keptIn(db, repository, timeZone));
+): Promise<Kept> => ((await placedOn(db, repository)) === before.placed ? before : keptIn(db, repository, timeZone));
 
-const latestHold = async (db: Kysely<StateDb>, repository: string): Promise<number> => {
-  const { rows } = await sql<{ latest: number | null }>`select max(id) as latest from lethe.hold
+const placedOn = async (db: Kysely<StateDb>, repository: string): Promise<number> => {
+  const { rows } = await sql<{ placed: number }>`select count(*) as placed from lethe.hold
     where kind = 'backups' and repository = ${repository}`.execute(db);
-  return rows[0]?.latest ?? 0;
+  return rows[0]?.placed ?? 0;
 };

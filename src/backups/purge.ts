@@ -57,7 +57,12 @@ export const purgeRepository = async (
     const held = await keptIn(tx, config.name, timeZone);
     const decision = decide(before, search, retention, held.names);
     await condemn(tx, config.name, decision.purge, run.id);
-    await spare(tx, config.name, [...held.names]);
+    // What a run before deleted and could not tell any more, no hold brings back.
+    await spare(
+      tx,
+      config.name,
+      [...held.names].filter((name) => before.names.has(name)),
+    );
     return { kept: held, ...decision };
   });
 
@@ -80,6 +85,7 @@ export const purgeRepository = async (
       ...keptLogs(after.logs, retention, overdue),
       ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
     ],
+    held,
     seen: { before, after, gone, good: search.good, finished },
   });
 };

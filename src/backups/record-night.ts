@@ -24,6 +24,8 @@ export type RepositoryResult = {
 
 export type Night = {
   readonly exceptions: readonly BackupException[];
+  /** Names of the sets that a legal hold keeps: whoever removes one takes evidence away, however old it is. */
+  readonly held?: ReadonlySet<string>;
   /** Undefined when the repository could not be listed to the end: then nothing is claimed of it. */
   readonly seen?: {
     readonly before: Inventory;
@@ -55,7 +57,8 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     // A file that is replaced every night, or that somebody purged when it was due, is nobody's loss.
     const missed = left.vanished.filter(
       (set) =>
-        seen?.after.names.has(set.name) !== true && Temporal.Instant.compare(dueAt(set, config.keepDays), meta.at) >= 0,
+        seen?.after.names.has(set.name) !== true &&
+        (night.held?.has(set.name) === true || Temporal.Instant.compare(dueAt(set, config.keepDays), meta.at) >= 0),
     );
     const exceptions = [
       ...night.exceptions,

@@ -1,7 +1,9 @@
-import { readdir } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { completeErased } from "#backups/custody.ts";
 import { directoryRepository } from "#backups/directory/repository.ts";
+import { keptIn, keptSince } from "#backups/kept.ts";
 import { listBackups } from "#backups/list.ts";
 import { purgeBackups, purgeRepository } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
@@ -149,4 +151,41 @@ test("a hold on nothing is refused: a repository or a backup that is not there, 
   await expect(hold({ backup: "shop-2026-11-11T0200Z.sql.gz" })).rejects.toMatchObject({ code: "HOLD_INVALID" });
   await expect(hold({ from: "2026-11-12", to: "2026-11-11" })).rejects.toMatchObject({ code: "HOLD_INVALID" });
   expect(await listHolds(at.on(today), { all: true })).toEqual([]);
+});
+
+test("who removes a backup that a hold keeps is told of, however old it is", async () => {
+  await at.newRun("R0");
+  await listed();
+  await hold({ to: "2026-11-10" });
+  await rm(join(at.path, "shop-2026-11-10T0200Z.sql.gz"));
+  expect(await night()).toMatchObject({
+    exceptions: [{ name: "shop-2026-11-10T0200Z.sql.gz", code: "BACKUP_VANISHED", breach: null }],
+  });
+});
+
+test("of what a run deleted and could not tell any more, a hold that comes later does not make a loss", async () => {
+  await at.newRun("R0");
+  await listed();
+  await at.state.query("update lethe.backup_set set state = 'condemned' where name like 'shop-2026-11-10%'");
+  await rm(join(at.path, "shop-2026-11-10T0200Z.sql.gz"));
+  await hold({ to: "2026-11-10" });
+  expect(await night()).toMatchObject({ purged: 3, exceptions: [] });
+});
+
+test("two holds that come at one time are both seen, in whatever order they commit", async () => {
+  await at.newRun("R0");
+  await listed();
+  const { db } = at.context.state;
+  const client = await at.context.state.pool.raw.connect();
+  await client.query("begin");
+  await client.query(
+    `insert into lethe.hold (ref, matter, reason, kind, store, repository, backup, placed_by, placed_at)
+      values ('H-1', 'AZ-1', 'other', 'backups', 'shop', 'nightly', 'shop-2026-11-11T0200Z.sql.gz', 'counsel', now())`,
+  );
+  await hold({ backup: "shop-2026-11-12T0200Z.sql.gz" });
+  const before = await keptIn(db, "nightly", "Europe/Berlin");
+  await client.query("commit");
+  client.release();
+  const since = await keptSince(db, "nightly", "Europe/Berlin", before);
+  expect([before.names.size, since.names.size]).toEqual([1, 2]);
 });
