@@ -36,6 +36,8 @@ export const drillRepositories = async (ctx: Context, run: Run, order: DrillOrde
     if (order.only !== undefined && config.name !== order.only) continue;
     ctx.progress.stage(`Restore a backup of ${config.name}, to try it`);
     const drilled = await drill(ctx, run, config, order);
+    // Whoever was not erased again would have been: nothing can be said of it.
+    if (ctx.signal.aborted && drilled.outcome !== "clean") return;
     await recordDrill(ctx, run, drilled);
     ctx.progress.end(drilled.code ?? drilled.outcome);
   }
@@ -122,7 +124,7 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
   if (!isCluster) {
     try {
       await makeDatabase(store.pool, server, database);
-      await loadDump(restored.file, { database, programs, server });
+      await loadDump(restored.file, { database, programs, server, tablespaces: live.tablespaces });
     } catch (error) {
       await server.stop();
       throw error;
@@ -134,9 +136,10 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
 
 /** What the store is called where it lives: a backup has the same database, and the same first user. */
 const liveServer = async ({ pool }: Store) => {
-  const { rows } = await pool.raw.query<{ major: string; database: string; superuser: string }>(
+  const { rows } = await pool.raw.query<{ major: string; database: string; superuser: string; tablespaces: boolean }>(
     `select (current_setting('server_version_num')::int / 10000)::text as major, current_database() as database,
-      (select rolname from pg_roles where oid = 10) as superuser`,
+      (select rolname from pg_roles where oid = 10) as superuser,
+      exists (select from pg_tablespace where spcname !~ '^pg_') as tablespaces`,
   );
   const [live] = rows;
   if (live === undefined) throw new TypeError("a server that answers with nothing");

@@ -7,11 +7,11 @@ import { closePool, type Pool } from "#db/pool.ts";
 import type { Programs } from "#drill/programs.ts";
 import type { ScratchServer } from "#drill/server.ts";
 import { LetheError } from "#lib/errors.ts";
-import { runProgram } from "#lib/run-program.ts";
+import { eachLine, runProgram } from "#lib/run-program.ts";
 
 /**
  * Restores a dump of pg_dump or pg_dumpall, compressed or not, into the database, as its user would. The first error ends it, but of a dump of a whole
- * cluster: that wants to create roles and databases which every cluster has.
+ * cluster: that wants to create roles and databases which every cluster has, and no other error is let pass. `tablespaces`: the live cluster has some.
  *
  * @throws LetheError `DRILL_FAILED`
  */
@@ -21,18 +21,50 @@ export const loadDump = async (
     database,
     programs,
     server,
-  }: { readonly database: string; readonly programs: Programs; readonly server: ScratchServer },
+    tablespaces,
+  }: {
+    readonly database: string;
+    readonly programs: Programs;
+    readonly server: ScratchServer;
+    readonly tablespaces: boolean;
+  },
 ): Promise<void> => {
   const { packed, head } = await look(file);
   const where = [`--host=${server.socket}`, `--port=${server.port}`, `--username=${server.superuser}`, "--no-password"];
   const isArchive = head.startsWith("PGDMP");
   const isCluster = /^-- PostgreSQL database cluster dump/m.test(head);
+  if (isCluster && tablespaces) {
+    throw new LetheError(
+      "DRILL_IMPOSSIBLE",
+      "a dump of pg_dumpall would make tablespaces where the live server has them",
+      {
+        hint: "what it puts there a drill could not destroy: restore it by hand to try it, or dump each database by pg_dump",
+      },
+    );
+  }
   const [program, args] = isArchive
     ? [programs.pg_restore, [...where, `--dbname=${database}`, "--exit-on-error"]]
-    : [programs.psql, [...where, `--dbname=${database}`, "-X", "-q", "-v", `ON_ERROR_STOP=${isCluster ? 0 : 1}`]];
+    : [
+        programs.psql,
+        [
+          ...where,
+          `--dbname=${database}`,
+          "-X",
+          "-q",
+          "-v",
+          `ON_ERROR_STOP=${isCluster ? 0 : 1}`,
+          "-v",
+          "VERBOSITY=sqlstate",
+        ],
+      ];
   let isCut = false;
+  const errors = new Set<string>();
   const { code } = await runProgram(program, args, {
     bare: true,
+    readErrors: eachLine((line) => {
+      const state = /ERROR: +(?<state>[0-9A-Z]{5})$/.exec(line)?.groups?.["state"];
+      if (state !== undefined) errors.add(state);
+    }),
     write: async (input) => {
       const bytes = createReadStream(file, { highWaterMark: 2 ** 20 });
       const unpack = decompressorFor(packed);
@@ -44,11 +76,14 @@ export const loadDump = async (
       }
     },
   });
-  if (code === 0 && !isCut) return;
+  if (code === 0 && !isCut && [...errors].every((state) => isCluster && ofEveryCluster.has(state))) return;
   throw new LetheError("DRILL_FAILED", "the dump cannot be read back into an empty database", {
     hint: `run ${isArchive ? "pg_restore" : "psql"} on it by hand to see why; a dump with --clean wants --if-exists as well`,
   });
 };
+
+/** A role, or a database, that is there already; the one that is in use, which cannot be dropped before. */
+const ofEveryCluster: ReadonlySet<string> = new Set(["42710", "42P04", "55006"]);
 
 const hasClosed = (error: unknown): boolean =>
   error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE");

@@ -5,12 +5,19 @@ import type { Config } from "#config.ts";
 import { chooseAccount, type Account } from "#db/embedded-account.ts";
 import { isPostmaster } from "#db/embedded-adopt.ts";
 import type { Programs } from "#drill/programs.ts";
+import { sha256Hex } from "#lib/canonical.ts";
+import { LetheError } from "#lib/errors.ts";
 import { runProgram } from "#lib/run-program.ts";
 import { embeddedDirectory } from "#open-context.ts";
 
-/** Where a drill takes place: a directory that is there for one at a time, since a run has the lock. */
+/**
+ * Where a drill takes place: a directory that is there for one at a time, since a run has the lock. Where others have theirs beside it, it has a name that
+ * nobody else gives: every run destroys what is there.
+ */
 export const drillPlace = (config: Pick<Config, "directory" | "drill">): string =>
-  join(config.drill.directory ?? embeddedDirectory(config), "drill");
+  config.drill.directory === undefined
+    ? join(embeddedDirectory(config), "drill")
+    : join(config.drill.directory, `lethe-drill-${sha256Hex(config.directory).slice(0, 12)}`);
 
 export const dataIn = (place: string): string => join(place, "data");
 
@@ -20,6 +27,8 @@ export const filesIn = (place: string): string => join(place, "files");
 /**
  * Destroys what a drill left, and its server before that: it holds everything that the company has. Every run begins with it, since a drill that was
  * killed cannot.
+ *
+ * @throws LetheError `DRILL_FAILED`
  */
 export const clearPlace = async (place: string): Promise<void> => {
   const server = await readServer(dataIn(place));
@@ -29,7 +38,12 @@ export const clearPlace = async (place: string): Promise<void> => {
     stop(server.pid, "SIGKILL");
     await rm(server.socket, { recursive: true, force: true });
   }
-  await rm(place, { recursive: true, force: true });
+  await rm(place, { recursive: true, force: true }).catch((cause: unknown) => {
+    throw new LetheError("DRILL_FAILED", "what a drill left cannot be destroyed", {
+      hint: `it holds everything that a backup held: remove ${place} as the account that ran the drill, or as root`,
+      cause,
+    });
+  });
 };
 
 /** Makes the place anew, for the account that is to run the server, and answers which that is. */

@@ -1,17 +1,18 @@
 import { join } from "node:path";
 import { heldSince } from "#backups/set-date.ts";
-import type { Context } from "#context.ts";
+import type { Context, Store } from "#context.ts";
 import { closePool } from "#db/pool.ts";
 import type { DrillOrder, RestoredStore } from "#drill/drill.ts";
 import { drillPlace } from "#drill/place.ts";
 import type { Drilled } from "#drill/record.ts";
 import { copyState } from "#drill/scratch-state.ts";
 import { cutOff } from "#drill/server.ts";
-import { isLetheError } from "#lib/errors.ts";
+import { isLetheError, LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { silentProgress } from "#lib/progress.ts";
 import type { Run } from "#records/run.ts";
 import { standingOf } from "#restore/standing.ts";
+import { relationText } from "#scope/sql.ts";
 
 const stateDatabase = "lethe_drill_state";
 
@@ -29,6 +30,7 @@ export const replayIn = async (
   const own = server.pool(stateDatabase, "state");
   try {
     await cutOff(there.pool);
+    await assertIsOf(store, there);
     await there.pool.raw.query(`create database ${stateDatabase}`);
     const scratch: Context = {
       ...ctx,
@@ -43,23 +45,42 @@ export const replayIn = async (
       if (!isLetheError(error, "STORE_NOT_RESTORED")) throw error;
     });
     faultPoint("after-drill-replayed");
-    const { standing, waiting } = await standingOf(scratch, there);
-    const repeated = await repeatedIn(scratch, run);
+    const { standing, open } = await standingOf(scratch, there);
+    const repeated = (await enteredIn(scratch, run)) - open;
     const outcome = standing === "current" ? "clean" : "waiting";
-    return { replayedMs: performance.now() - began, outcome, code: null, repeated, waiting };
+    return { replayedMs: performance.now() - began, outcome, code: null, repeated, waiting: open };
   } finally {
     await Promise.all([closePool(there.pool), closePool(own)]);
   }
+};
+
+/** A dump of another database, or one without its rows, holds nobody, and would look as if nobody were left in it. */
+const assertIsOf = async (live: Store, there: Store): Promise<void> => {
+  const { table } = live.policy.subject;
+  const anybodyIn = async ({ pool }: Store): Promise<boolean> => {
+    const { rows: found } = await pool.raw.query<{ there: boolean }>("select to_regclass($1) is not null as there", [
+      relationText(table),
+    ]);
+    if (found[0]?.there !== true) return false;
+    const { rows } = await pool.raw.query<{ any: boolean }>(
+      `select exists (select from ${relationText(table)}) as any`,
+    );
+    return rows[0]?.any === true;
+  };
+  if (!(await anybodyIn(live)) || (await anybodyIn(there))) return;
+  throw new LetheError("DRILL_FAILED", `nobody is in ${table} of the backup, and somebody in the store's`, {
+    hint: "see whether it is a backup of this store, with its rows",
+  });
 };
 
 /** Copies of people's rows that a policy asks for before it erases go where everything else goes after the drill. */
 const exportOf = ({ config }: Context): Context["config"]["export"] =>
   config.export === undefined ? undefined : { ...config.export, directory: join(drillPlace(config), "exports") };
 
-const repeatedIn = async ({ state }: Context, run: Run): Promise<number> => {
-  const { rows } = await state.pool.raw.query<{ repeated: number }>(
-    `select count(*) as repeated from lethe.ledger_entry where kind = 'request.repeats' and run_id = $1`,
+const enteredIn = async ({ state }: Context, run: Run): Promise<number> => {
+  const { rows } = await state.pool.raw.query<{ entered: number }>(
+    `select count(*) as entered from lethe.ledger_entry where kind = 'request.repeats' and run_id = $1`,
     [run.id],
   );
-  return rows[0]?.repeated ?? 0;
+  return rows[0]?.entered ?? 0;
 };

@@ -9,6 +9,8 @@ export type Ended = { readonly code: number | undefined };
 export type ProgramOptions = {
   /** Reads what it prints to the end; without it nobody does. */
   readonly read?: (output: Readable) => Promise<void>;
+  /** Reads what it says of errors, to the end. Of that nothing may go anywhere but what cannot quote. */
+  readonly readErrors?: (errors: Readable) => Promise<void>;
   /** Writes what it reads, to the end; without it there is nothing to read. */
   readonly write?: (input: Writable) => Promise<void>;
   /** Beside our own environment: what must not stand among arguments, which all accounts of a machine see. */
@@ -21,10 +23,14 @@ export type ProgramOptions = {
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  { read, write, env, bare }: ProgramOptions = {},
+  { read, readErrors, write, env, bare }: ProgramOptions = {},
 ): Promise<Ended> => {
   const child = spawn(program, args, {
-    stdio: [write === undefined ? "ignore" : "pipe", read === undefined ? "ignore" : "pipe", "ignore"],
+    stdio: [
+      write === undefined ? "ignore" : "pipe",
+      read === undefined ? "ignore" : "pipe",
+      readErrors === undefined ? "ignore" : "pipe",
+    ],
     env: { ...(bare === true ? { PATH: process.env["PATH"], LC_ALL: "C" } : process.env), ...env },
   });
   const started = once(child, "spawn").then(
@@ -35,7 +41,9 @@ export const runProgram = async (
   if (!(await started)) return { code: undefined };
   // One that ends before it has read everything says why by how it ends.
   const written = child.stdin === null ? undefined : write?.(child.stdin).catch(() => undefined);
+  const errors = child.stderr === null ? undefined : readErrors?.(child.stderr);
   if (child.stdout !== null) await read?.(child.stdout);
+  await errors;
   await written;
   await closed;
   return { code: child.exitCode ?? -1 };

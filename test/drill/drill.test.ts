@@ -2,8 +2,17 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { drillRepositories } from "#drill/drill.ts";
+import { clockFrom } from "#lib/clock.ts";
 import { drillPoints } from "#lib/fault.ts";
+import { createLogger } from "#lib/log.ts";
+import { silentProgress } from "#lib/progress.ts";
+import { systemRandom } from "#lib/random.ts";
+import { openContext } from "#open-context.ts";
+import { replayErasures } from "#pipeline.ts";
+import { runJob } from "#run-job.ts";
 import { dumpedAt, openShop, type Shop } from "#test/drill/shop.ts";
 import { debianMissing } from "#test/flow/debian-server.ts";
 
@@ -105,6 +114,17 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     expect(existsSync(place())).toBe(false);
   });
 
+  test("does not call a backup clean in which nobody is: of another database, or without its rows", async () => {
+    const file = join(shop.backups, "shop-2026-11-02T0101Z.sql");
+    await writeFile(
+      file,
+      "-- PostgreSQL database dump\n\ncreate table customers (id bigint primary key, email text);\ncreate table orders (id bigint primary key, customer_id bigint, note text);\n\n-- PostgreSQL database dump complete\n",
+    );
+    await utimes(file, new Date(dumpedAt), new Date(dumpedAt));
+    expect((await drill()).summary.drills).toMatchObject([{ outcome: "failed", code: "DRILL_FAILED" }]);
+    await rm(file);
+  });
+
   test("says that somebody would wait for a person before the store could serve", async () => {
     for (const name of await readdir(shop.backups)) await rm(join(shop.backups, name));
     await shop.dump("shop-2026-11-02T0030Z.sql.gz");
@@ -115,8 +135,37 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     expect({ code, outcome: summary.outcome, drills: summary.drills }).toMatchObject({
       code: 5,
       outcome: "attention",
-      drills: [{ outcome: "waiting", code: null, repeated: 1, waiting: 1 }],
+      drills: [{ outcome: "waiting", code: null, repeated: 0, waiting: 1 }],
     });
     expect((await shop.run(["backups", "guard"])).code).toBe(0);
+  });
+
+  test("that is stopped says nothing of the backup", async () => {
+    const controller = new AbortController();
+    const before = await state("select count(*) as n from lethe.drill");
+    await using context = await openContext({
+      configFile: join(shop.project.directory, "lethe.yaml"),
+      env: {},
+      clock: clockFrom(Temporal.Instant.from("2026-11-02T05:00:00Z")),
+      random: systemRandom,
+      log: createLogger({ level: "silent", pretty: false, destination: process.stderr }),
+      progress: silentProgress,
+      signal: controller.signal,
+    });
+    const { outcome, drills } = await runJob(context, {
+      name: "drill",
+      timeout: "PT1H",
+      run: (ctx, run) =>
+        drillRepositories(ctx, run, {
+          only: undefined,
+          replay: async (...there) => {
+            controller.abort();
+            await replayErasures(...there);
+          },
+        }),
+    });
+    expect({ outcome, drills }).toEqual({ outcome: "stopped", drills: [] });
+    expect(await state("select count(*) as n from lethe.drill")).toEqual(before);
+    expect(existsSync(place())).toBe(false);
   });
 });

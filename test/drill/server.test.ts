@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { appendFile, lstat, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { appendFile, lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { closePool } from "#db/pool.ts";
 import { assertNoWayOut } from "#drill/links.ts";
 import { loadDump } from "#drill/load-dump.ts";
-import { clearPlace, dataIn, giveAll, makePlace } from "#drill/place.ts";
+import { clearPlace, dataIn, drillPlace, giveAll, makePlace } from "#drill/place.ts";
 import { findPrograms } from "#drill/programs.ts";
 import { makeCluster, startScratch, type ScratchServer } from "#drill/server.ts";
 import { plainDump } from "#test/backups/repository-files.ts";
@@ -43,6 +43,16 @@ test("a data directory with a link to outside of the place of the drill is not s
   expect((await lstat("/etc/hosts")).isFile()).toBe(true);
 });
 
+test("the place of a drill in a directory that others use has a name of its own, and nothing else is destroyed", async () => {
+  await mkdir(join(directory, "drill"));
+  const drill = { directory, programs: undefined };
+  const placed = drillPlace({ directory, drill });
+  await mkdir(placed);
+  await clearPlace(placed);
+  expect(await readdir(directory)).toEqual(["drill"]);
+  expect(drillPlace({ directory: `${directory}/other`, drill })).not.toBe(placed);
+});
+
 describe.skipIf(debianMissing !== undefined)("a server of a drill", () => {
   const start = async (prepare: (data: string) => Promise<void> = () => Promise.resolve()): Promise<ScratchServer> => {
     const programs = await findPrograms("0", debianBinaries);
@@ -52,8 +62,8 @@ describe.skipIf(debianMissing !== undefined)("a server of a drill", () => {
     await giveAll(account, place);
     return startScratch(place, programs, account, "postgres");
   };
-  const load = async (server: ScratchServer, file: string): Promise<void> =>
-    loadDump(file, { database: "postgres", programs: await findPrograms("0", debianBinaries), server });
+  const load = async (server: ScratchServer, file: string, tablespaces = false): Promise<void> =>
+    loadDump(file, { database: "postgres", programs: await findPrograms("0", debianBinaries), server, tablespaces });
   const count = async (server: ScratchServer): Promise<unknown> => {
     const pool = server.pool("postgres", "drill");
     try {
@@ -111,6 +121,23 @@ describe.skipIf(debianMissing !== undefined)("a server of a drill", () => {
     const whole = gzipSync(plainDump("x".repeat(1000)));
     await writeFile(file, whole.subarray(0, -8));
     try {
+      await expect(load(server, file)).rejects.toMatchObject({ code: "DRILL_FAILED" });
+    } finally {
+      await server.stop();
+    }
+  });
+
+  test("takes of a dump of a whole cluster no error but of what every cluster has, and no tablespace", async () => {
+    const server = await start();
+    const file = join(directory, "all.sql");
+    const all = (rest: string): string =>
+      `--\n-- PostgreSQL database cluster dump\n--\n\nCREATE ROLE postgres;\nCREATE DATABASE postgres;\n\\connect postgres\n\n${rest}${plainDump("x")}`;
+    try {
+      await writeFile(file, all("CREATE TABLE early (a text);\n"));
+      await expect(load(server, file, true)).rejects.toMatchObject({ code: "DRILL_IMPOSSIBLE" });
+      await load(server, file);
+      expect(await count(server)).toEqual([{ there: true }]);
+      await writeFile(file, all("CREATE TABLE other (a no_such);\nDROP TABLE early, t;\n"));
       await expect(load(server, file)).rejects.toMatchObject({ code: "DRILL_FAILED" });
     } finally {
       await server.stop();
