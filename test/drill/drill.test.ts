@@ -118,7 +118,7 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     const file = join(shop.backups, "shop-2026-11-02T0101Z.sql");
     await writeFile(
       file,
-      "-- PostgreSQL database dump\n\ncreate table customers (id bigint primary key, email text);\ncreate table orders (id bigint primary key, customer_id bigint, note text);\n\n-- PostgreSQL database dump complete\n",
+      "-- PostgreSQL database dump\n\ncreate table customers (id bigint primary key, email text);\ncreate table orders (id bigint primary key, customer_id bigint references customers, note text);\n\n-- PostgreSQL database dump complete\n",
     );
     await utimes(file, new Date(dumpedAt), new Date(dumpedAt));
     expect((await drill()).summary.drills).toMatchObject([{ outcome: "failed", code: "DRILL_FAILED" }]);
