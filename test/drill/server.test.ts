@@ -40,6 +40,8 @@ test("a data directory with a link to outside of the place of the drill is not s
     await expect(assertNoWayOut(dataIn(place), place)).rejects.toMatchObject({ code: "DRILL_IMPOSSIBLE" });
     await rm(join(place, "data", name));
   }
+  await writeFile(join(place, "data/tablespace_map"), `16402 ${directory}\n`);
+  await expect(assertNoWayOut(dataIn(place), place)).rejects.toMatchObject({ code: "DRILL_IMPOSSIBLE" });
   expect((await lstat("/etc/hosts")).isFile()).toBe(true);
 });
 
