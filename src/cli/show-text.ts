@@ -198,7 +198,7 @@ const backupsText = ({ backups, erasedAt }: RequestView): string =>
       sets,
       logs === 0 ? "" : "yes",
       newest?.slice(0, 10) ?? "",
-      erasedAt === null ? "" : (clearOn ?? `hold ${holds.join(", ")}`),
+      erasedAt === null ? "" : (clearOn ?? (holds.length > 0 ? `hold ${holds.join(", ")}` : "a restore is open")),
     ]),
     [
       { title: "repository" },

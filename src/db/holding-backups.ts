@@ -13,7 +13,7 @@ export type Holding = {
   readonly logs: number;
   /** ISO instant of the newest of the sets. */
   readonly newest: string | null;
-  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one. */
+  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, or a restore of the store is not released. */
   readonly clearOn: string | null;
   /** References of the holds that do. */
   readonly holds: readonly string[];
@@ -30,6 +30,8 @@ export const backupsHolding = async (
 ): Promise<readonly Holding[]> => {
   const gone = goneFrom(sql`repository.store`);
   const mayHold = (since: typeof heldFrom) => sql`(request.erased_at is null or ${since} <= ${gone})`;
+  // While a restore that brought the person back is not released, backups go on to be made of them.
+  const over = sql`coalesce(isfinite(${gone}), true)`;
   // The log before what still needs it goes with that.
   const { rows } = await sql<Holding>`
     with request as (select * from lethe.request where ref = ${requestRef}),
@@ -39,13 +41,13 @@ export const backupsHolding = async (
     kept as (select repository, name, array_agg(hold order by hold) as holds from (${keptBackups(controller.timeZone)}) as kept
       group by repository, name),
     copy as (
-      select held.repository, 1 as sets, 0 as logs, held.taken_at, ${purgedFrom} as counts_from, kept.holds
+      select held.repository, 1 as sets, 0 as logs, held.taken_at, ${purgedFrom} as counts_from, kept.holds, ${over} as over
         from lethe.backup_set held join repository using (repository) left join kept using (repository, name), request where ${isThere} and ${mayHold(heldFrom)}
       union all
-      select log.repository, 0, 1, null, case when isfinite(${gone}) then ${gone} end, null
+      select log.repository, 0, 1, null, case when ${over} then ${gone} end, null, ${over}
         from lethe.backup_log log join repository using (repository), request where ${mayHold(sql`log.since`)})
     select repository.repository, repository.store, sum(sets) as sets, sum(logs) as logs, max(taken_at) as newest,
-      case when bool_and(copy.holds is null) then
+      case when bool_and(copy.holds is null and copy.over) then
         (max(counts_from + keep_days * interval '24 hours') at time zone ${controller.timeZone})::date end as "clearOn",
       coalesce((select array_agg(distinct hold order by hold) from copy held, unnest(held.holds) as hold
         where held.repository = repository.repository), '{}') as holds

@@ -61,6 +61,8 @@ export const loadDump = async (
   const errors = new Set<string>();
   const { code } = await runProgram(program, args, {
     bare: true,
+    // Plain SQL can hold commands for psql itself, which runs programs: not as root.
+    as: server.account.kind === "lowered" ? server.account : undefined,
     readErrors: eachLine((line) => {
       const state = /ERROR: +(?<state>[0-9A-Z]{5})$/.exec(line)?.groups?.["state"];
       if (state !== undefined) errors.add(state);

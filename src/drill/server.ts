@@ -11,6 +11,8 @@ import { LetheError } from "#lib/errors.ts";
 
 /** A server that only this account reaches. */
 export type ScratchServer = {
+  /** Who runs it. */
+  readonly account: Account;
   readonly superuser: string;
   /** Socket directory, for programs of PostgreSQL. */
   readonly socket: string;
@@ -62,6 +64,7 @@ export const startScratch = async (
     throw failed("the server that was restored does not start", cause);
   }
   const server: ScratchServer = {
+    account,
     superuser,
     socket,
     port,

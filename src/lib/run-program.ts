@@ -15,6 +15,8 @@ export type ProgramOptions = {
   readonly write?: (input: Writable) => Promise<void>;
   /** Beside our own environment: what must not stand among arguments, which all accounts of a machine see. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Another account, where we are root: what a program reads may tell it what to do. */
+  readonly as?: { readonly uid: number; readonly gid: number } | undefined;
   /** Nothing of our own environment but PATH: PGHOSTADDR, PGSERVICE or PGPORT there take a program of PostgreSQL to another server than its arguments say. */
   readonly bare?: true;
 };
@@ -23,9 +25,10 @@ export type ProgramOptions = {
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  { read, readErrors, write, env, bare }: ProgramOptions = {},
+  { read, readErrors, write, env, as, bare }: ProgramOptions = {},
 ): Promise<Ended> => {
   const child = spawn(program, args, {
+    ...(as === undefined ? {} : { uid: as.uid, gid: as.gid, cwd: "/" }),
     stdio: [
       write === undefined ? "ignore" : "pipe",
       read === undefined ? "ignore" : "pipe",
