@@ -48,11 +48,14 @@ export const recognise = async (
  * row is erased again, only a key tells that somebody has come back.
  */
 const recognised = ({ first, blank }: OpenRestore) => sql<Recognised>`
-  with person as (
-    select key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(known) as known, max(named) as named, count(distinct mac) filter (where not is_key) as met,
-      bool_or(not is_key and recent and not exists (select from lethe_met o join lethe_met k on k.key = o.key and k.is_key
-        where o.mac = m.mac and not o.is_key and o.key <> m.key)) as alone
-    from lethe_met m group by key)
+  with there as (
+    select o.mac, min(o.key) as key, count(*) as rows from lethe_met o join lethe_met k on k.key = o.key and k.is_key
+    where not o.is_key group by o.mac),
+  person as (
+    select m.key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(known) as known, max(named) as named,
+      count(distinct m.mac) filter (where not is_key) as met,
+      bool_or(not is_key and recent and (t.mac is null or (t.rows = 1 and t.key = m.key))) as alone
+    from lethe_met m left join there t on t.mac = m.mac and not m.is_key group by m.key)
   select key, known or (same_key and met = named) as certain from person where same_key or (alone and ${first}) order by key`;
 
 type RootRow = {

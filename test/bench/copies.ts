@@ -13,8 +13,8 @@ export const say = (line: string): void => void process.stderr.write(`${line}\n`
 export type Copies = AsyncDisposable & {
   readonly connect: (database: string) => Promise<pg.Client>;
   readonly url: (database: string) => string;
-  /** A copy of what was built, written to the disk. */
-  readonly fresh: (name: string) => Promise<pg.Client>;
+  /** A copy of what was built, or of another database of which nobody makes use, written to the disk. */
+  readonly fresh: (name: string, from?: string) => Promise<pg.Client>;
   /** The same for Lethe, with a database of its own that is new, and its command line. */
   readonly forLethe: () => Promise<{
     readonly client: pg.Client;
@@ -30,13 +30,21 @@ export type CopiesOptions = {
   readonly build: (client: pg.Client) => Promise<void>;
   /** Lines of the controller in lethe.yaml, besides its name and place. */
   readonly controller: string;
+  /** Further sections of it. */
+  readonly sections?: string;
 };
 
 /**
  * A server with a database that is built once, and copies of it for two sides that take turns: what one has changed, and what the server has
  * yet to write, must not fall into the other's time.
  */
-export const openCopies = async ({ directory, name, build, controller }: CopiesOptions): Promise<Copies> => {
+export const openCopies = async ({
+  directory,
+  name,
+  build,
+  controller,
+  sections = "",
+}: CopiesOptions): Promise<Copies> => {
   await mkdir(directory, { recursive: true, mode: 0o711 });
   await configureServer(directory);
   await using opened = new AsyncDisposableStack();
@@ -61,11 +69,11 @@ export const openCopies = async ({ directory, name, build, controller }: CopiesO
 state: { url: "\${LETHE_STATE}" }
 stores:
   shop: { url: "\${LETHE_SHOP}", policy: policy.yaml }
-`;
+${sections}`;
   await writeFile(join(directory, "lethe.yaml"), configuration);
-  const fresh = async (copy: string): Promise<pg.Client> => {
+  const fresh = async (copy: string, from = name): Promise<pg.Client> => {
     await admin.query(`drop database if exists ${copy} with (force)`);
-    await admin.query(`create database ${copy} template ${name} strategy file_copy`);
+    await admin.query(`create database ${copy} template ${from} strategy file_copy`);
     await admin.query("checkpoint");
     await promisify(execFile)("sync");
     return connect(copy);

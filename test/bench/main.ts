@@ -14,6 +14,7 @@ import { timeScan } from "#test/bench/scan.ts";
 import { eraseByScript } from "#test/bench/script.ts";
 import { drawSubjects, mistakesFor, totalsOf, type Subject } from "#test/bench/subjects.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
+import { benchRestore } from "#test/bench/restore/bench.ts";
 import { openWorkplace, serverSettings, type Workplace } from "#test/bench/workplace.ts";
 
 type Plan = {
@@ -147,12 +148,14 @@ const textOf = ({ medians, ratios, subjectsPerSecond, bySize, aims }: ReturnType
 
 const { values: options } = parseArgs({
   options: {
-    // `shop`, `chargebee`, `expiry`, `analytics`, `buckets`, `digests`, or all of them.
+    // `shop`, `chargebee`, `expiry`, `analytics`, `buckets`, `digests`, `restore`, or all of them.
     case: { type: "string", default: "all" },
     small: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     customers: { type: "string" },
     retained: { type: "string" },
+    // Of the case `restore`.
+    subjects: { type: "string" },
     turns: { type: "string" },
     // Where the databases are built and stay, to be used again; a temporary directory unless given.
     directory: { type: "string" },
@@ -222,7 +225,18 @@ const benchDumps = () =>
     directory: join(directory, "dumps"),
   });
 
-if (!["all", "shop", "chargebee", "expiry", "analytics", "buckets", "digests"].includes(options.case))
+const benchReplay = () =>
+  benchRestore({
+    ...(options.small
+      ? { customers: 500, subjects: 60, turns: 1 }
+      : { customers: 100_000, subjects: 50_000, turns: 3 }),
+    ...size,
+    ...(options.subjects === undefined ? {} : { subjects: Number(options.subjects) }),
+    ...turns,
+    directory: join(directory, "restore"),
+  });
+
+if (!["all", "shop", "chargebee", "expiry", "analytics", "buckets", "digests", "restore"].includes(options.case))
   throw new Error(`no case ${options.case}`);
 const wanted = (name: string): boolean => options.case === "all" || options.case === name;
 
@@ -233,6 +247,7 @@ try {
   const analytics = wanted("analytics") ? await benchEvents() : undefined;
   const buckets = wanted("buckets") ? await benchS3() : undefined;
   const digests = wanted("digests") ? await benchDumps() : undefined;
+  const restore = wanted("restore") ? await benchReplay() : undefined;
   const summary = {
     ...shop?.summary,
     chargebee: chargebee?.summary,
@@ -240,8 +255,9 @@ try {
     analytics: analytics?.summary,
     buckets: buckets?.summary,
     digests: digests?.summary,
+    restore: restore?.summary,
   };
-  const text = [shop, chargebee, expiry, analytics, buckets, digests]
+  const text = [shop, chargebee, expiry, analytics, buckets, digests, restore]
     .flatMap((each) => (each === undefined ? [] : [each.text]))
     .join("\n\n");
   process.stdout.write(`${options.json ? JSON.stringify(summary) : text}\n`);

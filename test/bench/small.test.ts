@@ -22,6 +22,7 @@ test(
       analytics: unknown;
       buckets?: unknown;
       digests: unknown;
+      restore: unknown;
     };
     expect(summary.bySize.map(({ subjects }) => subjects)).toEqual([10]);
     expect(summary.aims).toHaveLength(6);
@@ -34,6 +35,7 @@ test(
     expect(summary.chargebee.block.blocked).toBeGreaterThan(0);
     // Two of a hundred but for two invoices that wait for a line, and two lines that wait for their invoice.
     expect(summary.expiry).toMatchObject({ retained: 20_000, rows: 396, ratio: expect.any(Number) });
+    expect(summary.restore).toMatchObject({ customers: 500, subjects: 60, aims: [{ measured: expect.any(Number) }] });
     expect(summary.analytics).toMatchObject({ events: 20_000, subjects: 500 });
     if (gatewayMissing === undefined) expect(summary.buckets).toMatchObject({ versions: 1_500 });
     // Both found the same digests.
