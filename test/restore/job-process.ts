@@ -1,6 +1,7 @@
-// A night, or a replay, in a process of its own, to be killed. It loads everything, says so, and waits to be told which it is.
+// A night, the purge alone, or a replay, in a process of its own, to be killed. It loads everything, says so, and waits to be told which it is.
 import { setTimeout as sleep } from "node:timers/promises";
 import { Temporal } from "temporal-polyfill";
+import { backupsJob } from "#jobs/backups.ts";
 import { nightly } from "#jobs/nightly.ts";
 import { replayJob } from "#jobs/replay.ts";
 import type { Context } from "#context.ts";
@@ -15,20 +16,34 @@ import type { RunSummary } from "#records/run.ts";
 import { undoneBy } from "#restore/notice.ts";
 import { runJob } from "#run-job.ts";
 
-/** `asOf`: the time to which the store was restored; without it the night runs. */
-export type JobOrder = { readonly configFile: string; readonly now: string; readonly asOf?: string };
+/** `asOf`: the time to which the only store was restored. */
+export type JobOrder = { readonly configFile: string; readonly now: string } & (
+  | { readonly job: "nightly" | "backups" }
+  | { readonly job: "replay"; readonly asOf: string }
+);
 
-const work = async ({ configFile, now, asOf }: JobOrder): Promise<RunSummary> => {
+const work = async (order: JobOrder): Promise<RunSummary> => {
   await using context = await openContext({
-    configFile,
+    configFile: order.configFile,
     env: {},
-    clock: clockFrom(Temporal.Instant.from(now)),
+    clock: clockFrom(Temporal.Instant.from(order.now)),
     random: systemRandom,
     log: createLogger({ level: "silent", pretty: false, destination: process.stderr }),
     progress: silentProgress,
     signal: new AbortController().signal,
   });
-  return await whenFree(context, asOf === undefined ? nightly : await replayOf(context, asOf));
+  return await whenFree(context, await jobOf(context, order));
+};
+
+const jobOf = (context: Context, order: JobOrder): Job | Promise<Omit<Job, "schedule">> => {
+  switch (order.job) {
+    case "nightly":
+      return nightly;
+    case "backups":
+      return backupsJob;
+    case "replay":
+      return replayOf(context, order.asOf);
+  }
 };
 
 const replayOf = async (context: Context, asOf: string): Promise<Omit<Job, "schedule">> => {
