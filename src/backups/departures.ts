@@ -10,13 +10,13 @@ export type Departures = Readonly<Record<"purged" | "vanished" | "ended", readon
 export const noDepartures: Departures = { purged: [], vanished: [], ended: [] };
 
 /**
- * What became of the sets that the state database holds. `deleted` are those that we deleted and that a second look did
- * not find.
+ * What became of the sets that the state database holds and that are `missing` from the repository. `deleted` are those that we deleted and that a
+ * second look did not find.
  *
  * A repository in which nothing is left proves nothing: so does a disk that is not mounted look. Then no set counts as gone.
  */
 export const departures = (
-  held: readonly HeldSet[],
+  missing: readonly HeldSet[],
   before: Inventory,
   after: Inventory,
   deleted: ReadonlySet<BackupSet>,
@@ -26,7 +26,7 @@ export const departures = (
   const purged: HeldSet[] = [];
   const vanished: HeldSet[] = [];
   const ended: HeldSet[] = [];
-  for (const set of missingFrom(held, after)) {
+  for (const set of missing) {
     // Condemned by an earlier run that died before it could tell, and gone when this one began.
     const untold = set.state === "condemned" && !before.names.has(set.name);
     const others = set.unfinished ? ended : vanished;
@@ -37,8 +37,8 @@ export const departures = (
 
 const identity = ({ name, sha256 }: Pick<BackupSet, "name" | "sha256">): string => `${sha256} ${name}`;
 
-/** Sets that the repository no longer has, or has with other bytes. A name that is there but is no readable set proves nothing. */
-const missingFrom = (held: readonly HeldSet[], { sets, names }: Inventory): readonly HeldSet[] => {
+/** Whether the repository no longer has a set, or has it with other bytes. A name that is there but is no readable set proves nothing. */
+export const isMissingFrom = ({ sets, names }: Inventory): ((set: Pick<BackupSet, "name" | "sha256">) => boolean) => {
   const present = new Map(sets.map((set) => [set.name, set.sha256]));
-  return held.filter(({ name, sha256 }) => (present.has(name) ? present.get(name) !== sha256 : !names.has(name)));
+  return ({ name, sha256 }) => (present.has(name) ? present.get(name) !== sha256 : !names.has(name));
 };

@@ -2,12 +2,12 @@ import { Temporal } from "temporal-polyfill";
 import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import type { BackupException } from "#backups/decide.ts";
-import { departures, noDepartures } from "#backups/departures.ts";
+import { departures, isMissingFrom, noDepartures } from "#backups/departures.ts";
 import type { BackupSet, Inventory, LogArchive } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
 import { forgetEnded, heldSets, recordGone, saveInventory, saveLogs } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
-import { digestOf } from "#lib/canonical.ts";
+import { digestOfList } from "#lib/canonical.ts";
 import { appendEntries } from "#ledger/append.ts";
 import type { LedgerEvent } from "#records/entry.ts";
 import type { Run } from "#records/run.ts";
@@ -45,12 +45,24 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     const meta = { at: ctx.clock.now(), run: run.id };
     const { seen } = night;
     const after = seen?.after.sets ?? [];
-    await saveInventory(tx, config.name, after, meta);
+    // The others were written before anything was deleted.
+    const written = new Set(seen?.before.sets);
+    await saveInventory(
+      tx,
+      config.name,
+      after.filter((set) => !written.has(set)),
+      meta,
+    );
     if (seen !== undefined) await saveLogs(tx, config.name, seen.after.logs);
     const left =
       seen === undefined || !seen.finished
         ? noDepartures
-        : departures(await heldSets({ db: tx }, config.name), seen.before, seen.after, seen.gone);
+        : departures(
+            await heldSets({ db: tx }, config.name, isMissingFrom(seen.after)),
+            seen.before,
+            seen.after,
+            seen.gone,
+          );
     const purged = await recordGone(tx, config.name, left.purged, { ...meta, as: "purged" });
     await recordGone(tx, config.name, left.vanished, { ...meta, as: "vanished" });
     await forgetEnded(tx, config.name, left.ended);
@@ -95,7 +107,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
 const inventoryEvent = (repository: string, { sets, logs }: Inventory, good: BackupSet | undefined): LedgerEvent => ({
   kind: "backup.inventory",
   repository,
-  digest: digestOf(
+  digest: digestOfList(
     sets.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(({ name, sha256, bytes }) => ({ name, sha256, bytes })),
   ),
   sets: sets.length,

@@ -6,25 +6,53 @@ import type { StateDb } from "#db/state-schema.ts";
 /** A set that the state database believes to be in its repository. */
 export type HeldSet = KnownSet & { readonly state: "listed" | "condemned"; readonly unfinished: boolean };
 
-/** The sets of a repository that are not known to be gone, by name. Condemned ones are hashed again before they are deleted. */
-export const heldSets = async ({ db }: { readonly db: Kysely<StateDb> }, repository: string): Promise<HeldSet[]> => {
-  const rows = await db
-    .selectFrom("lethe.backup_set")
-    .select(["name", "sha256", "bytes", "taken_at", "modified_at", "state", "unfinished"])
-    .where("repository", "=", repository)
-    .where("state", "in", ["listed", "condemned"])
-    .orderBy("name")
-    .execute();
-  return rows.map((row) => ({
-    name: row.name,
-    sha256: row.sha256,
-    bytes: row.bytes,
-    taken: Temporal.Instant.from(row.taken_at),
-    modified: Temporal.Instant.from(row.modified_at),
-    rehash: row.state === "condemned",
-    state: row.state === "condemned" ? "condemned" : "listed",
-    unfinished: row.unfinished,
-  }));
+/** Bounds what one statement holds in memory, here and there. */
+const perStatement = 5_000;
+
+/** In milliseconds, as instants of sets are: of a hundred thousand of them the text takes seconds. */
+const milliseconds = (column: "taken_at" | "modified_at") =>
+  sql<number>`(extract(epoch from ${sql.ref(column)}) * 1000)::bigint`;
+
+/**
+ * The sets of a repository that are not known to be gone, by name, or those of them that are `wanted`. Condemned ones are hashed again before they are
+ * deleted.
+ */
+export const heldSets = async (
+  { db }: { readonly db: Kysely<StateDb> },
+  repository: string,
+  wanted: (set: Pick<BackupSet, "name" | "sha256">) => boolean = () => true,
+): Promise<HeldSet[]> => {
+  const found: HeldSet[] = [];
+  let after: Pick<BackupSet, "name" | "sha256"> | undefined;
+  for (;;) {
+    const { name = "", sha256 = "" } = after ?? {};
+    const rows = await db
+      .selectFrom("lethe.backup_set")
+      .select(["name", "sha256", "bytes", "state", "unfinished"])
+      .select([milliseconds("taken_at").as("taken"), milliseconds("modified_at").as("modified")])
+      .where("repository", "=", repository)
+      .where("state", "in", ["listed", "condemned"])
+      .where(sql<boolean>`(name, sha256) > (${name}, ${sha256})`)
+      .orderBy("name")
+      .orderBy("sha256")
+      .limit(perStatement)
+      .execute();
+    for (const row of rows) {
+      if (!wanted(row)) continue;
+      found.push({
+        name: row.name,
+        sha256: row.sha256,
+        bytes: row.bytes,
+        taken: Temporal.Instant.fromEpochMilliseconds(row.taken),
+        modified: Temporal.Instant.fromEpochMilliseconds(row.modified),
+        rehash: row.state === "condemned",
+        state: row.state === "condemned" ? "condemned" : "listed",
+        unfinished: row.unfinished,
+      });
+    }
+    if (rows.length < perStatement) return found;
+    after = rows.at(-1);
+  }
 };
 
 /** Records what is in the repository now. A set that came back after it was purged or had vanished is listed again. */
@@ -34,12 +62,19 @@ export const saveInventory = async (
   sets: readonly BackupSet[],
   meta: { readonly at: Temporal.Instant; readonly run: string },
 ): Promise<void> => {
+  for (let first = 0; first < sets.length; first += perStatement) {
+    await saveSome(db, repository, sets.slice(first, first + perStatement), meta);
+  }
+};
+
+const saveSome: typeof saveInventory = async (db, repository, sets, meta) => {
   await sql`insert into lethe.backup_set as held
       (repository, name, sha256, bytes, taken_at, first_seen_at, modified_at, needs, state, run_id, unfinished)
-    select ${repository}, name, sha256, bytes, taken, ${meta.at.toString()}, modified, needs, 'listed', ${meta.run}, unfinished
+    select ${repository}, name, sha256, bytes, to_timestamp(taken / 1000.0), ${meta.at.toString()},
+      to_timestamp(modified / 1000.0), needs, 'listed', ${meta.run}, unfinished
     from unnest(${sets.map((set) => set.name)}::text[], ${sets.map((set) => set.sha256)}::text[],
-      ${sets.map((set) => set.bytes)}::bigint[], ${sets.map((set) => set.taken.toString())}::timestamptz[],
-      ${sets.map((set) => set.modified.toString())}::timestamptz[], ${sets.map((set) => JSON.stringify(set.needs))}::jsonb[],
+      ${sets.map((set) => set.bytes)}::bigint[], ${sets.map((set) => set.taken.epochMilliseconds)}::bigint[],
+      ${sets.map((set) => set.modified.epochMilliseconds)}::bigint[], ${sets.map((set) => JSON.stringify(set.needs))}::jsonb[],
       ${sets.map((set) => set.unfinished === true)}::boolean[])
       as found (name, sha256, bytes, taken, modified, needs, unfinished)
     on conflict (repository, name, sha256) do update
@@ -47,9 +82,8 @@ export const saveInventory = async (
       state = case held.state when 'condemned' then 'condemned' else 'listed' end,
       run_id = case when held.state in ('listed', 'condemned') then held.run_id else excluded.run_id end
     where held.state not in ('listed', 'condemned')
-      or (held.bytes, held.taken_at, held.modified_at) is distinct from (excluded.bytes, excluded.taken_at, excluded.modified_at)`.execute(
-    db,
-  );
+      or (held.bytes, held.taken_at, held.modified_at, held.needs) is distinct from
+        (excluded.bytes, excluded.taken_at, excluded.modified_at, excluded.needs)`.execute(db);
 };
 
 /** Records the archives of a log as they are now. */

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
 
@@ -18,10 +18,21 @@ export const canonicalJson = (value: Json): string => {
 };
 
 /** Lower-case hexadecimal SHA-256 of UTF-8 text or bytes. */
-export const sha256Hex = (input: string | Uint8Array): string => createHash("sha256").update(input).digest("hex");
+export const sha256Hex = (input: string | Uint8Array): string => hash("sha256", input, "hex");
 
 /** The digest by which plans, policies and shapes are named: SHA-256 over their canonical JSON. */
 export const digestOf = (value: Json): string => sha256Hex(canonicalJson(value));
+
+/** The same of a list, whose text is never held as a whole. */
+export const digestOfList = (values: Iterable<Json>): string => {
+  const digest = createHash("sha256").update("[");
+  let separator = "";
+  for (const value of values) {
+    digest.update(`${separator}${canonicalJson(value)}`);
+    separator = ",";
+  }
+  return digest.update("]").digest("hex");
+};
 
 // `Array.isArray` does not narrow a readonly array out of a union.
 const isArray = (value: unknown): value is readonly Json[] => Array.isArray(value);

@@ -1,11 +1,12 @@
 import type { S3 } from "@aws-sdk/client-s3";
+import { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
 import type { BackupSet, Inventory, KnownSet } from "#backups/repository.ts";
 import { atOnce, type Bucket } from "#backups/s3/bucket.ts";
 import { listUploads, listVersions, type ListedUpload, type ListedVersion } from "#backups/s3/listing.ts";
 import { nameOf, placeOf, uploadDigest, versionDigest, type VersionPlace } from "#backups/s3/place.ts";
 import { refusalOf, unreadable } from "#backups/s3/refusal.ts";
-import { dateInName, heldSince } from "#backups/set-date.ts";
+import { dateInName } from "#backups/set-date.ts";
 import { forEachAtOnce } from "#lib/at-once.ts";
 
 export type Contents = {
@@ -13,6 +14,13 @@ export type Contents = {
   /** Delete markers, and versions of side-cars: what may be left when nothing is under a key any more. */
   readonly markers: readonly VersionPlace[];
   readonly sideCars: readonly VersionPlace[];
+};
+
+export type Earlier = {
+  /** From nights before. */
+  readonly known: readonly KnownSet[];
+  /** What was listed before in this one: of a hundred thousand versions that are as they were, none is held twice. */
+  readonly listed: readonly BackupSet[];
 };
 
 /**
@@ -24,9 +32,11 @@ export const contentsOf = async (
   s3: S3,
   bucket: Bucket,
   config: S3Config,
-  { known, timeZone }: { readonly known: readonly KnownSet[]; readonly timeZone: string },
+  { known, listed }: Earlier,
+  timeZone: string,
 ): Promise<Contents> => {
-  const byName = new Map(known.map((set) => [set.name, set]));
+  const knownBefore = new Map(known.map((set) => [set.name, set]));
+  const listedBefore = new Map(listed.map((set) => [set.name, set]));
   const sets: BackupSet[] = [];
   const names = new Set<string>();
   const markers = new Map<string, VersionPlace>();
@@ -48,7 +58,13 @@ export const contentsOf = async (
     for (const marker of page.markers) markers.set(nameOf(marker), marker);
     for (const version of page.versions) {
       if (isSideCar(version)) sideCars.set(nameOf(version), version);
-      else if (!isFolder(version)) add(versionSet(version, byName, timeZone));
+      else if (!isFolder(version)) {
+        const name = nameOf(version);
+        const identity = { name, sha256: versionDigest(version) };
+        const same = listedBefore.get(name);
+        if (same?.sha256 === identity.sha256 && same.modified.epochMilliseconds === version.modified) add(same);
+        else add(versionSet(version, identity, knownBefore.get(name), timeZone));
+      }
     }
   }
   return {
@@ -83,30 +99,44 @@ export const leftovers = (
 /** What consoles and gateways make for a folder. */
 const isFolder = ({ key, bytes }: ListedVersion): boolean => bytes === 0 && key.endsWith("/");
 
-const versionSet = (version: ListedVersion, known: ReadonlyMap<string, KnownSet>, timeZone: string): BackupSet => {
-  const { key, bytes, modified } = version;
-  const name = nameOf(version);
-  const sha256 = versionDigest(version);
-  const before = known.get(name);
-  // Whatever a server takes for a modification later, the bytes are as old as they were.
-  const written = before?.sha256 === sha256 ? heldSince({ taken: before.taken, modified }) : modified;
-  const taken = dateInName(key, timeZone) ?? written;
+type Dates = Pick<BackupSet, "taken" | "modified">;
+
+const datesOf = (
+  { key, modified: ms }: { readonly key: string; readonly modified: number },
+  timeZone: string,
+): Dates => {
+  const modified = Temporal.Instant.fromEpochMilliseconds(ms);
+  return { taken: dateInName(key, timeZone) ?? modified, modified };
+};
+
+/** Of bytes that were there before: they are as old as they were, whatever a server takes for a modification since. */
+const datesAgain = (ms: number, { taken, modified }: Dates): Dates =>
+  ms === modified.epochMilliseconds
+    ? { taken, modified }
+    : { taken, modified: Temporal.Instant.fromEpochMilliseconds(ms) };
+
+const versionSet = (
+  version: ListedVersion,
+  identity: Pick<BackupSet, "name" | "sha256">,
+  known: KnownSet | undefined,
+  timeZone: string,
+): BackupSet => {
+  const { bytes, modified } = version;
+  const dates = known?.sha256 === identity.sha256 ? datesAgain(modified, known) : datesOf(version, timeZone);
   // What a side-car says is read when the set is verified, not of all of them every night.
-  return { name, sha256, bytes, taken, modified, sideCar: "none", needs: [], restores: taken };
+  return { ...identity, bytes, ...dates, sideCar: "none", needs: [], restores: dates.taken };
 };
 
 const uploadSet = (upload: ListedUpload, bytes: number, timeZone: string): BackupSet => {
-  const { key, begun } = upload;
-  const taken = dateInName(key, timeZone) ?? begun;
+  const dates = datesOf(upload, timeZone);
   return {
     name: nameOf(upload),
     sha256: uploadDigest(upload),
     bytes,
-    taken,
-    modified: begun,
+    ...dates,
     sideCar: "none",
     needs: [],
-    restores: taken,
+    restores: dates.taken,
     unfinished: true,
   };
 };

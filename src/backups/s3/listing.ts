@@ -1,12 +1,12 @@
 import type { S3 } from "@aws-sdk/client-s3";
-import { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
 import type { ObjectFacts, UploadPlace, VersionPlace } from "#backups/s3/place.ts";
 import { refusalOf, unreadable } from "#backups/s3/refusal.ts";
 import { isLetheError } from "#lib/errors.ts";
 
-export type ListedVersion = ObjectFacts & { readonly modified: Temporal.Instant };
-export type ListedUpload = UploadPlace & { readonly begun: Temporal.Instant };
+/** `modified`: when it came, of an upload when it was begun; in milliseconds since 1970. */
+export type ListedVersion = ObjectFacts & { readonly modified: number };
+export type ListedUpload = UploadPlace & { readonly modified: number };
 export type VersionPage = { readonly versions: readonly ListedVersion[]; readonly markers: readonly VersionPlace[] };
 
 /**
@@ -27,7 +27,7 @@ export async function* listVersions(s3: S3, config: S3Config): AsyncGenerator<Ve
         version: VersionId,
         etag: ETag,
         bytes: told(config, Size),
-        modified: instantOf(config, LastModified),
+        modified: told(config, LastModified).getTime(),
       })),
       markers: DeleteMarkers.filter(isIn(config)).map(({ Key, VersionId = "null" }) => ({
         key: told(config, Key),
@@ -47,7 +47,7 @@ export async function* listUploads(s3: S3, config: S3Config): AsyncGenerator<rea
     yield Uploads.filter(isIn(config)).map(({ Key, UploadId, Initiated }) => ({
       key: told(config, Key),
       upload: told(config, UploadId),
-      begun: instantOf(config, Initiated),
+      modified: told(config, Initiated).getTime(),
     }));
   }
 }
@@ -89,8 +89,5 @@ const told = <T>(config: S3Config, value: T | undefined): T => {
   if (value === undefined) throw misunderstood(config);
   return value;
 };
-
-const instantOf = (config: S3Config, date: Date | undefined): Temporal.Instant =>
-  Temporal.Instant.fromEpochMilliseconds(told(config, date).getTime());
 
 const misunderstood = (config: S3Config) => unreadable(config, { word: "NotUnderstood", status: undefined });

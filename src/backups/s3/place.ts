@@ -1,5 +1,5 @@
 import type { BackupSet } from "#backups/repository.ts";
-import { digestOf } from "#lib/canonical.ts";
+import { digestOf, sha256Hex } from "#lib/canonical.ts";
 
 /** One version of an object. `null`: what a bucket without versions has, or had before it got them; S3 itself says the word. */
 export type VersionPlace = { readonly key: string; readonly version: string };
@@ -34,6 +34,7 @@ export type ObjectFacts = VersionPlace & { readonly etag: string; readonly bytes
  * changing the ETag. Of an upload: that of `{key, upload}`.
  */
 export const versionDigest = ({ key, version, etag, bytes }: ObjectFacts): BackupSet["sha256"] =>
-  digestOf({ key, version, etag: etag.replaceAll('"', ""), bytes });
+  // Canonical as it is, its members being in order: of a hundred thousand, sorting them takes half a second.
+  sha256Hex(JSON.stringify({ bytes, etag: etag.replaceAll('"', ""), key, version }));
 
 export const uploadDigest = ({ key, upload }: UploadPlace): BackupSet["sha256"] => digestOf({ key, upload });

@@ -29,7 +29,7 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
 
     inventory: async (known) => {
       const { s3, bucket } = await open();
-      seen = await contentsOf(s3, bucket, config, { known, timeZone });
+      seen = await contentsOf(s3, bucket, config, { known, listed: seen?.inventory.sets ?? [] }, timeZone);
       for (const { name } of missing(known, seen)) ours.add(placeOf(name).key);
       return seen.inventory;
     },
