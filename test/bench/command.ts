@@ -16,17 +16,22 @@ const witness = `data:text/javascript,${encodeURIComponent(
   'import { writeSync } from "node:fs"; process.on("exit", () => writeSync(3, String(process.resourceUsage().maxRSS)));',
 )}`;
 
+export type Surroundings = { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+
 /** Runs the real command line with `--json` in a process of its own and waits for it. Rejects when it fails. */
-export const timeLethe = (
-  args: readonly string[],
-  { cwd, env }: { readonly cwd: string; readonly env: Readonly<Record<string, string>> },
-): Promise<Timed> =>
+export const timeLethe = (args: readonly string[], { cwd, env }: Surroundings): Promise<Timed> => {
+  const [, ...lethe] = command;
+  const quiet = { LETHE_LOG: process.env["LETHE_LOG"] ?? "silent" };
+  return timeNode([...lethe, "--json", ...args], { cwd, env: { ...quiet, ...env } });
+};
+
+/** The same of any program for Node that prints one JSON document. */
+export const timeNode = (args: readonly string[], { cwd, env }: Surroundings): Promise<Timed> =>
   new Promise((resolve, reject) => {
     const began = performance.now();
-    const [program = process.execPath, ...rest] = command;
-    const child = spawn(program, ["--import", witness, ...rest, "--json", ...args], {
+    const child = spawn(process.execPath, ["--import", witness, ...args], {
       cwd,
-      env: { ...process.env, LETHE_LOG: process.env["LETHE_LOG"] ?? "silent", ...env },
+      env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe", "pipe"],
     });
     const output = child.stdio.slice(1).map((stream) => collect(stream as Readable));
@@ -34,7 +39,7 @@ export const timeLethe = (
     child.on("close", (code) => {
       const seconds = (performance.now() - began) / 1000;
       const [stdout, stderr, memory] = output.map((read) => read());
-      if (code !== 0) reject(new Error(`lethe ${args.join(" ")} ended with ${code}: ${stdout ?? ""}${stderr ?? ""}`));
+      if (code !== 0) reject(new Error(`${args.join(" ")} ended with ${code}: ${stdout ?? ""}${stderr ?? ""}`));
       else resolve({ seconds, megabytes: Number(memory) / 1024, document: JSON.parse(stdout ?? "null") });
     });
   });

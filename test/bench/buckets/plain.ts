@@ -4,15 +4,16 @@ import { forEachAtOnce } from "#lib/at-once.ts";
 
 type Version = { readonly key: string; readonly id: string; readonly modified: Date };
 
-/** Every version of a bucket, page by page: nothing but the SDK's calls. */
-export const listByHand = async (s3: S3, Bucket: string): Promise<readonly Version[]> => {
-  const versions: Version[] = [];
+/** Every version of a bucket, page by page and once, by its key and id: nothing but the SDK's calls. */
+export const listByHand = async (s3: S3, Bucket: string): Promise<ReadonlyMap<string, Version>> => {
+  const versions = new Map<string, Version>();
   let KeyMarker: string | undefined;
   let VersionIdMarker: string | undefined;
   do {
     const page = await s3.listObjectVersions({ Bucket, KeyMarker, VersionIdMarker });
     for (const { Key = "", VersionId = "", LastModified } of page.Versions ?? []) {
-      if (LastModified !== undefined) versions.push({ key: Key, id: VersionId, modified: LastModified });
+      if (LastModified === undefined) throw new TypeError("listed without a time");
+      versions.set(`${Key} ${VersionId}`, { key: Key, id: VersionId, modified: LastModified });
     }
     KeyMarker = page.IsTruncated === true ? page.NextKeyMarker : undefined;
     VersionIdMarker = page.NextVersionIdMarker;
@@ -25,11 +26,11 @@ export const listByHand = async (s3: S3, Bucket: string): Promise<readonly Versi
  * its version. It keeps no record and reads no backup. Answers how many went; the caller times it.
  */
 export const purgeByHand = async (s3: S3, Bucket: string, before: Date): Promise<number> => {
-  const due = (await listByHand(s3, Bucket)).filter(({ modified }) => modified < before);
+  const due = [...(await listByHand(s3, Bucket)).values()].filter(({ modified }) => modified < before);
   await forEachAtOnce(due, atOnce, async ({ key, id }) => {
     await s3.deleteObject({ Bucket, Key: key, VersionId: id });
   });
-  const left = new Set((await listByHand(s3, Bucket)).map(({ key, id }) => `${key} ${id}`));
+  const left = await listByHand(s3, Bucket);
   await forEachAtOnce(due, atOnce, async ({ key, id }) => {
     const found = await s3.headObject({ Bucket, Key: key, VersionId: id }).then(
       () => true,
