@@ -156,6 +156,7 @@ const nightsOn =
       export: undefined,
       schedule: {},
       keys: { signing: keys.signing, pseudonym: keys.pseudonym },
+      drill: { programs: undefined, directory: undefined },
       warnDays: 7,
     };
     const script = resolve(import.meta.dirname, "night-process.ts");
