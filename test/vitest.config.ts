@@ -8,6 +8,9 @@ const conditions = ["source", "node"];
 const long = [
   "/fault/killed.",
   "/rehearsal/",
+  "/restore/killed",
+  "/backups/pgbackrest/restore",
+  "/backups/restic/killed",
   "/restore/commands",
   "/bench/",
   "/holds/commands",

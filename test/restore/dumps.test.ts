@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { resticMissing } from "#test/backups/programs.ts";
 import { setModified, writeSideCar } from "#test/backups/repository-files.ts";
 import { debianBinaries, debianMissing, startDebianServer, type DebianServer } from "#test/flow/debian-server.ts";
-import { dumpDatabase } from "#test/flow/dump.ts";
+import { keptTexts } from "#test/restore/kept-texts.ts";
 import { closePool, openPool, type Pool } from "#db/pool.ts";
 import type { Ended } from "#test/support/cli.ts";
 import { letheHere } from "#test/support/here.ts";
@@ -72,7 +72,8 @@ describe.skipIf(missing !== undefined)(
 
     const at = (day: string, time = "03:00:00"): string => `${day}T${time}Z`;
     const lethe = async (now: string, ...args: readonly string[]): Promise<Ended> => {
-      const ended = await letheHere([...args, "--now", now], { cwd: project.directory });
+      const surroundings = { cwd: project.directory, env: { LETHE_LOG: "debug" } };
+      const ended = await letheHere([...args, "--now", now], surroundings);
       said.push(ended);
       return ended;
     };
@@ -224,11 +225,7 @@ describe.skipIf(missing !== undefined)(
     });
 
     test("no identifier of the erased stands in what was said, in the ledger or in a report", async () => {
-      const kept = await dumpDatabase(project.state);
-      const reports = await readdir(join(project.directory, "reports/out"), { recursive: true, withFileTypes: true });
-      const texts = [JSON.stringify(said), ...kept.values()];
-      for (const each of reports)
-        if (each.isFile()) texts.push(await readFile(join(each.parentPath, each.name), "latin1"));
+      const texts = [JSON.stringify(said), ...(await keptTexts(project))];
       expect(texts.filter((text) => /kanarie/i.test(text))).toEqual([]);
     });
   },

@@ -25,6 +25,8 @@ export type Cluster = {
    * does whose `recovery_target_action` nobody has set.
    */
   readonly restore: (target: string, then?: "promote" | "pause") => Promise<void>;
+  /** The same, to where a transaction has just been committed; or to right before that. */
+  readonly restoreTo: (xid: string, side: "inclusive" | "exclusive") => Promise<void>;
   readonly resume: () => Promise<void>;
   readonly dispose: () => Promise<void>;
 };
@@ -110,6 +112,13 @@ export const startCluster = async (): Promise<Cluster> => {
   const until = async (condition: string): Promise<void> => {
     while ((await query(`select ${condition} as so`))[0]?.["so"] !== true) await sleep(50);
   };
+  const recover = async (then: "promote" | "pause", ...target: readonly string[]): Promise<void> => {
+    await control("-m", "fast", "stop");
+    await pgbackrest("--delta", ...target, `--target-action=${then}`, "restore");
+    await start();
+    const there = { promote: "not pg_is_in_recovery()", pause: "pg_get_wal_replay_pause_state() = 'paused'" };
+    await until(there[then]);
+  };
   return {
     url,
     config: { ...stanzaBy(configFile), program },
@@ -127,13 +136,9 @@ export const startCluster = async (): Promise<Cluster> => {
       const labels = (await readdir(join(at("repo"), "backup/demo"))).filter((name) => /^\d{8}-\d{6}F/.test(name));
       return labels.toSorted().at(-1) ?? "";
     },
-    restore: async (target, then = "promote") => {
-      await control("-m", "fast", "stop");
-      await pgbackrest("--delta", "--type=time", `--target=${target}`, `--target-action=${then}`, "restore");
-      await start();
-      const there = { promote: "not pg_is_in_recovery()", pause: "pg_get_wal_replay_pause_state() = 'paused'" };
-      await until(there[then]);
-    },
+    restore: (target, then = "promote") => recover(then, "--type=time", `--target=${target}`),
+    restoreTo: (xid, side) =>
+      recover("promote", "--type=xid", `--target=${xid}`, ...(side === "exclusive" ? ["--target-exclusive"] : [])),
     resume: async () => {
       await query("select pg_wal_replay_resume()");
       await until("not pg_is_in_recovery()");

@@ -1,3 +1,4 @@
+import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startCluster, type Cluster } from "#test/backups/pgbackrest/cluster.ts";
 import { pgbackrestMissing } from "#test/backups/programs.ts";
@@ -68,6 +69,9 @@ describe.skipIf(pgbackrestMissing !== undefined)("a point in time to which a sto
     await cluster.backup("full");
     await remember(0);
     await night(2, "ada@example.org");
+    today = 3;
+    await cluster.daysAgo(days - 3);
+    await remember(3);
     await night(4, "ben@example.org");
     today = 5;
     await cluster.daysAgo(days - 5);
@@ -84,7 +88,7 @@ describe.skipIf(pgbackrestMissing !== undefined)("a point in time to which a sto
     expect(await lethe("run")).toMatchObject({ code: 0 });
   });
 
-  test("at which the server waits, read-only, says so and changes nothing; once it serves whoever was erased since is erased", async () => {
+  test("at which the server waits, read-only, says so and changes nothing; once it serves whoever was erased since is erased, also when it is told a day too late", async () => {
     await cluster.restore(time(2), "pause");
     expect(await people()).toEqual(["ben@example.org", "cy@example.org"]);
     expect(await guard()).toBe(1);
@@ -92,9 +96,24 @@ describe.skipIf(pgbackrestMissing !== undefined)("a point in time to which a sto
     expect(await replay(time(2))).toMatchObject({ code: 1, stderr: expect.stringContaining("STORE_RECOVERING") });
     expect(await restores()).toEqual([]);
     await cluster.resume();
-    expect(await replay(time(2))).toMatchObject({ code: 0 });
+    expect(await replay(time(3))).toMatchObject({ code: 0 });
     expect(await people()).toEqual(["cy@example.org"]);
     expect(await guard()).toBe(0);
+  });
+
+  test("which is the commit of an erasure undoes it only where that is left out", async () => {
+    const [batch] = await cluster.query(
+      "select xact::text, committed_at::text as at from lethe.journal_batch order by committed_at desc limit 1",
+    );
+    await cluster.query("select pg_switch_wal()");
+    await cluster.restoreTo(String(batch?.["xact"]), "inclusive");
+    expect([await people(), await guard()]).toEqual([["cy@example.org"], 0]);
+    await cluster.restoreTo(String(batch?.["xact"]), "exclusive");
+    expect([await people(), await guard()]).toEqual([["ben@example.org", "cy@example.org"], 1]);
+    const at = Temporal.Instant.from(String(batch?.["at"]));
+    expect(await replay(at.toString())).toMatchObject({ code: 1, stderr: expect.stringContaining("RESTORE_TIME") });
+    expect(await replay(at.subtract({ milliseconds: 1 }).toString())).toMatchObject({ code: 0 });
+    expect([await people(), await guard()]).toEqual([["cy@example.org"], 0]);
   });
 
   test("before the first night brings back everybody who was ever erased, and they go whatever time is given", async () => {
