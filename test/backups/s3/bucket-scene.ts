@@ -63,7 +63,7 @@ export const bucketScene = async (
   };
   const put = async (key: string, body: string | Uint8Array, modified: string): Promise<string> => {
     const { VersionId } = await s3.putObject({ Bucket, Key: key, Body: body });
-    await gateway.setModified(key, undefined, modified);
+    await gateway.setModified(key, modified);
     return VersionId ?? "null";
   };
   return {

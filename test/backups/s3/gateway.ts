@@ -17,8 +17,8 @@ export type Gateway = {
   readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
   /** What the server keeps, as files: of objects and parts, and of versions that are not current. */
   readonly directory: string;
-  /** When a version, or an upload in parts, came: the server tells its file's time. */
-  readonly setModified: (key: string, id: string | undefined, instant: string) => Promise<void>;
+  /** When it came: the server tells its file's time. Named by its key is what is current, by their id are other versions, and uploads in parts. */
+  readonly setModified: (name: string, instant: string) => Promise<void>;
   /** Objects with the version, the bytes and the time of one that is current: thousands in no time. */
   readonly multiply: (bucket: string, key: string, keys: readonly string[]) => Promise<void>;
   /** Paths of files that have a text in their name or their bytes. */
@@ -73,14 +73,12 @@ export const startGateway = async ({ versions = true } = {}): Promise<Gateway> =
     s3,
     credentials,
     directory,
-    setModified: async (key, id, instant) => {
+    setModified: async (name, instant) => {
       const paths = await readdir(directory, { recursive: true });
-      // The current version lies under its key; others, and uploads, under their id.
-      const path =
-        paths.find((each) => id !== undefined && each.endsWith(`/${id}`)) ??
-        paths.find((each) => each.endsWith(`/${key}`));
+      const path = paths.find((each) => each.endsWith(`/${name}`));
+      if (path === undefined) throw new Error(`no file of ${name}`);
       const seconds = Temporal.Instant.from(instant).epochMilliseconds / 1000;
-      await utimes(join(directory, path ?? key), seconds, seconds);
+      await utimes(join(directory, path), seconds, seconds);
     },
     multiply: async (bucket, key, keys) => {
       const folder = join(directory, "data", bucket);

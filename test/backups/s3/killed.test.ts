@@ -29,9 +29,9 @@ describe.skipIf(gatewayMissing !== undefined)("a purge of a bucket", () => {
     const version = await at.put(Key, "PGDMP", day);
     await at.put(`${keys[0]}.sha256`, "0", day);
     await at.s3.deleteObject({ Bucket, Key });
-    await at.setModified("", version, day);
+    await at.setModified(version, day);
     const { UploadId = "" } = await at.s3.createMultipartUpload({ Bucket, Key });
-    await at.setModified("", UploadId, day);
+    await at.setModified(UploadId, day);
     await at.newRun("R1");
     await at.newRun("R2");
     expect(await night("R1", fault)).toBe("SIGKILL");

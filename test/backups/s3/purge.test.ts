@@ -41,8 +41,8 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     const young = await at.put("ada-2026-11-01.dump", "PGDMP young", "2026-11-01T02:00:00Z");
     await at.s3.deleteObject({ Bucket, Key: "ada-2026-10-01.dump" });
     await at.s3.deleteObject({ Bucket, Key: "ada-2026-11-01.dump" });
-    await at.setModified("", old, "2026-10-01T02:00:00Z");
-    await at.setModified("", young, "2026-11-01T02:00:00Z");
+    await at.setModified(old, "2026-10-01T02:00:00Z");
+    await at.setModified(young, "2026-11-01T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 1, kept: 3, exceptions: [] });
     expect((await at.entries("backup.purged")).map(({ name }) => name)).toEqual([
       `ada-2026-10-01.dump?versionId=${old}`,
@@ -59,8 +59,9 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     const versions: string[] = [];
     const days = ["2026-10-01", "2026-10-20", "2026-11-01", "2026-11-22"];
     for (const day of days) versions.push(await at.put("latest.sql.gz", goodGzip(day), `${day}T02:00:00Z`));
-    for (const [index, day] of days.entries())
-      await at.setModified("latest.sql.gz", versions[index], `${day}T02:00:00Z`);
+    for (const [index, day] of days.slice(0, -1).entries()) {
+      await at.setModified(versions[index] ?? "", `${day}T02:00:00Z`);
+    }
     expect(await at.purge(now, "R1")).toMatchObject({
       purged: 2,
       kept: 2,
@@ -74,12 +75,12 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
   test("all versions of a key go at a time, the current one among them", async () => {
     await at.putNights(1, "2026-11-22");
     for (let copy = 0; copy < 20; copy += 1) {
-      const version = await at.put("shop-2026-10-01.dump", `PGDMP ${copy}`, "2026-10-01T02:00:00Z");
-      await at.setModified("", version, "2026-10-01T02:00:00Z");
+      await at.put("shop-2026-10-01.dump", `PGDMP ${copy}`, "2026-10-01T02:00:00Z");
     }
     const { Versions = [] } = await at.s3.listObjectVersions({ Bucket, Prefix: "shop-2026-10" });
-    for (const { VersionId } of Versions)
-      await at.setModified("shop-2026-10-01.dump", VersionId, "2026-10-01T02:00:00Z");
+    for (const { VersionId = "", IsLatest } of Versions) {
+      if (IsLatest !== true) await at.setModified(VersionId, "2026-10-01T02:00:00Z");
+    }
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 20, kept: 1, exceptions: [] });
     expect(await at.listed()).toEqual(["shop-2026-11-22T0200Z.sql.gz"]);
   });
@@ -91,7 +92,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     await at.put("both-2026-10-02.dump", "PGDMP one", "2026-10-02T02:00:00Z");
     await at.s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: "Enabled" } });
     await at.put("both-2026-10-02.dump", "PGDMP two", "2026-10-02T02:00:00Z");
-    await at.setModified("", "null", "2026-10-02T02:00:00Z");
+    await at.setModified("null", "2026-10-02T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 3, kept: 1, exceptions: [] });
     expect((await at.entries("backup.purged")).map(({ name }) => String(name).split("?")[0])).toEqual([
       "both-2026-10-02.dump",
@@ -136,7 +137,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     await at.put(first, "PGDMP again", "2026-11-22T01:00:00Z");
     const { Versions = [] } = await at.s3.listObjectVersions({ Bucket, Prefix: first });
     const old = Versions.find(({ IsLatest }) => IsLatest === false)?.VersionId ?? "";
-    await at.setModified("", old, "2026-10-22T02:10:00Z");
+    await at.setModified(old, "2026-10-22T02:10:00Z");
     const real = s3Repository(at.config, "Europe/Berlin");
     const racing: Repository = {
       ...real,

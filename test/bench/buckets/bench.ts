@@ -181,7 +181,7 @@ const fill = async (gateway: Gateway, bucket: string, { modified, folder, count 
   for (let first = 0; first < count; first += 10_000) {
     const source = `${folder}-${first}.dump`;
     await gateway.s3.putObject({ Bucket: bucket, Key: source, Body: "PGDMP" });
-    await gateway.setModified(`${bucket}/${source}`, undefined, modified);
+    await gateway.setModified(`${bucket}/${source}`, modified);
     const length = Math.min(10_000, count - first) - 1;
     const day = modified.slice(0, 10);
     const keys = Array.from({ length }, (_, index) => `${folder}-${first}/shop-${index}-${day}.dump`);
