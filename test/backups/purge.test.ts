@@ -292,3 +292,31 @@ test("the repository may be gone altogether in the middle: nothing is claimed, t
   expect((await purge(now, "R2")).purged).toBe(2);
   expect(await at.entries("backup.purged")).toHaveLength(2);
 });
+
+test("sets are removed several at a time where the storage takes that, but never those that need each other", async () => {
+  const names = await writeNights(at.path, 40, "2026-11-22");
+  const real = openRepository(at.backup, "Europe/Berlin");
+  const mostAtOnce = async (id: string, needsOf: (name: string) => readonly string[]): Promise<number> => {
+    let atWork = 0;
+    let most = 0;
+    const busy: Repository = {
+      ...real,
+      atOnce: 4,
+      inventory: async (known) => {
+        const found = await real.inventory(known);
+        return { ...found, sets: found.sets.map((set) => ({ ...set, needs: needsOf(set.name) })) };
+      },
+      remove: async () => {
+        most = Math.max(most, (atWork += 1));
+        await new Promise((settle) => setImmediate(settle));
+        atWork -= 1;
+        return "refused";
+      },
+    };
+    const result = await purgeRepository(at.on(now), await at.newRun(id), at.backup, busy);
+    expect(result.exceptions).toHaveLength(10);
+    return most;
+  };
+  expect(await mostAtOnce("R1", () => [])).toBe(4);
+  expect(await mostAtOnce("R2", (name) => (name === names[3] ? [names[2] ?? ""] : []))).toBe(1);
+});

@@ -1,20 +1,25 @@
 import { S3 } from "@aws-sdk/client-s3";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { link, mkdir, mkdtemp, readdir, readFile, rm, utimes } from "node:fs/promises";
 import { tmpdir } from "node:os";
+import { promisify } from "node:util";
 import { dirname, join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { gatewayProgram } from "#test/backups/programs.ts";
 import { freePort } from "#test/flow/debian-server.ts";
+
+export type Credentials = { readonly accessKeyId: string; readonly secretAccessKey: string };
 
 /** A server of S3 on loopback, over directories of its own. */
 export type Gateway = {
   readonly endpoint: string;
   /** As an administrator has it. */
   readonly s3: S3;
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+  readonly credentials: Credentials;
+  /** An account that may do what the policies of buckets allow it. */
+  readonly addAccount: (name: string) => Promise<Credentials>;
   /** What the server keeps, as files: of objects and parts, and of versions that are not current. */
   readonly directory: string;
   /** When it came: the server tells its file's time. Named by its key is what is current, by their id are other versions, and uploads in parts. */
@@ -29,8 +34,12 @@ export type Gateway = {
 /** `versions: false`: a server that knows none. */
 export const startGateway = async ({ versions = true } = {}): Promise<Gateway> => {
   const directory = await mkdtemp(join(tmpdir(), "lethe-s3-"));
-  await Promise.all(["data", "versions"].map((name) => mkdir(join(directory, name))));
-  const credentials = { accessKeyId: "AKLETHETEST", secretAccessKey: randomBytes(20).toString("hex") };
+  await Promise.all(["data", "versions", "accounts"].map((name) => mkdir(join(directory, name))));
+  const credentialsOf = (accessKeyId: string): Credentials => ({
+    accessKeyId,
+    secretAccessKey: randomBytes(20).toString("hex"),
+  });
+  const credentials = credentialsOf("AKLETHETEST");
   const port = await freePort();
   const endpoint = `http://127.0.0.1:${port}`;
   const child = spawn(
@@ -41,6 +50,8 @@ export const startGateway = async ({ versions = true } = {}): Promise<Gateway> =
       "--health",
       "/health",
       "--quiet",
+      "--iam-dir",
+      join(directory, "accounts"),
       "posix",
       ...(versions ? ["--versioning-dir", join(directory, "versions")] : []),
       join(directory, "data"),
@@ -73,6 +84,22 @@ export const startGateway = async ({ versions = true } = {}): Promise<Gateway> =
     s3,
     credentials,
     directory,
+    addAccount: async (name) => {
+      const added = credentialsOf(name);
+      await promisify(execFile)(gatewayProgram ?? "versitygw", [
+        ...[
+          "admin",
+          "--access",
+          credentials.accessKeyId,
+          "--secret",
+          credentials.secretAccessKey,
+          "--endpoint-url",
+          endpoint,
+        ],
+        ...["create-user", "--access", name, "--secret", added.secretAccessKey, "--role", "user"],
+      ]);
+      return added;
+    },
     setModified: async (name, instant) => {
       const paths = await readdir(directory, { recursive: true });
       const path = paths.find((each) => each.endsWith(`/${name}`));

@@ -152,6 +152,18 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     expect((await at.states())[`${first}?versionId=${old}`]).toBe("vanished");
   });
 
+  test("a version does not become younger when a server says that it was modified since", async () => {
+    await at.putNights(2, "2026-11-22");
+    await at.put("latest.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    await at.purge("2026-10-02T03:00:00Z", "R1");
+    await at.setModified("latest.dump", "2026-11-21T02:00:00Z");
+    const result = await at.purge(now, "R2");
+    expect(result).toMatchObject({ purged: 0, oldest: "2026-10-01T02:00:00Z" });
+    expect(result.exceptions.map(({ code, breach }) => [code, breach])).toEqual([
+      ["BACKUP_DATE_DISPUTED", "2026-10-31"],
+    ]);
+  });
+
   test("an empty bucket has no backups, and proves nothing", async () => {
     const result = await at.purge(now, "R1");
     expect(codes(result)).toEqual(["* BACKUP_NONE"]);
