@@ -308,7 +308,8 @@ test("sets are removed several at a time where the storage takes that, but never
       },
       remove: async () => {
         most = Math.max(most, (atWork += 1));
-        await new Promise((settle) => setImmediate(settle));
+        // Long enough for the others to have asked after legal holds.
+        await new Promise((settle) => setTimeout(settle, 50));
         atWork -= 1;
         return "refused";
       },

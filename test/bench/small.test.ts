@@ -6,7 +6,7 @@ import { gatewayMissing } from "#test/backups/programs.ts";
 
 test(
   "the bench runs from end to end on small shops, and both sides make the same changes",
-  { timeout: 600_000 },
+  { timeout: 900_000 },
   async () => {
     const main = resolve(import.meta.dirname, "main.ts");
     const { stdout } = await promisify(execFile)(process.execPath, ["-C", "source", main, "--small", "--json"]);
