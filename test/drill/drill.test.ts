@@ -28,7 +28,7 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     shop = await openShop();
     await shop.dump("shop-2026-11-02T0030Z.sql.gz");
     await shop.erase("canary-1@shop.example", "canary-2@shop.example");
-  }, 120_000);
+  }, 300_000);
   afterAll(() => shop.dispose());
 
   const drill = async (

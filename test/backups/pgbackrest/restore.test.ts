@@ -223,29 +223,33 @@ describe.skipIf(pgbackrestMissing !== undefined)("a store that is restored to a 
     expect([await everything(), await project.state.query("select * from lethe.request order by id")]).toEqual(before);
   });
 
-  test("nobody is called completed before the last backup is gone that was made of the restored store, or before it", async () => {
-    const inRepository = (): string =>
-      spawnSync("grep", ["-rlE", "(ada|ben|eve|cy|gil)@kanarie", cluster.repository], { encoding: "utf8" }).stdout;
-    const states = () =>
-      project.state.query("select state, count(*)::int as n from lethe.request group by 1 order by 1");
-    for (const day of [55, 66, 74]) {
-      await on(day);
-      await cluster.backup("full");
+  test(
+    "nobody is called completed before the last backup is gone that was made of the restored store, or before it",
+    { timeout: 300_000 },
+    async () => {
+      const inRepository = (): string =>
+        spawnSync("grep", ["-rlE", "(ada|ben|eve|cy|gil)@kanarie", cluster.repository], { encoding: "utf8" }).stdout;
+      const states = () =>
+        project.state.query("select state, count(*)::int as n from lethe.request group by 1 order by 1");
+      for (const day of [55, 66, 74]) {
+        await on(day);
+        await cluster.backup("full");
+        await done("run");
+      }
+      expect(inRepository()).not.toBe("");
+      // Ada was erased before the time to which the store was restored: nothing brought her back.
+      expect(await states()).toEqual([
+        { state: "completed", n: 1 },
+        { state: "erased", n: 8 },
+      ]);
+      await on(76);
       await done("run");
-    }
-    expect(inRepository()).not.toBe("");
-    // Ada was erased before the time to which the store was restored: nothing brought her back.
-    expect(await states()).toEqual([
-      { state: "completed", n: 1 },
-      { state: "erased", n: 8 },
-    ]);
-    await on(76);
-    await done("run");
-    expect(inRepository()).toBe("");
-    expect(await states()).toEqual([{ state: "completed", n: 9 }]);
-    expect(await project.state.query("select from lethe.suppression")).toEqual([]);
-    expect(await entries("backup.exception")).toEqual([]);
-  });
+      expect(inRepository()).toBe("");
+      expect(await states()).toEqual([{ state: "completed", n: 9 }]);
+      expect(await project.state.query("select from lethe.suppression")).toEqual([]);
+      expect(await entries("backup.exception")).toEqual([]);
+    },
+  );
 
   test("no identifier of the erased stands in what was said, in the ledger or in a report", () => expectNoIdentifier());
 });
