@@ -86,18 +86,10 @@ export const startGateway = async ({ versions = true } = {}): Promise<Gateway> =
     directory,
     addAccount: async (name) => {
       const added = credentialsOf(name);
-      await promisify(execFile)(gatewayProgram ?? "versitygw", [
-        ...[
-          "admin",
-          "--access",
-          credentials.accessKeyId,
-          "--secret",
-          credentials.secretAccessKey,
-          "--endpoint-url",
-          endpoint,
-        ],
-        ...["create-user", "--access", name, "--secret", added.secretAccessKey, "--role", "user"],
-      ]);
+      const { accessKeyId, secretAccessKey } = credentials;
+      const asRoot = ["--access", accessKeyId, "--secret", secretAccessKey, "--endpoint-url", endpoint];
+      const user = ["--access", name, "--secret", added.secretAccessKey, "--role", "user"];
+      await promisify(execFile)(gatewayProgram ?? "versitygw", ["admin", ...asRoot, "create-user", ...user]);
       return added;
     },
     setModified: async (name, instant) => {

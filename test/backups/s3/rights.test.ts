@@ -51,7 +51,7 @@ describe.skipIf(gatewayMissing !== undefined)("an account of Lethe's own", () =>
         Effect: "Allow",
         Principal,
         Action,
-        Resource: /Object|Abort|Parts/.test(Action) && !/Configuration$/.test(Action) ? all[1] : all[0],
+        Resource: /Object|Abort|Parts/.test(Action) && !Action.endsWith("Configuration") ? all[1] : all[0],
       })),
       ...(forbidden === undefined
         ? []

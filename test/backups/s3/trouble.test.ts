@@ -64,7 +64,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket that cannot be read", ()
 
   test("with a key that the server does not know", async () => {
     process.env["AWS_ACCESS_KEY_ID"] = "AKNOBODY";
-    expect(await trouble({}, ["AKNOBODY"])).toMatch(/\(XAdminUserNotFound, 404\): correct the credentials/);
+    expect(await trouble({}, ["AKNOBODY"])).toMatch(/\(InvalidAccessKeyId, 403\): correct the credentials/);
   });
 
   test("without credentials", async () => {
