@@ -36,16 +36,20 @@ export const renewStatistics = async (session: StoreSession, tables: readonly st
   }
 };
 
-/** Quoted names of those that were analysed before: elsewhere is nothing to forget, and analysing would first write values down. */
+/**
+ * Quoted names of those that were analysed before, or are being analysed: elsewhere is nothing to forget, and analysing would first write values
+ * down. Who began to analyse before our batch was committed, as autovacuum may, writes down what the rows were; our own ANALYZE waits for it.
+ */
 const withStatistics = async ({ db }: StoreSession, tables: readonly string[]): Promise<readonly string[]> => {
   const names = tables.map((table) => regclass(tableName(table), db));
   const found = await sql<{
     name: string;
   }>`select t.name from unnest(${names}::text[]) with ordinality t (name, position)
     join pg_class c on c.oid = t.name::regclass join pg_namespace n on n.oid = c.relnamespace
-    where exists (select from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname) order by t.position`.execute(
-    db,
-  );
+    where exists (select from pg_stats s where s.schemaname = n.nspname and s.tablename = c.relname)
+      or exists (select from pg_locks l where l.relation = c.oid and l.mode = 'ShareUpdateExclusiveLock'
+        and l.database = (select oid from pg_database where datname = current_database()))
+    order by t.position`.execute(db);
   return found.rows.map(({ name }) => name);
 };
 

@@ -1,5 +1,6 @@
 import { afterEach, expect, test } from "vitest";
 import { openNight, type Night } from "#test/execute/night.ts";
+import { whileLocked } from "#test/execute/while-locked.ts";
 
 const tables = `
 customers:
@@ -153,6 +154,18 @@ test("finds what PostgreSQL's own statistics still say", async () => {
     delete from past;
   `);
   expect(found).toEqual(["pg_stats.past.mail 1"]);
+});
+
+test("statistics that somebody takes of the rows as they were are taken again when they are done", async () => {
+  const schema = `${customers} ${insertJulia} alter table customers set (autovacuum_enabled = off);`;
+  night = await openNight({ subject, tables, schema });
+  await night.ask({ email: julia.email });
+  await whileLocked(night.store, "analyze customers", () => night.nightly());
+  expect(await night.requests()).toMatchObject([{ state: "completed", code: null }]);
+  const statistics = "select histogram_bounds::text as values from pg_stats where attname = 'email'";
+  const [found] = await night.store.query<{ values: string }>(statistics);
+  expect(found?.values).toContain("c3@example.com");
+  expect(found?.values).not.toContain(julia.email);
 });
 
 test("tells of an index over an expression with its table", async () => {
