@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { whoDecides } from "#cli/request-arguments.ts";
 import type { Shell } from "#cli/shell.ts";
@@ -74,6 +75,19 @@ export const registerDuties = (request: Command, shell: Shell): void => {
       const order = { kind, language: options.language, directory: options.out };
       const written = await shell.withContext((context) => writeLetter(context, id, order));
       shell.answer(written, () => written.files.join("\n"));
+    });
+
+  request
+    .command("certificate")
+    .description("a signed certificate of what became of it, with a receipt for each ledger entry; names nobody")
+    .argument("<id>", "the request's reference")
+    .option("--language <code>", "of the page: en, de, fr, or another for which there is a file", "en")
+    .option("--out <directory>", "which must not exist yet; certificate-<id> unless given")
+    .action(async (id: string, { language, out }: { readonly language: string; readonly out?: string }) => {
+      const { writeCertificate } = await import("#certificate/write-certificate.ts");
+      const order = { language, directory: resolve(out ?? `certificate-${id}`) };
+      const written = await shell.withContext((context) => writeCertificate(context, id, order));
+      shell.answer(written, () => `${written.certificate} (${written.state})\n${written.directory}`);
     });
 };
 

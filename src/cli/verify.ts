@@ -29,13 +29,35 @@ const readKey = async (path: string): Promise<string> => {
   }
 };
 
-const describe = ({ keyId, about, ledger, counts, checks }: VerifiedBundle): string => {
-  const subject = about.run === null ? `${about.period?.from} to ${about.period?.to}` : about.run;
-  const facts = [
-    ["controller", about.controller],
-    [about.run === null ? "period" : "run", subject],
+const describe = (verified: VerifiedBundle): string =>
+  [
+    ...verified.checks.map((check) => `✓ ${check}`),
+    "",
+    ...factsOf(verified).map(([label, fact]) => `${label.padEnd(12)}${fact}`),
+  ].join("\n");
+
+const factsOf = (verified: VerifiedBundle): readonly (readonly [string, string])[] => {
+  const { about, keyId, ledger } = verified;
+  const signed = [
     ["signed", `${about.created} by key ${keyId}`],
     ["ledger", `${ledger.head.size} entries, root ${ledger.head.root}`],
+  ] as const;
+  if (verified.kind === "certificate") {
+    const { state, received, verified: search, completed } = verified.request;
+    return [
+      ["controller", about.controller],
+      ["request", `${verified.about.request}, received on ${received}: ${state}`],
+      ["searched", `${search.at}, nothing found`],
+      ["backups", completed === null ? "may still hold it" : `none held it any more on ${completed}`],
+      ...signed,
+    ];
+  }
+  const { run, period } = verified.about;
+  const { counts } = verified;
+  return [
+    ["controller", about.controller],
+    run === null ? ["period", `${period?.from} to ${period?.to}`] : ["run", run],
+    ...signed,
     [
       "requests",
       `${counts.received} received = ${counts.done} done + ${counts.refused} refused + ${counts.withdrawn} withdrawn` +
@@ -43,9 +65,4 @@ const describe = ({ keyId, about, ledger, counts, checks }: VerifiedBundle): str
     ],
     ["", `of the pending, ${counts.blocked} blocked and ${counts.overdue} overdue`],
   ];
-  return [
-    ...checks.map((check) => `✓ ${check}`),
-    "",
-    ...facts.map(([label, fact]) => `${(label ?? "").padEnd(12)}${fact ?? ""}`),
-  ].join("\n");
 };

@@ -4,7 +4,14 @@ import { join } from "node:path";
 import type { Temporal } from "temporal-polyfill";
 import { envelopeFile, payloadType, preAuthenticationEncoding, type Envelope } from "#evidence/dsse.ts";
 import { hashFile } from "#evidence/hash-file.ts";
-import { fileNamePattern, predicateType, statementType, type Predicate, type Statement } from "#evidence/statement.ts";
+import {
+  fileNamePattern,
+  statementSchema,
+  statementType,
+  type CertificateStatement,
+  type ReportStatement,
+  type Statement,
+} from "#evidence/statement.ts";
 import { canonicalJson } from "#lib/canonical.ts";
 import { LetheError } from "#lib/errors.ts";
 
@@ -13,21 +20,27 @@ export type SignOptions = {
   readonly signing: KeyObject;
   readonly keyId: string;
   readonly createdAt: Temporal.Instant;
-  /** What the bundle claims to be. */
-  readonly about: Omit<Predicate, "created">;
+  readonly claim: Claim;
 };
+
+type ClaimOf<S extends Statement> = Pick<S, "predicateType"> & { readonly predicate: Omit<S["predicate"], "created"> };
+
+/** What the bundle claims to be. */
+export type Claim = ClaimOf<ReportStatement> | ClaimOf<CertificateStatement>;
 
 /**
  * Signs a directory of finished files: hashes each, and writes `statement.dsse.json`. Last step before the directory gets
  * its final name; again over the same files at the same time it writes the same bytes.
  */
 export const signBundle = async (directory: string, options: SignOptions): Promise<void> => {
-  const statement: Statement = {
+  const { predicateType, predicate } = options.claim;
+  const created = options.createdAt.toString({ smallestUnit: "millisecond" });
+  const statement = statementSchema.parse({
     _type: statementType,
     subject: await subjectsOf(directory),
     predicateType,
-    predicate: { ...options.about, created: options.createdAt.toString({ smallestUnit: "millisecond" }) },
-  };
+    predicate: { ...predicate, created },
+  });
   const envelope = signStatement(statement, options.signing, options.keyId);
   await writeFile(join(directory, envelopeFile), envelope, { flush: true });
 };

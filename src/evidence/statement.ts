@@ -5,10 +5,14 @@ import { z } from "zod";
  * bundle claims to be. Shared by signer and verifier.
  */
 export const statementType = "https://in-toto.io/Statement/v1";
-export const predicateType = "urn:lethe:report:v1";
+export const reportType = "urn:lethe:report:v1";
+export const certificateType = "urn:lethe:certificate:v1";
 
 /** Files that verification reads; a bundle without one of them is incomplete. */
-export const requiredFiles = ["checkpoint", "entries.jsonl", "report.json"] as const;
+export const requiredFiles = {
+  [reportType]: ["checkpoint", "entries.jsonl", "report.json"],
+  [certificateType]: ["certificate.json", "checkpoint"],
+} as const;
 
 /** A plain name, never a path. */
 export const fileNamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
@@ -20,11 +24,7 @@ const subject = z.strictObject({ name: z.string().regex(fileNamePattern), digest
 
 export const treeHeadSchema = z.strictObject({ size, root: sha256 });
 
-const predicate = z.strictObject({
-  /** The run that the report is about; null for a report over a period. */
-  run: z.string().nullable(),
-  /** First and last day, for a report over a period. */
-  period: z.strictObject({ from: z.iso.date(), to: z.iso.date() }).nullable(),
+const signed = {
   created: z.iso.datetime(),
   controller: z.string(),
   /** Digests of the policies that were in force. */
@@ -32,17 +32,37 @@ const predicate = z.strictObject({
   checkpoint: treeHeadSchema,
   /** Name and version of the program. */
   tool: z.string(),
+};
+
+const reportPredicate = z.strictObject({
+  /** The run that the report is about; null for a report over a period. */
+  run: z.string().nullable(),
+  /** First and last day, for a report over a period. */
+  period: z.strictObject({ from: z.iso.date(), to: z.iso.date() }).nullable(),
+  ...signed,
 });
 
-export const statementSchema = z.strictObject({
-  _type: z.literal(statementType),
-  subject: z.array(subject).min(1).max(1_000),
-  predicateType: z.literal(predicateType),
-  predicate,
+const certificatePredicate = z.strictObject({
+  /** The reference of the request that the certificate is about. */
+  request: z.string(),
+  ...signed,
 });
+
+const bundle = { _type: z.literal(statementType), subject: z.array(subject).min(1).max(1_000) };
+const reportStatement = z.strictObject({ ...bundle, predicateType: z.literal(reportType), predicate: reportPredicate });
+const certificateStatement = z.strictObject({
+  ...bundle,
+  predicateType: z.literal(certificateType),
+  predicate: certificatePredicate,
+});
+
+export const statementSchema = z.discriminatedUnion("predicateType", [reportStatement, certificateStatement]);
 
 export type Statement = z.infer<typeof statementSchema>;
+export type ReportStatement = z.infer<typeof reportStatement>;
+export type CertificateStatement = z.infer<typeof certificateStatement>;
 export type Subject = z.infer<typeof subject>;
-export type Predicate = z.infer<typeof predicate>;
+export type ReportPredicate = z.infer<typeof reportPredicate>;
+export type CertificatePredicate = z.infer<typeof certificatePredicate>;
 /** A tree head as JSON carries it: the root in lower-case hexadecimal. */
 export type TreeHeadJson = z.infer<typeof treeHeadSchema>;

@@ -8,12 +8,15 @@ import { requiredFiles, type Statement, type Subject } from "#evidence/statement
 export type VerifiedFile = { readonly name: string; readonly sha256: string; readonly bytes: number };
 
 /** Step 3: the directory holds exactly the files of the statement, each a regular file with the digest it names. */
-export const verifyFiles = async (directory: string, { subject }: Statement): Promise<readonly VerifiedFile[]> => {
+export const verifyFiles = async (
+  directory: string,
+  { subject, predicateType }: Statement,
+): Promise<readonly VerifiedFile[]> => {
   const names = subject.map(({ name }) => name);
   const ordered = names.every((name, index) => index === 0 || (names[index - 1] ?? "") < name);
   if (!ordered || names.includes(envelopeFile))
     throw tampered(envelopeFile, "does not list its files once each, in order");
-  const absent = requiredFiles.find((name) => !names.includes(name));
+  const absent = requiredFiles[predicateType].find((name) => !names.includes(name));
   if (absent !== undefined) throw missing(absent, "is not in the signed statement");
   await refuseOthers(directory, new Set([...names, envelopeFile]));
   const files: VerifiedFile[] = [];

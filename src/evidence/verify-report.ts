@@ -5,7 +5,7 @@ import type { Decisions } from "#evidence/decided.ts";
 import { tampered } from "#evidence/faults.ts";
 import { decidedItemSchema, exceptionListsSchema, faultOfDecisions } from "#evidence/verify-decisions.ts";
 import { faultOfOutcomes, outcomesSchema, staysSchema } from "#evidence/verify-outcomes.ts";
-import { treeHeadSchema, type Statement, type TreeHeadJson } from "#evidence/statement.ts";
+import { treeHeadSchema, type ReportStatement, type TreeHeadJson } from "#evidence/statement.ts";
 
 const reportFile = "report.json";
 
@@ -60,7 +60,7 @@ export type VerifiedReport = {
  */
 export const verifyReport = async (
   directory: string,
-  { predicate }: Statement,
+  { predicate }: ReportStatement,
   previous: TreeHeadJson,
   { declared, decided }: { readonly declared: Declarations; readonly decided: Decisions },
 ): Promise<VerifiedReport> => {

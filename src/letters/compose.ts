@@ -116,10 +116,10 @@ const merged = <T extends Readonly<Record<string, unknown>>>(items: readonly T[]
 const categoryOf = (name: string): string => name.slice(name.lastIndexOf(".") + 1).replaceAll("_", " ");
 
 /** Why the law lets the controller keep it, as people cite it in their language. */
-const exceptionIn = ({ exception }: Language, letter: ExceptionLetter): string =>
+export const exceptionIn = ({ exception }: Language, letter: ExceptionLetter): string =>
   mustache.render(exception, { letter }, {}, { escape: String });
 
-const dateIn = ({ locale }: Language): ((day: string) => string) => {
+export const dateIn = ({ locale }: Language): ((day: string) => string) => {
   const format = new Intl.DateTimeFormat(locale, { dateStyle: "long", timeZone: "UTC" });
   return (day) => format.format(Temporal.PlainDate.from(day).toZonedDateTime("UTC").epochMilliseconds);
 };

@@ -9,6 +9,7 @@ import { refuseMistakes } from "#lib/mistakes.ts";
 import { shippedPath } from "#lib/shipped-file.ts";
 import { readYaml } from "#lib/yaml-document.ts";
 import { taskStates } from "#records/task.ts";
+import { outcomes, treatments } from "#records/treatment.ts";
 
 export const letterKinds = ["acknowledgement", "extension", "refusal", "completion"] as const;
 export type LetterKind = (typeof letterKinds)[number];
@@ -25,6 +26,12 @@ const languageSchema = z.strictObject({
   salutation: text,
   closing: text,
   letters: z.strictObject({ acknowledgement: text, extension: text, refusal: text, completion: text, remedies: text }),
+  certificate: z.strictObject({
+    subject: text,
+    text,
+    outcomes: z.record(z.enum(outcomes), text),
+    treatments: z.record(z.enum(treatments), text),
+  }),
   exception: text,
   extensionReasons: z.record(z.enum(extensionReasons), text),
   refusalReasons: z.record(z.enum(refusalReasons), text),
@@ -35,9 +42,15 @@ const languageSchema = z.strictObject({
 export type Language = z.output<typeof languageSchema>;
 
 /** What the templates may name. A name that is none would leave a gap in a letter. */
-const names: ReadonlySet<string> = new Set(
+const inLetters: ReadonlySet<string> = new Set(
   `reference received due basis identity extensionReason refusalReason erased anyRetained retained category until exception anyStays
   stays why backups backupsHeld anyRecipients recipients recipient state remedies dpo letter citation`.split(/\s+/),
+);
+
+const inCertificates: ReadonlySet<string> = new Set(
+  `number reference made controller dpo received due basis approvals day plan ground searched run stores store outcome records place rows
+  treatment until law exception anyStays stays why anyEnded ended residuals places anyBackups completed left repository sets logs holds
+  anyRecipients recipients recipient task asked done failed anyCopies copies sha256 tools size root key`.split(/\s+/),
 );
 
 const folder = "reports/letters";
@@ -69,19 +82,25 @@ export const parseLanguage = (file: string, source: string): Language => {
     code: "CONFIG_INVALID",
     hint,
   });
-  const templates = { ...value.letters, subject: value.subject, exception: value.exception };
-  const mistakes = Object.entries(templates).flatMap(([key, template]) => {
-    const place = valuePlaceOf(key in value.letters ? ["letters", key] : [key]);
-    return unknownNames(template).map((name) => ({
-      place,
-      what: `${key}: {{${name}}} is nothing that a letter knows`,
-    }));
-  });
+  const { subject, exception, letters, certificate } = value;
+  const templates: readonly (readonly [readonly string[], string, ReadonlySet<string>])[] = [
+    [["subject"], subject, inLetters],
+    [["exception"], exception, inLetters],
+    ...Object.entries(letters).map(([key, template]) => [["letters", key], template, inLetters] as const),
+    [["certificate", "subject"], certificate.subject, inCertificates],
+    [["certificate", "text"], certificate.text, inCertificates],
+  ];
+  const mistakes = templates.flatMap(([path, template, names]) =>
+    unknownNames(template, names).map((name) => ({
+      place: valuePlaceOf(path),
+      what: `${path.join(".")}: {{${name}}} is nothing that ${path[0] === "certificate" ? "a certificate" : "a letter"} knows`,
+    })),
+  );
   refuseMistakes("CONFIG_INVALID", mistakes, hint);
   return value;
 };
 
-const unknownNames = (template: string): readonly string[] => {
+const unknownNames = (template: string, names: ReadonlySet<string>): readonly string[] => {
   const found: string[] = [];
   const walk = (tokens: readonly unknown[]): void => {
     for (const token of tokens as readonly (readonly unknown[])[]) {

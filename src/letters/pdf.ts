@@ -4,6 +4,9 @@ import type { Temporal } from "temporal-polyfill";
 import { toDate } from "#lib/clock.ts";
 import type { Letter } from "#letters/compose.ts";
 
+/** A text on paper: what it is called, the request that it is about, and CommonMark. */
+export type Page = { readonly title: string; readonly reference: string; readonly markdown: string };
+
 const size = 10.5;
 const fonts = { plain: "Helvetica", strong: "Helvetica-Bold", em: "Helvetica-Oblique" } as const;
 type Face = keyof typeof fonts;
@@ -13,12 +16,37 @@ type Run = { readonly text: string; readonly face: Face };
  * The same text on A4, with room for an address in the window of a DIN 5008 envelope. The standard fonts of PDF know the letters of
  * western Europe. The same letter at the same time gives the same bytes.
  */
-export const letterPdf = async ({ markdown, subject, reference }: Letter, at: Temporal.Instant): Promise<Buffer> => {
+export const letterPdf = ({ markdown, subject, reference }: Letter, at: Temporal.Instant): Promise<Buffer> =>
+  printed({ title: subject, reference, markdown }, at, (document, [sender, ...rest]) => {
+    if (sender !== undefined) document.fontSize(8).text(textOf(sender), { align: "right" }).fontSize(size);
+    document.y = addressEnds;
+    for (const token of rest) write(document, token);
+  });
+
+/** The same of a text that is sent to nobody: it begins at the top, and its headings are seen from afar. */
+export const pagePdf = (page: Page, at: Temporal.Instant): Promise<Buffer> =>
+  printed(page, at, (document, tokens) => {
+    for (const token of tokens) {
+      if (token.type === "heading") {
+        const { depth } = token as Tokens.Heading;
+        document.fontSize(depth === 1 ? 17 : 12);
+        if (depth > 1) document.moveDown(0.3);
+      }
+      write(document, token);
+      document.fontSize(size);
+    }
+  });
+
+const printed = async (
+  { title, reference, markdown }: Page,
+  at: Temporal.Instant,
+  print: (document: PDFKit.PDFDocument, tokens: readonly Token[]) => void,
+): Promise<Buffer> => {
   const document = new PdfDocument({
     size: "A4",
     margins: { top: 57, bottom: 57, left: 71, right: 57 },
     info: {
-      Title: subject,
+      Title: title,
       Subject: reference,
       CreationDate: toDate(at),
       ModDate: toDate(at),
@@ -33,10 +61,10 @@ export const letterPdf = async ({ markdown, subject, reference }: Letter, at: Te
     document.on("error", reject);
   });
   document.font(fonts.plain).fontSize(size);
-  const [sender, ...rest] = marked.lexer(markdown).filter(({ type }) => type !== "space");
-  if (sender !== undefined) document.fontSize(8).text(textOf(sender), { align: "right" }).fontSize(size);
-  document.y = addressEnds;
-  for (const token of rest) write(document, token);
+  print(
+    document,
+    marked.lexer(markdown).filter(({ type }) => type !== "space"),
+  );
   document.end();
   await ended;
   return Buffer.concat(chunks);

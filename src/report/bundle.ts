@@ -1,9 +1,8 @@
-import { mkdir, rename, rm } from "node:fs/promises";
-import { dirname } from "node:path";
 import type pg from "pg";
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { signBundle } from "#evidence/sign-bundle.ts";
+import { reportType } from "#evidence/statement.ts";
 import { writeEntries } from "#evidence/write-entries.ts";
 import { originOf } from "#ledger/checkpoint.ts";
 import { readEntries, type Anchor } from "#ledger/read-entries.ts";
@@ -11,53 +10,30 @@ import { signCheckpoint } from "#ledger/sign-checkpoint.ts";
 import { writeCheckpoint, type SignedCheckpoint } from "#ledger/write-checkpoint.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { LetheError } from "#lib/errors.ts";
-import { freshDirectory, syncDirectory } from "#lib/files.ts";
 import { toolVersion } from "#lib/version.ts";
 import { beginSnapshot, collect } from "#report/collect.ts";
 import { all, type Snapshot } from "#report/cursor.ts";
-import { onFiles, writeReportFiles } from "#report/report-files.ts";
+import { writeReportFiles } from "#report/report-files.ts";
 import type { Scope } from "#report/scope.ts";
+import { makeWhole, type WholeDirectory } from "#report/whole-directory.ts";
 import type { ReportDefinition } from "#report/workbook-definition.ts";
 
 export type BundleParts = Pick<Context, "config" | "clock" | "keys" | "state" | "stores" | "columnStores">;
 
-export type BundleWish = {
-  /** Where the bundle appears, whole or not at all; must not exist. */
-  readonly directory: string;
-  /** Where it is made: on the same file system. */
-  readonly partial: string;
+export type BundleWish = WholeDirectory & {
   readonly definition: ReportDefinition;
   readonly scope: (snapshot: Snapshot) => Promise<Scope>;
   readonly from: (snapshot: Snapshot, scope: Scope, size: number) => Promise<Anchor>;
 };
 
 /**
- * Makes a signed bundle on one connection of Lethe's own database. A crash leaves the partial directory, which the next
- * attempt removes; the final name appears only once every file is on the disk and signed.
+ * Makes a signed bundle on one connection of Lethe's own database.
  *
  * @throws LetheError `REPORT_UNWRITABLE` when the file system refuses; `LEDGER_CORRUPT` when the entries do not lead to
  * the ledger's head.
  */
-export const makeBundle = async (ctx: BundleParts, client: pg.PoolClient, wish: BundleWish): Promise<void> => {
-  const { directory, partial } = wish;
-  const parent = dirname(directory);
-  await onFiles(parent, async () => {
-    await mkdir(parent, { recursive: true });
-    await freshDirectory(partial);
-    try {
-      await writeFiles(ctx, client, wish);
-      faultPoint("before-bundle-rename");
-      await syncDirectory(partial);
-      await rename(partial, directory);
-    } catch (error) {
-      // What is half done would only take the room that may be missing.
-      await rm(partial, { recursive: true, force: true }).catch(() => undefined);
-      throw error;
-    }
-    await syncDirectory(parent);
-    faultPoint("after-bundle-rename");
-  });
-};
+export const makeBundle = (ctx: BundleParts, client: pg.PoolClient, wish: BundleWish): Promise<void> =>
+  makeWhole(wish, () => writeFiles(ctx, client, wish));
 
 const writeFiles = async (ctx: BundleParts, client: pg.PoolClient, wish: BundleWish): Promise<void> => {
   const snapshot = await beginSnapshot(client);
@@ -76,13 +52,16 @@ const writeFiles = async (ctx: BundleParts, client: pg.PoolClient, wish: BundleW
     signing: ctx.keys.signing,
     keyId: ctx.keys.signingId,
     createdAt: ctx.clock.now(),
-    about: {
-      run: head.run?.id ?? null,
-      period: head.period ?? null,
-      controller: head.controller.name,
-      policies: [...new Set(head.policies.map(({ digest }) => digest))],
-      checkpoint: { size: ledger.size, root: ledger.root },
-      tool: `lethe ${toolVersion()}`,
+    claim: {
+      predicateType: reportType,
+      predicate: {
+        run: head.run?.id ?? null,
+        period: head.period ?? null,
+        controller: head.controller.name,
+        policies: [...new Set(head.policies.map(({ digest }) => digest))],
+        checkpoint: { size: ledger.size, root: ledger.root },
+        tool: `lethe ${toolVersion()}`,
+      },
     },
   });
 };

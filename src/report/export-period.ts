@@ -1,5 +1,3 @@
-import { readdir, rmdir } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
 import { sql } from "kysely";
 import { Temporal } from "temporal-polyfill";
 import { kyselyOn, withClient } from "#db/pool.ts";
@@ -8,9 +6,9 @@ import { LetheError } from "#lib/errors.ts";
 import { assureCheckpoint, makeBundle, type BundleParts } from "#report/bundle.ts";
 import { all, snapshotOn } from "#report/cursor.ts";
 import { inTurn } from "#report/publish.ts";
-import { onFiles } from "#report/report-files.ts";
 import { periodScope } from "#report/scope.ts";
 import { tellConserved } from "#report/tell-conserved.ts";
+import { askedFor } from "#report/whole-directory.ts";
 import { periodReport } from "#reports/period-report.ts";
 
 /** Days in the controller's time zone, both included, ISO. */
@@ -26,7 +24,7 @@ export type Period = { readonly from: string; readonly to: string };
 export const exportPeriod = async (ctx: BundleParts, period: Period, directory: string): Promise<{ runs: number }> => {
   const { from, to } = daysOf(period);
   const { timeZone } = ctx.config.controller;
-  await onFiles(dirname(directory), () => assertEmpty(directory));
+  const place = await askedFor(directory);
   const { runs, ids } = await periodScope(snapshotOn(ctx.state.db), from, to, timeZone);
   const last = ids.at(-1);
   if (last !== undefined) await assureCheckpoint(ctx, last);
@@ -34,8 +32,7 @@ export const exportPeriod = async (ctx: BundleParts, period: Period, directory: 
     inTurn(client, async () => {
       await tellConserved(kyselyOn(client));
       await makeBundle(ctx, client, {
-        directory,
-        partial: join(dirname(directory), `.${basename(directory)}.partial`),
+        ...place,
         definition: periodReport,
         scope: (snapshot) => periodScope(snapshot, from, to, timeZone),
         from: async (snapshot, scope) => {
@@ -67,19 +64,4 @@ const daysOf = ({ from, to }: Period): Period => {
     });
   }
   return { from: first.toString(), to: last.toString() };
-};
-
-/** An empty directory gives way to the bundle; anything else is kept. */
-const assertEmpty = async (directory: string): Promise<void> => {
-  const found = await readdir(directory).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
-  });
-  if (found === undefined) return;
-  if (found.length > 0) {
-    throw new LetheError("FILE_EXISTS", `there is something in ${directory} already`, {
-      hint: "name with --out a directory that does not exist yet",
-    });
-  }
-  await rmdir(directory);
 };

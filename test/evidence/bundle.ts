@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { onTestFinished } from "vitest";
 import { signBundle, signStatement } from "#evidence/sign-bundle.ts";
-import { statementSchema, type Statement } from "#evidence/statement.ts";
+import { reportType, statementSchema, type ReportStatement, type Statement } from "#evidence/statement.ts";
 import { writeEntries } from "#evidence/write-entries.ts";
 import { canonicalJson, sha256Hex, type Json } from "#lib/canonical.ts";
 import { keyId } from "#lib/keys.ts";
@@ -64,13 +64,16 @@ export const makeBundle = async (changes: BundleChanges = {}): Promise<TestBundl
     signing: privateKey,
     keyId: keyId(publicKey),
     createdAt: Temporal.Instant.from("2026-11-02T02:00:09Z"),
-    about: {
-      run,
-      period: null,
-      controller: "Shop GmbH",
-      policies: [policy],
-      checkpoint: { size, root },
-      tool: "lethe 0",
+    claim: {
+      predicateType: reportType,
+      predicate: {
+        run,
+        period: null,
+        controller: "Shop GmbH",
+        policies: [policy],
+        checkpoint: { size, root },
+        tool: "lethe 0",
+      },
     },
   });
   return {
@@ -109,11 +112,13 @@ export const edit = async (bundle: TestBundle, name: string, change: (text: stri
 /** Signs a bundle again after its files or its statement were changed: what only the holder of the key can do. */
 export const resign = async (
   bundle: TestBundle,
-  change: (statement: Statement) => Statement = (same) => same,
+  change: (statement: ReportStatement) => Statement = (same) => same,
 ): Promise<void> => {
   const path = join(bundle.directory, "statement.dsse.json");
   const { payload } = JSON.parse(await readFile(path, "utf8")) as { payload: string };
-  const statement = statementSchema.parse(JSON.parse(Buffer.from(payload, "base64").toString("utf8")));
+  const statement = statementSchema.parse(
+    JSON.parse(Buffer.from(payload, "base64").toString("utf8")),
+  ) as ReportStatement;
   const digest = async (name: string) => sha256Hex(await readFile(join(bundle.directory, name)).catch(() => ""));
   const subject = await Promise.all(
     statement.subject.map(async ({ name }) => ({ name, digest: { sha256: await digest(name) } })),
