@@ -1,7 +1,8 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { backupsHolding, type Holding } from "#db/holding-backups.ts";
-import { certifiedKinds, factsOf, parseCertified, type CertificateFacts } from "#evidence/certificate-facts.ts";
+import { factsOf, type CertificateFacts } from "#evidence/certificate-facts.ts";
+import { certifiedKinds, parseCertified } from "#evidence/certified-entries.ts";
 import { proveEntries, type ProvenEntry } from "#ledger/prove-entries.ts";
 import type { SignedCheckpoint } from "#ledger/write-checkpoint.ts";
 import { LetheError } from "#lib/errors.ts";

@@ -21,6 +21,7 @@ const factsOf = (language: Language, certificate: Certificate): Readonly<Record<
   const date = dateIn(language);
   const day = (instant: string): string => date(dayIn(Temporal.Instant.from(instant), controller.timeZone).toString());
   const { treatments, outcomes } = language.certificate;
+  const records = facts.dispositions.filter(({ rows }) => rows > 0);
   return {
     number: certificate.certificate,
     reference: certificate.request,
@@ -34,16 +35,15 @@ const factsOf = (language: Language, certificate: Certificate): Readonly<Record<
     searched: day(facts.verified.at),
     run: facts.verified.run,
     stores: Object.entries(facts.outcomes).map(([store, outcome]) => ({ store, outcome: outcomes[outcome] })),
-    records: facts.dispositions
-      .filter(({ rows }) => rows > 0)
-      .map(({ store, table, treatment, rows, basis, until, exception }) => ({
-        place: `${store}.${table}`,
-        rows,
-        treatment: treatments[treatment],
-        until: until && date(until.last),
-        law: basis,
-        exception: exception && exceptionIn(language, exception as ExceptionLetter),
-      })),
+    anyRecords: records.length > 0,
+    records: records.map(({ store, table, treatment, rows, basis, until, exception }) => ({
+      place: `${store}.${table}`,
+      rows,
+      treatment: treatments[treatment],
+      until: until && date(until.last),
+      law: basis,
+      exception: exception && exceptionIn(language, exception as ExceptionLetter),
+    })),
     anyStays: facts.stays.length > 0,
     stays: facts.stays.map(({ store, table, column, why, until }) => ({
       place: `${store}.${table}.${column}`,

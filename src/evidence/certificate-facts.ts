@@ -1,86 +1,8 @@
-import { z } from "zod";
-import { outcomes, treatments } from "#records/treatment.ts";
+import type { z } from "zod";
+import type { Certified, CertifiedEntry, endedRecords, residualPlace } from "#evidence/certified-entries.ts";
 
 // What a certificate of erasure says of its request is computed from ledger entries, by whoever makes it and again by whoever verifies it: it can
 // say nothing that they do not.
-
-const text = z.string();
-const count = z.int().nonnegative();
-const day = z.string();
-
-const exception = z.object({ store: text, table: text, exception: text, basis: text, class: text });
-const disposition = z.object({
-  store: text,
-  table: text,
-  treatment: z.enum(treatments),
-  rows: count,
-  spared: count,
-  basis: text.optional(),
-  until: z.object({ first: day, last: day }).optional(),
-  exception: text.optional(),
-  restricted: z.boolean().optional(),
-});
-const remedied = z.object({ store: text, code: text, table: text, action: text, rows: count });
-const stay = z.object({ store: text, table: text, column: text, rows: count, why: text, until: day.nullable() });
-const ended = z.object({ store: text, table: text, rows: count, basis: text.optional(), as: text, until: day });
-const residual = z.object({ store: text, table: text, column: text, rows: count });
-const verified = z.object({ name: text, sha256: text });
-const done = {
-  request: text,
-  outcomes: z.record(text, z.enum(outcomes)),
-  dispositions: z.array(disposition),
-  remedied: z.array(remedied),
-  stays: z.array(stay),
-};
-
-const meta = z.object({ at: text, run: text.nullable() });
-const event = <Kind extends string, Shape extends z.core.$ZodLooseShape>(kind: Kind, shape: Shape) =>
-  meta.extend({ kind: z.literal(kind), ...shape });
-
-/** The kinds of entries of which a certificate tells. */
-const entrySchema = z.discriminatedUnion("kind", [
-  event("run.started", { job: text, tool: text, policies: z.record(text, text) }),
-  event("request.received", { request: text, received: day, due: day, basis: text, purpose: text }),
-  event("request.extended", { request: text, due: day, basis: text, reason: text, noticed: day }),
-  event("exceptions.listed", { digest: text, exceptions: z.array(exception) }),
-  event("request.approved", { request: text, plan: text, ground: text.optional(), exceptions: text.optional() }),
-  event("request.exported", { request: text, store: text, sha256: text, bytes: count, rows: count }),
-  event("request.erasing", { request: text, store: text, plan: text }),
-  event("request.failed", { request: text, code: text, residuals: z.array(residual).optional() }),
-  event("request.reopened", { request: text, store: text, code: text }),
-  event("request.erased", { ...done, clear: day.nullable() }),
-  event("request.archived", done),
-  event("task.recorded", { request: text, store: text, recipient: text, task: text, tasks: count }),
-  event("task.settled", { request: text, recipient: text, task: text, state: text }),
-  event("retention.ended", { request: text, records: z.array(ended), complete: z.boolean() }),
-  event("request.completed", { request: text }),
-  event("backup.inventory", {
-    repository: text,
-    digest: text,
-    sets: count,
-    bytes: count,
-    oldest: text.nullable(),
-    log: z.object({ since: text, until: text }).nullable(),
-    verified: verified.nullable(),
-  }),
-]);
-
-export type CertifiedEntry = z.infer<typeof entrySchema>;
-
-export const certifiedKinds: readonly CertifiedEntry["kind"][] = entrySchema.options.map(
-  ({ shape }) => shape.kind.value,
-);
-
-/** The entry of a body; undefined for what is none of which a certificate tells. */
-export const parseCertified = (body: string): CertifiedEntry | undefined => {
-  try {
-    return entrySchema.safeParse(JSON.parse(body)).data;
-  } catch {
-    return undefined;
-  }
-};
-
-type Of<Kind extends CertifiedEntry["kind"]> = Extract<CertifiedEntry, { readonly kind: Kind }>;
 
 /** What became of a request, as its ledger entries tell it. */
 export type CertificateFacts = {
@@ -96,21 +18,21 @@ export type CertificateFacts = {
     readonly plan: string;
     readonly ground: string | null;
     /** What it leaves in place by Art. 17(3) GDPR. */
-    readonly exceptions: Of<"exceptions.listed">["exceptions"];
+    readonly exceptions: Certified<"exceptions.listed">["exceptions"];
   }[];
-  readonly copies: readonly Pick<Of<"request.exported">, "at" | "store" | "sha256" | "bytes" | "rows">[];
+  readonly copies: readonly Pick<Certified<"request.exported">, "at" | "store" | "sha256" | "bytes" | "rows">[];
   /** Searches after a change that found something: where, and when. It was gone before the request could be done. */
-  readonly residuals: readonly { readonly at: string; readonly places: z.infer<typeof residual>[] }[];
+  readonly residuals: readonly { readonly at: string; readonly places: z.infer<typeof residualPlace>[] }[];
   /** When, and in which run, the stores had been searched and nothing was found. */
   readonly verified: { readonly at: string; readonly run: string | null };
   /** The runs that worked on it, by which program and which policies: their digests by store. */
-  readonly runs: readonly Pick<Of<"run.started">, "run" | "at" | "tool" | "policies">[];
-  readonly outcomes: Of<"request.erased">["outcomes"];
-  readonly dispositions: Of<"request.erased">["dispositions"];
-  readonly remedied: Of<"request.erased">["remedied"];
-  readonly stays: Of<"request.erased">["stays"];
+  readonly runs: readonly Pick<Certified<"run.started">, "run" | "at" | "tool" | "policies">[];
+  readonly outcomes: Certified<"request.erased">["outcomes"];
+  readonly dispositions: Certified<"request.erased">["dispositions"];
+  readonly remedied: Certified<"request.erased">["remedied"];
+  readonly stays: Certified<"request.erased">["stays"];
   /** Retained records whose period is over: found no more. */
-  readonly ended: readonly (z.infer<typeof ended> & { readonly at: string })[];
+  readonly ended: readonly (z.infer<typeof endedRecords> & { readonly at: string })[];
   readonly recipients: readonly {
     readonly recipient: string;
     readonly task: string;
@@ -123,7 +45,7 @@ export type CertificateFacts = {
   readonly completed: string | null;
   /** The newest inventories that are quoted, by repository. */
   readonly inventories: readonly Pick<
-    Of<"backup.inventory">,
+    Certified<"backup.inventory">,
     "at" | "run" | "repository" | "sets" | "bytes" | "oldest" | "log" | "digest" | "verified"
   >[];
 };
@@ -133,12 +55,12 @@ export type CertificateFacts = {
  * again since.
  */
 export const factsOf = (entries: readonly CertifiedEntry[]): CertificateFacts | undefined => {
-  const all = <Kind extends CertifiedEntry["kind"]>(kind: Kind): readonly Of<Kind>[] =>
-    entries.filter((entry): entry is Of<Kind> => entry.kind === kind);
+  const all = <Kind extends CertifiedEntry["kind"]>(kind: Kind): readonly Certified<Kind>[] =>
+    entries.filter((entry): entry is Certified<Kind> => entry.kind === kind);
   // Who is opened again is recorded anew.
   const reopened = entries.findLastIndex(({ kind }) => kind === "request.reopened");
-  const later = <Kind extends CertifiedEntry["kind"]>(kind: Kind): readonly Of<Kind>[] =>
-    entries.slice(reopened + 1).filter((entry): entry is Of<Kind> => entry.kind === kind);
+  const later = <Kind extends CertifiedEntry["kind"]>(kind: Kind): readonly Certified<Kind>[] =>
+    entries.slice(reopened + 1).filter((entry): entry is Certified<Kind> => entry.kind === kind);
   const received = all("request.received")[0];
   const turns = entries.filter(({ kind }) => turning.has(kind));
   const end = turns.findLast((entry) => entry.kind === "request.erased" || entry.kind === "request.archived");
@@ -174,7 +96,14 @@ export const factsOf = (entries: readonly CertifiedEntry[]): CertificateFacts | 
     completed: completed?.at ?? null,
     inventories: [...new Map(all("backup.inventory").map((entry) => [entry.repository, entry])).values()].map(
       ({ at, run, repository, sets, bytes, oldest, log, digest, verified: good }) => ({
-        ...{ at, run, repository, sets, bytes, oldest, log, digest },
+        at,
+        run,
+        repository,
+        sets,
+        bytes,
+        oldest,
+        log,
+        digest,
         verified: good,
       }),
     ),
@@ -189,8 +118,8 @@ const turning: ReadonlySet<string> = new Set([
 ]);
 
 const recipientsOf = (
-  recorded: readonly Of<"task.recorded">[],
-  settled: readonly Of<"task.settled">[],
+  recorded: readonly Certified<"task.recorded">[],
+  settled: readonly Certified<"task.settled">[],
 ): CertificateFacts["recipients"] =>
   [...Map.groupBy(recorded, ({ recipient, task }) => JSON.stringify([recipient, task])).values()].flatMap((asked) => {
     const [first] = asked;

@@ -1,11 +1,15 @@
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { readCertified } from "#certificate/read-certified.ts";
 import { writeCertificate } from "#certificate/write-certificate.ts";
+import { withClient } from "#db/pool.ts";
 import { factsOf } from "#evidence/certificate-facts.ts";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
 import { refuseRequest } from "#intake/decide.ts";
+import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
 import { languages } from "#letters/language.ts";
+import { beginSnapshot } from "#report/collect.ts";
 import { writeNights } from "#test/backups/repository-files.ts";
 import { expectTamperEvident } from "#test/evidence/tamper.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
@@ -99,6 +103,21 @@ describe("a certificate of erasure", () => {
     expect((await json(last.directory)).backups.left).toEqual([]);
     // The earlier one is as good as it was.
     await verifyBundle(first.directory, publicKey);
+  });
+
+  test("waits for a checkpoint under which all that the ledger says of the request and of backups can be proven", async () => {
+    const [ada = ""] = await night.ask({ email: "ada.canary@example.org" });
+    await night.nightly();
+    const checkpoint = await writeCheckpoint(night.context, null);
+    const read = () =>
+      withClient(night.context.state.pool, async (client) => {
+        const certified = await readCertified(night.context, await beginSnapshot(client), ada, checkpoint);
+        await client.query("rollback");
+        return certified;
+      });
+    expect(await read()).toMatchObject({ facts: { state: "erased" } });
+    await night.nightly(night.at("2026-11-03T02:00:00Z"));
+    expect(await read()).toBeUndefined();
   });
 
   test("is tamper-evident in every file", async () => {

@@ -3,6 +3,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { makeBundle, type TestBundle } from "#test/evidence/bundle.ts";
+import { completed, erased, inventory, makeCertificate, received } from "#test/evidence/certificate.ts";
 import { flipBit } from "#test/evidence/tamper.ts";
 import { repository } from "#test/support/cli.ts";
 
@@ -31,6 +32,28 @@ test.skipIf(needs !== "")(`the recipe in reports/README.md verifies a bundle${ne
   expect(stderr).toBe("");
   expect(stdout.trimEnd().split("\n").at(-1)).toBe("the bundle verifies");
   expect(status).toBe(0);
+});
+
+test.skipIf(needs !== "")(`the recipe verifies a certificate, and tells its entries${needs}`, async () => {
+  // As long as the path of an entry can be, in a tree that is not full: every turn of the algorithm.
+  const events = [received, erased, ...Array.from({ length: 9 }, () => inventory(null)), completed];
+  const { status, stdout, stderr } = await follow(await makeCertificate({ events }));
+  expect(stderr).toBe("");
+  expect(stdout).toContain('["2026-11-02T02:00:00.000Z","request.erased"]');
+  expect(stdout.match(/backup\.inventory/g)).toHaveLength(9);
+  expect(stdout.trimEnd().split("\n").at(-1)).toBe("the bundle verifies");
+  expect(status).toBe(0);
+});
+
+test.skipIf(needs !== "").each([
+  ["an entry that is not in the ledger", (proof: string) => proof.replace(/^extra .*$/m, "extra e30=")],
+  ["another path", (proof: string) => proof.replace(/^(index \d+\n)[^\n]{43}=\n/m, `$1${"A".repeat(43)}=\n`)],
+  ["a path that is too short", (proof: string) => proof.replace(/^(index \d+\n)[^\n]{43}=\n/m, "$1")],
+  ["another checkpoint", (proof: string) => proof.replace("\n4\n", "\n5\n")],
+])(`the recipe fails for a certificate whose signer gave a receipt of %s${needs}`, async (_, change) => {
+  const { status, stdout } = await follow(await makeCertificate({ receipts: { 3: change } }));
+  expect(stdout).not.toContain("the bundle verifies");
+  expect(status).not.toBe(0);
 });
 
 test.skipIf(needs !== "").each(["statement.dsse.json", "report.json", "report.xlsx", "entries.jsonl", "checkpoint"])(
