@@ -33,8 +33,12 @@ export const gatewayProgram: string | undefined = [
 export const gatewayMissing: string | undefined =
   gatewayProgram === undefined ? "versitygw is not installed" : undefined;
 
-/** Directory of the programs of a PostgreSQL that makes incremental base backups (17 or later): on the PATH, or of the distribution's packages. */
+/**
+ * Directory of the programs of a PostgreSQL that makes incremental base backups (17 or later): the one that is named, on the PATH, or of the
+ * distribution's packages.
+ */
 export const incrementalBinaries: string | undefined = [
+  process.env["LETHE_TEST_POSTGRES_BIN"] ?? "",
   ...(process.env["PATH"] ?? "").split(delimiter),
   ...(existsSync(debianRoot) ? readdirSync(debianRoot).map((version) => join(debianRoot, version, "bin")) : []),
 ].find((directory) => {
