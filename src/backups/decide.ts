@@ -80,16 +80,24 @@ export const decide = (
   const broken = rejected.some(({ set }) => set === newestFull);
   const safe = good !== undefined && !going.has(good) && !broken;
   const known = new Set(rejected.map(({ set }) => set));
+  const told = (set: BackupSet, code: BackupCode): BackupException =>
+    kept.has(set.name) ? { name: set.name, code, breach: null } : exceptionOf(set, code, retention);
+  // Of those that no legal hold keeps anyway.
+  const since = ordered.findLast((set) => !kept.has(set.name));
   const exceptions = [
     ...oddities.map(oddity(breachOf)),
-    ...sets.filter(isDisputed).map((set) => exceptionOf(set, "BACKUP_DATE_DISPUTED", retention)),
-    ...rejected.map(({ set, code }) => exceptionOf(set, code, retention)),
-    ...sets
-      .filter((set) => set.sideCar === "mismatch" && !known.has(set))
-      .map((set) => exceptionOf(set, "BACKUP_CHECKSUM", retention)),
+    ...sets.filter(isDisputed).map((set) => told(set, "BACKUP_DATE_DISPUTED")),
+    ...rejected.map(({ set, code }) => told(set, code)),
+    ...sets.filter((set) => set.sideCar === "mismatch" && !known.has(set)).map((set) => told(set, "BACKUP_CHECKSUM")),
     ...(safe
       ? []
-      : [{ name: (good ?? oldest).name, code: "BACKUP_LAST_GOOD" as const, breach: breachOf(heldSince(oldest)) }]),
+      : [
+          {
+            name: (good ?? oldest).name,
+            code: "BACKUP_LAST_GOOD" as const,
+            breach: since === undefined ? null : breachOf(heldSince(since)),
+          },
+        ]),
   ];
   return { purge: safe ? [...going] : [], exceptions };
 };

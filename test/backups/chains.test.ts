@@ -40,6 +40,21 @@ test("nothing goes where the newest good backup builds on what is due, and the e
   expect(exceptions).toEqual([{ name: "D1", code: "BACKUP_LAST_GOOD", breach: "2026-11-21" }]);
 });
 
+test("what a legal hold keeps breaks no retention, whatever is wrong with it or with the newest", () => {
+  const [held, due, newest] = [setOf("F1", 40), setOf("F2", 31), setOf("F3", 1)];
+  const rejected = [newest, held].map((set) => ({ set, code: "BACKUP_NOT_RESTORABLE" as const }));
+  const breaches = (sets: readonly BackupSet[], kept: readonly BackupSet[]) => {
+    const { exceptions } = decide(inventory(...sets), { good: undefined, rejected }, retention, new Set(namesOf(kept)));
+    return exceptions.map(({ name, code, breach }) => [name, code, breach]);
+  };
+  expect(breaches([held, due, newest], [held])).toEqual([
+    ["F3", "BACKUP_NOT_RESTORABLE", "2026-12-21"],
+    ["F1", "BACKUP_NOT_RESTORABLE", null],
+    ["F1", "BACKUP_LAST_GOOD", "2026-11-21"],
+  ]);
+  expect(breaches([held], [held]).at(-1)).toEqual(["F1", "BACKUP_LAST_GOOD", null]);
+});
+
 test("an incremental backup that is broken stops no purge, and a newest full one does", () => {
   const [old, full, incr] = [setOf("F1", 31), setOf("F2", 5), setOf("I2", 4, ["F2"])];
   const all = inventory(old, full, incr);
