@@ -86,12 +86,13 @@ export type Removal = "removed" | "vanished" | "changed" | "refused";
 /** What does not, or will not, let the retention be kept, and what to change. */
 export type BackupFinding = { readonly code: string; readonly message: string; readonly hint: string | null };
 
-/** Paths of two empty directories that `restore` may fill. */
+/** Two empty directories that `restore` may fill, by their paths, and what stops it. */
 export type RestoreInto = {
   /** Of a data directory of PostgreSQL. */
   readonly data: string;
   /** Of a directory for anything else. */
   readonly files: string;
+  readonly signal: AbortSignal;
 };
 
 /** What `restore` made. */

@@ -62,6 +62,9 @@ const drill = async (ctx: Context, run: Run, config: BackupConfig, order: DrillO
   } catch (error) {
     // Where it is Lethe's own database that is lost, recording this says so.
     const failure = databaseError(error, config.store);
+    // What we have stopped ourselves is nobody's failure, and is not recorded.
+    if (ctx.signal.aborted)
+      return { ...drilled, backup, outcome: "failed", code: "RUN_STOPPED", repeated: 0, waiting: 0 };
     if (!(failure instanceof LetheError)) throw error;
     ctx.log.warn({ err: failure, repository: config.name }, "the drill failed");
     return { ...drilled, backup, outcome: "failed", code: failure.code, repeated: 0, waiting: 0 };
@@ -111,7 +114,7 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
   const live = await liveServer(store);
   // Whatever restores it may have to do so as the account that runs the server.
   const account = await makePlace(place, await findPrograms(live.major, ctx.config.drill.programs));
-  const restored = await repository.restore(set, { data: dataIn(place), files: filesIn(place) });
+  const restored = await repository.restore(set, { data: dataIn(place), files: filesIn(place), signal: ctx.signal });
   faultPoint("after-drill-files");
   const isCluster = restored.kind === "cluster";
   if (isCluster) await assertNoWayOut(restored.data, place);
@@ -124,7 +127,8 @@ const restore = async (ctx: Context, { place, repository, set, store }: Order): 
   if (!isCluster) {
     try {
       await makeDatabase(store.pool, server, database);
-      await loadDump(restored.file, { database, programs, server, tablespaces: live.tablespaces });
+      const into = { database, programs, server, tablespaces: live.tablespaces, signal: ctx.signal };
+      await loadDump(restored.file, into);
     } catch (error) {
       await server.stop();
       throw error;

@@ -22,11 +22,13 @@ export const loadDump = async (
     programs,
     server,
     tablespaces,
+    signal,
   }: {
     readonly database: string;
     readonly programs: Programs;
     readonly server: ScratchServer;
     readonly tablespaces: boolean;
+    readonly signal: AbortSignal;
   },
 ): Promise<void> => {
   const { packed, head } = await look(file);
@@ -61,6 +63,7 @@ export const loadDump = async (
   const errors = new Set<string>();
   const { code } = await runProgram(program, args, {
     bare: true,
+    signal,
     // Plain SQL can hold commands for psql itself, which runs programs: not as root.
     as: server.account.kind === "lowered" ? server.account : undefined,
     readErrors: eachLine((line) => {

@@ -19,13 +19,15 @@ export type ProgramOptions = {
   readonly as?: { readonly uid: number; readonly gid: number } | undefined;
   /** Nothing of our own environment but PATH: PGHOSTADDR, PGSERVICE or PGPORT there take a program of PostgreSQL to another server than its arguments say. */
   readonly bare?: true;
+  /** Ends it, as by a person who stops it. */
+  readonly signal?: AbortSignal;
 };
 
 /** Runs a program without a shell. What it says of errors is not repeated anywhere: it may quote names and values that are nobody's business. */
 export const runProgram = async (
   program: string,
   args: readonly string[],
-  { read, readErrors, write, env, as, bare }: ProgramOptions = {},
+  { read, readErrors, write, env, as, bare, signal }: ProgramOptions = {},
 ): Promise<Ended> => {
   const child = spawn(program, args, {
     ...(as === undefined ? {} : { uid: as.uid, gid: as.gid, cwd: "/" }),
@@ -42,6 +44,9 @@ export const runProgram = async (
   );
   const closed = once(child, "close").catch(() => undefined);
   if (!(await started)) return { code: undefined };
+  const stop = (): void => void child.kill("SIGTERM");
+  if (signal?.aborted === true) stop();
+  signal?.addEventListener("abort", stop);
   // One that ends before it has read everything says why by how it ends.
   const written = child.stdin === null ? undefined : write?.(child.stdin).catch(() => undefined);
   const errors = child.stderr === null ? undefined : readErrors?.(child.stderr);
@@ -49,6 +54,7 @@ export const runProgram = async (
   await errors;
   await written;
   await closed;
+  signal?.removeEventListener("abort", stop);
   return { code: child.exitCode ?? -1 };
 };
 

@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { Temporal } from "temporal-polyfill";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { drillRepositories } from "#drill/drill.ts";
+import { drillRepositories, type DrillOrder } from "#drill/drill.ts";
 import { clockFrom } from "#lib/clock.ts";
 import { drillPoints } from "#lib/fault.ts";
 import { createLogger } from "#lib/log.ts";
@@ -12,6 +14,7 @@ import { silentProgress } from "#lib/progress.ts";
 import { systemRandom } from "#lib/random.ts";
 import { openContext } from "#open-context.ts";
 import { replayErasures } from "#pipeline.ts";
+import type { RunSummary } from "#records/run.ts";
 import { runJob } from "#run-job.ts";
 import { dumpedAt, openShop, type Shop } from "#test/drill/shop.ts";
 import { debianMissing } from "#test/flow/debian-server.ts";
@@ -140,9 +143,10 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     expect((await shop.run(["backups", "guard"])).code).toBe(0);
   });
 
-  test("that is stopped says nothing of the backup", async () => {
-    const controller = new AbortController();
-    const before = await state("select count(*) as n from lethe.drill");
+  const stopped = async (
+    controller: AbortController,
+    replay: DrillOrder["replay"] = replayErasures,
+  ): Promise<Pick<RunSummary, "outcome" | "drills">> => {
     await using context = await openContext({
       configFile: join(shop.project.directory, "lethe.yaml"),
       env: {},
@@ -155,17 +159,39 @@ describe.skipIf(debianMissing !== undefined)("a drill", () => {
     const { outcome, drills } = await runJob(context, {
       name: "drill",
       timeout: "PT1H",
-      run: (ctx, run) =>
-        drillRepositories(ctx, run, {
-          only: undefined,
-          replay: async (...there) => {
-            controller.abort();
-            await replayErasures(...there);
-          },
-        }),
+      run: (ctx, run) => drillRepositories(ctx, run, { only: undefined, replay }),
     });
-    expect({ outcome, drills }).toEqual({ outcome: "stopped", drills: [] });
+    return { outcome, drills };
+  };
+
+  test("that is stopped says nothing of the backup", async () => {
+    const controller = new AbortController();
+    const before = await state("select count(*) as n from lethe.drill");
+    const ended = await stopped(controller, async (...there) => {
+      controller.abort();
+      await replayErasures(...there);
+    });
+    expect(ended).toEqual({ outcome: "stopped", drills: [] });
     expect(await state("select count(*) as n from lethe.drill")).toEqual(before);
     expect(existsSync(place())).toBe(false);
+  });
+
+  test("that is stopped while a program restores stops the program, however long it would have gone on", async () => {
+    const controller = new AbortController();
+    const before = await state("select count(*) as n from lethe.drill");
+    const dump =
+      "--\n-- PostgreSQL database dump\n--\nselect pg_sleep(3600);\n--\n-- PostgreSQL database dump complete\n--\n";
+    const file = join(shop.backups, "shop-2026-11-02T0430Z.sql.gz");
+    await writeFile(file, gzipSync(dump));
+    const at = new Date("2026-11-02T04:30:00Z");
+    await utimes(file, at, at);
+    const ending = stopped(controller);
+    while (serversIn(place()) === "" || spawnSync("pgrep", ["-f", "psql --host=.*lethe-drill"]).status !== 0)
+      await sleep(50);
+    controller.abort();
+    expect(await ending).toEqual({ outcome: "stopped", drills: [] });
+    expect(await state("select count(*) as n from lethe.drill")).toEqual(before);
+    expect([existsSync(place()), serversIn(place())]).toEqual([false, ""]);
+    await rm(file);
   });
 });

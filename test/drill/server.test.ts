@@ -64,8 +64,11 @@ describe.skipIf(debianMissing !== undefined)("a server of a drill", () => {
     await giveAll(account, place);
     return startScratch(place, programs, account, "postgres");
   };
-  const load = async (server: ScratchServer, file: string, tablespaces = false): Promise<void> =>
-    loadDump(file, { database: "postgres", programs: await findPrograms("0", debianBinaries), server, tablespaces });
+  const load = async (server: ScratchServer, file: string, tablespaces = false): Promise<void> => {
+    const programs = await findPrograms("0", debianBinaries);
+    const { signal } = new AbortController();
+    await loadDump(file, { database: "postgres", programs, server, tablespaces, signal });
+  };
   const count = async (server: ScratchServer): Promise<unknown> => {
     const pool = server.pool("postgres", "drill");
     try {

@@ -12,23 +12,24 @@ import { runProgram } from "#lib/run-program.ts";
  */
 export const restoreBaseBackup = async (
   base: BaseBackup,
-  { data }: RestoreInto,
+  { data, signal }: RestoreInto,
   wal: string | undefined,
 ): Promise<Restored> => {
   if (base.links.length > 0) throw impossible("has files elsewhere");
   if (base.label?.from !== undefined)
     throw impossible("builds on others, and pg_combinebackup has to put them together");
-  if (base.format === "plain") await cp(base.path, data, { recursive: true });
-  else await unpack(base.path, data);
+  if (base.format === "plain") await cp(base.path, data, { recursive: true, filter: () => !signal.aborted });
+  else await unpack(base.path, data, signal);
   if (wal !== undefined) await recoverFrom(wal, data);
   return { kind: "cluster", data };
 };
 
-const unpack = async (path: string, data: string): Promise<void> => {
+const unpack = async (path: string, data: string, signal: AbortSignal): Promise<void> => {
   for (const { name, what } of (await archivesIn(path)).archives) {
     if (what !== "base" && what !== "pg_wal") throw impossible("has tablespaces");
     const into = what === "base" ? data : join(data, "pg_wal");
-    const { code } = await runProgram("tar", ["--extract", `--file=${join(path, name)}`, `--directory=${into}`]);
+    const args = ["--extract", `--file=${join(path, name)}`, `--directory=${into}`];
+    const { code } = await runProgram("tar", args, { signal });
     if (code === 0) continue;
     throw new LetheError("DRILL_FAILED", `${name} cannot be unpacked`, {
       hint: "unpack it by hand to see why; tar and what compressed it have to be installed",

@@ -65,8 +65,8 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
       const { code } = await runProgram(program, ["verify", ...common, "--output=text", "--verbose"], { read });
       return code === 0 ? valid : new Set();
     },
-    restore: async (label, { data, files }) => {
-      const { code } = await runProgram(program, [
+    restore: async (label, { data, files, signal }) => {
+      const args = [
         "restore",
         ...common,
         `--set=${label}`,
@@ -83,8 +83,8 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
         "--reset-recovery-option",
         "--reset-db-include",
         "--reset-db-exclude",
-      ]);
-      return code === 0;
+      ];
+      return (await runProgram(program, args, { signal })).code === 0;
     },
     expire: async (label, fulls) => {
       const { code } = await runProgram(program, [

@@ -21,7 +21,7 @@ export type Restic = {
   /** Reads all of the repository and compares it with its hashes. (`dump` of restic 0.14 ends with 0 where directories and files are damaged.) */
   readonly isWhole: () => Promise<boolean>;
   /** Restores all files of a snapshot below a directory. */
-  readonly restore: (id: string, into: string) => Promise<boolean>;
+  readonly restore: (id: string, into: string, signal: AbortSignal) => Promise<boolean>;
   /** Drops the reference to what a snapshot holds. */
   readonly forget: (id: string) => Promise<boolean>;
   /** What keeps others from forgetting and pruning. */
@@ -50,7 +50,13 @@ export const openRestic = ({ name, repository, passwordFile, tag, program }: Res
         () => undefined,
       ),
     isWhole: () => succeeds("check", "--no-lock", "--read-data"),
-    restore: (id, into) => succeeds("restore", id, "--no-lock", "--target", into),
+    restore: async (id, into, signal) => {
+      const { code } = await runProgram(program, ["restore", id, "--no-lock", "--target", into, ...common], {
+        env,
+        signal,
+      });
+      return code === 0;
+    },
     forget: (id) => succeeds("forget", id),
     locks: async () => {
       const ids: string[] = [];

@@ -47,8 +47,8 @@ export const resticRepository = (config: ResticConfig): Repository => {
       return (await restic.forget(name)) ? "removed" : "refused";
     },
 
-    restore: async ({ name }, { data, files }) => {
-      if (await restic.restore(name, files)) return foundIn(files, data);
+    restore: async ({ name }, { data, files, signal }) => {
+      if (await restic.restore(name, files, signal)) return foundIn(files, data);
       throw new LetheError("DRILL_FAILED", "restic does not restore the snapshot", {
         hint: `see why: restic restore ${name} --target DIRECTORY`,
       });

@@ -7,13 +7,13 @@ import { placeOf } from "#backups/s3/place.ts";
 import { LetheError } from "#lib/errors.ts";
 
 /** Fetches a version of an object, which is a dump. Throws `DRILL_FAILED`. */
-export const fetchDump = async (bucket: Bucket, set: BackupSet, { files }: RestoreInto): Promise<Restored> => {
+export const fetchDump = async (bucket: Bucket, set: BackupSet, { files, signal }: RestoreInto): Promise<Restored> => {
   const file = join(files, "dump");
   try {
     const place = placeOf(set.name);
     const found = "upload" in place ? undefined : await bucket.find(place);
     if (found === undefined) throw new Error("there is no such version");
-    await pipeline(await bucket.read(found), createWriteStream(file, { mode: 0o600 }));
+    await pipeline(await bucket.read(found), createWriteStream(file, { mode: 0o600 }), { signal });
     return { kind: "dump", file };
   } catch (cause) {
     throw new LetheError("DRILL_FAILED", "the backup cannot be fetched from its bucket", {

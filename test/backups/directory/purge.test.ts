@@ -130,8 +130,9 @@ describe.skipIf(debianMissing !== undefined)("base backups with an archive of th
     const repository = directoryRepository({ ...at.backup, path: cluster.path, wal: cluster.wal }, "UTC");
     const { sets } = await repository.inventory([]);
     const set = sets.find(({ name }) => name === nameOf(days));
+    const { signal } = new AbortController();
     if (set === undefined) throw new Error("not listed");
-    expect(await repository.restore?.(set, { data: dataIn(place), files: filesIn(place) })).toEqual({
+    expect(await repository.restore?.(set, { data: dataIn(place), files: filesIn(place), signal })).toEqual({
       kind: "cluster",
       data: dataIn(place),
     });

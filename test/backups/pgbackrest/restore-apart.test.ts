@@ -31,7 +31,8 @@ describe.skipIf(pgbackrestMissing !== undefined)("a backup of pgBackRest that is
       `tablespace-map=fast=${at("elsewhere")}\nlink-all=y\ndelta=y\nrecovery-option=recovery_end_command=touch ${at("ran")}\n`,
     );
     await own("try");
-    const into = { data: await own("try/data"), files: await own("try/files") };
+    const { signal } = new AbortController();
+    const into = { data: await own("try/data"), files: await own("try/files"), signal };
     expect(await openPgBackRest(cluster.config).restore(label, into)).toBe(true);
     expect(await readdir(at("elsewhere"))).toEqual([]);
     expect(await readdir(into.files)).toEqual(["fast"]);

@@ -23,6 +23,7 @@ describe.skipIf(gatewayMissing !== undefined)("a backup in a bucket that a drill
   });
 
   const repository = () => s3Repository(at.config, "UTC");
+  const { signal } = new AbortController();
   const setOf = async (version: string): Promise<BackupSet> => {
     const found = (await repository().inventory([])).sets.find(({ name }) => name.endsWith(version));
     if (found === undefined) throw new Error("not listed");
@@ -32,7 +33,7 @@ describe.skipIf(gatewayMissing !== undefined)("a backup in a bucket that a drill
   test("is fetched as it was made, be another version over it", async () => {
     const old = await at.put("shop.sql.gz", goodGzip("old"), "2026-11-21T02:00:00Z");
     await at.put("shop.sql.gz", goodGzip("new"), "2026-11-22T02:00:00Z");
-    const restored = await repository().restore?.(await setOf(old), { data: "", files });
+    const restored = await repository().restore?.(await setOf(old), { data: "", files, signal });
     expect(restored).toEqual({ kind: "dump", file: join(files, "dump") });
     expect(await readFile(join(files, "dump"))).toEqual(goodGzip("old"));
   });
@@ -41,6 +42,8 @@ describe.skipIf(gatewayMissing !== undefined)("a backup in a bucket that a drill
     const version = await at.put("gone.sql.gz", goodGzip("gone"), "2026-11-21T02:00:00Z");
     const set = await setOf(version);
     await at.s3.deleteObject({ Bucket: "dumps", Key: "gone.sql.gz", VersionId: version });
-    await expect(repository().restore?.(set, { data: "", files })).rejects.toMatchObject({ code: "DRILL_FAILED" });
+    await expect(repository().restore?.(set, { data: "", files, signal })).rejects.toMatchObject({
+      code: "DRILL_FAILED",
+    });
   });
 });
