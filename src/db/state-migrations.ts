@@ -20,7 +20,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       digest text primary key, imported_at timestamptz not null, finished_at timestamptz)`,
     sql`create table lethe.restore (
       id bigint generated always as identity primary key, store text not null, as_of timestamptz not null,
-      noticed_at timestamptz not null, batches integer not null, notice integer not null default 1, blank boolean not null default false, scans integer not null default 0, scanned_at timestamptz,
+      noticed_at timestamptz not null, batches integer not null, notice integer not null default 1, blank boolean not null default false, undone_since timestamptz, scans integer not null default 0, scanned_at timestamptz,
       released_at timestamptz, repeated integer, refused integer)`,
     sql`create table lethe.store_marker (store text primary key, id uuid not null, written_at timestamptz not null)`,
     sql`create table lethe.remembered (store text primary key, since timestamptz not null)`,

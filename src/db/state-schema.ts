@@ -118,6 +118,8 @@ export type RestoreTable = {
   batches: number;
   /** The store has no journal that could tell to what time it was taken back. */
   blank: Generated<boolean>;
+  /** When the first was done that the journal does not know any more; null where it cannot tell. */
+  undone_since: string | null;
   /** Counts up when the store is restored once more meanwhile. */
   notice: Generated<number>;
   /** How often everybody was looked for since. */

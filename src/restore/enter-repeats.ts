@@ -27,12 +27,9 @@ export const enterRepeats = async (ctx: Context, run: Run, store: Store, restore
   await forgetMarks(ctx, store);
   await markStore(ctx, store);
   const at = ctx.clock.now().toString();
-  await ctx.state.db.transaction().execute(async (tx) => {
-    // From here on the requests that repeat them stand for them.
-    await sql`update lethe.subject s set batch_id = null from lethe.batch b
-      where b.id = s.batch_id and s.store = ${store.name} and s.state = 'executed' and b.state = 'lost'`.execute(tx);
-    await sql`update lethe.restore set scanned_at = ${at}, scans = scans + 1 where id = ${restore.id}`.execute(tx);
-  });
+  await sql`update lethe.restore set scanned_at = ${at}, scans = scans + 1 where id = ${restore.id}`.execute(
+    ctx.state.db,
+  );
 };
 
 const enter = async (

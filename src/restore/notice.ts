@@ -37,17 +37,20 @@ export const undoneBy = async (ctx: Context, store: Store, { asOf, part = false 
   }
   await requireKnown(ctx, store, asOf);
   // A journal that knows nothing at all, or nothing of it, cannot tell to what time the store was taken back.
-  if (blank) return { batches, anything, blank };
-  const first = [batches[0]?.committed, marker].filter((at) => at != null).toSorted()[0];
-  if (first !== undefined && Temporal.Instant.compare(asOf, Temporal.Instant.from(first)) >= 0) {
+  if (blank) return { batches, anything, blank, first: null };
+  const first = [batches[0]?.committed, marker].filter((at) => at != null).toSorted()[0] ?? null;
+  if (first !== null && Temporal.Instant.compare(asOf, Temporal.Instant.from(first)) >= 0) {
     const hint = `the store is of a time before ${first}: give the time that it was restored to, or an earlier one, by which nobody is left out`;
     throw refusedTime(store, "is after something that the store does not know", hint);
   }
-  return { batches, anything, blank };
+  return { batches, anything, blank, first };
 };
 
-/** `anything`: something was undone since the store was last looked through, if no batch then the marker of that. */
-type Undone = Pick<Gap, "batches" | "blank"> & { readonly anything: boolean };
+/**
+ * `anything`: something was undone since the store was last looked through, if no batch then the marker of that. `first`: when the first of it was
+ * done, where the journal tells.
+ */
+type Undone = Pick<Gap, "batches" | "blank"> & { readonly anything: boolean; readonly first: string | null };
 
 /** A server that waits at its recovery target may still be taken further: what it misses now says nothing. */
 const assertRecovered = ({ name, pool }: Store): Promise<void> =>
@@ -109,16 +112,18 @@ const requireKnown = async (ctx: Context, store: Store, asOf: Temporal.Instant):
  */
 export const noticeRestore = async (ctx: Context, run: Run, store: Store, told: Told): Promise<OpenRestore> => {
   const { asOf } = told;
-  const { batches, anything, blank } = await undoneBy(ctx, store, told);
+  const { batches, anything, blank, first } = await undoneBy(ctx, store, told);
   const at = ctx.clock.now();
   await ctx.state.db.transaction().execute(async (tx) => {
     const open = await sql<{ id: number }>`update lethe.restore set as_of = least(as_of, ${asOf.toString()}),
         batches = batches + ${batches.length}, scanned_at = null, notice = notice + ${anything ? 1 : 0},
-        blank = blank or ${anything && blank}, scans = case when ${anything} then 0 else scans end
+        blank = blank or ${anything && blank}, undone_since = least(undone_since, ${first}::timestamptz), scans = case when ${anything} then 0 else scans end
       where store = ${store.name} and released_at is null returning id`.execute(tx);
     if (open.rows.length === 0) {
-      await sql`insert into lethe.restore (store, as_of, noticed_at, batches, blank)
-        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${batches.length}, ${blank})`.execute(tx);
+      await sql`insert into lethe.restore (store, as_of, noticed_at, batches, blank, undone_since)
+        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${batches.length}, ${blank}, ${first})`.execute(
+        tx,
+      );
     }
     await sql`update lethe.batch set state = 'lost' where id = any (${batches.map(({ id }) => id)}::uuid[])`.execute(
       tx,

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Context, Store } from "#context.ts";
-import { inChunks } from "#db/chunks.ts";
+import { inChunks, streamRows } from "#db/chunks.ts";
 import { kyselyOn, withClient } from "#db/pool.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { keyKind, macOf } from "#lib/mac.ts";
@@ -11,8 +11,8 @@ import { looksDone } from "#restore/looks-done.ts";
 import { column, relationText, tableName } from "#scope/sql.ts";
 
 /**
- * A root row that a restore brought back. Certain: its key is that of somebody who was erased, and so are its identifiers, if it has any. Else
- * the key may have been given to somebody new since, or somebody else shares the identifier: a person has to look.
+ * A root row that a restore brought back. Certain: its key is that of somebody whose erasure was undone, and so are its identifiers. Else the
+ * key may have been given to somebody new since, or they have come back by themselves, or somebody else shares the identifier: a person has to look.
  */
 export type Recognised = { readonly key: string; readonly certain: boolean };
 
@@ -33,9 +33,9 @@ export const recognise = async (
     try {
       await sql`create temporary table lethe_met (key text not null, mac bytea not null, is_key boolean not null, named integer not null,
         known boolean not null, recent boolean not null) on commit drop`.execute(db);
-      await createUnfinished(db, restore);
+      await createUnfinished(ctx, db, restore);
       await readRoots(store, (rows) => meet(ctx, db, restore, rows));
-      for await (const found of inChunks(client, recognised(restore).compile(db))) await take(found);
+      for await (const found of inChunks(client, recognised(store, restore).compile(db))) await take(found);
       await client.query("commit");
     } catch (error) {
       await client.query("rollback").catch(() => undefined);
@@ -47,16 +47,16 @@ export const recognise = async (
  * A living person may share an identifier with somebody who was erased: theirs says nothing where the erased person's row is there. Once that
  * row is erased again, only a key tells that somebody has come back.
  */
-const recognised = ({ first, blank }: OpenRestore) => sql<Recognised>`
+const recognised = ({ policy }: Store, { first, blank }: OpenRestore) => sql<Recognised>`
   with there as (
     select o.mac, min(o.key) as key, count(*) as rows from lethe_met o join lethe_met k on k.key = o.key and k.is_key
     where not o.is_key group by o.mac),
   person as (
-    select m.key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(known) as known, max(named) as named,
+    select m.key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(is_key and (known or recent)) as undone, max(named) as named,
       count(distinct m.mac) filter (where not is_key) as met,
       bool_or(not is_key and recent and (t.mac is null or (t.rows = 1 and t.key = m.key))) as alone
     from lethe_met m left join there t on t.mac = m.mac and not m.is_key group by m.key)
-  select key, known or (same_key and met = named) as certain from person where same_key or (alone and ${first}) order by key`;
+  select key, undone and met = named and (named > 0 or ${Object.keys(policy.subject.identifiers).length === 0}) as certain from person where same_key or (alone and ${first}) order by key`;
 
 type RootRow = {
   readonly key: string;
@@ -90,21 +90,21 @@ const rowsAtOnce = 5_000;
 
 type Met = { readonly key: string; readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
 
-/** Keeps what is known of rows that answer to a suppression entry in any way. */
+/** Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. */
 const meet = async (
   ctx: Context,
   db: Kysely<StateDb>,
-  { store, asOf }: OpenRestore,
+  { store, since }: OpenRestore,
   rows: readonly RootRow[],
 ): Promise<void> => {
   const met = rows.filter(({ done }) => !done).flatMap((row) => metOf(ctx, store, row));
   await sql`insert into lethe_met (key, mac, is_key, named, known, recent)
-    select m.key, m.mac, m.is_key, m.named, u.key is not null, coalesce(s.latest > ${asOf}, false)
+    select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since}, false)
     from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
       ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[]) as m (key, mac, is_key, named)
-    left join lethe_unfinished u on m.is_key and u.key = m.key
+    left join lethe_unfinished u on u.mac = m.mac
     left join lateral (select max(erased_at) as latest from lethe.suppression s where s.mac = m.mac and s.store = ${store}) s on true
-    where u.key is not null or s.latest is not null`.execute(db);
+    where u.mac is not null or s.latest is not null`.execute(db);
 };
 
 const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly Met[] => {
@@ -120,8 +120,16 @@ const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly 
 };
 
 /** Of those whom a lost batch executed and who are not forgotten yet it is known who they are. */
-const createUnfinished = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
-  await sql`create temporary table lethe_unfinished on commit drop as select distinct s.key
-    from lethe.subject s join lethe.batch b on b.id = s.batch_id
-    where s.store = ${store} and s.state = 'executed' and s.key is not null and b.state = 'lost'`.execute(db);
+const createUnfinished = async (ctx: Context, db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
+  await sql`create temporary table lethe_unfinished (mac bytea primary key) on commit drop`.execute(db);
+  const query = sql<{ kind: string; value: string }>`
+    with undone as materialized (select s.request_id, s.key from lethe.subject s join lethe.batch b on b.id = s.batch_id
+      where s.store = ${store} and s.state = 'executed' and s.key is not null and b.state = 'lost')
+    select ${keyKind(store)}::text as kind, key as value from undone
+    union select i.kind, i.value from undone join lethe.request_identifier i using (request_id)
+    union select i.kind, i.value from undone join lethe.subject_identifier i using (request_id) where i.kind <> 'name'`;
+  for await (const rows of streamRows(ctx.state.pool, query.compile(ctx.state.db))) {
+    const macs = rows.map(({ kind, value }) => macOf(ctx.keys.pseudonym, kind, value));
+    await sql`insert into lethe_unfinished select unnest(${macs}::bytea[])`.execute(db);
+  }
 };

@@ -29,6 +29,9 @@ export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: 
       tx,
     );
     await sql`delete from lethe.restore_entry where restore_id = ${id}`.execute(tx);
+    // From here on the requests that repeated them stand for those whose erasure was not at its end.
+    await sql`update lethe.subject s set batch_id = null from lethe.batch b
+      where b.id = s.batch_id and s.store = ${store} and s.state = 'executed' and b.state = 'lost'`.execute(tx);
     // From here on they are requests like others: who was archived may be active again one day.
     await sql`update lethe.request set restore_id = null where restore_id = ${id}`.execute(tx);
     await appendEntries(tx, [{ kind: "store.released", store, asOf, repeated, refused }], { at, run: run.id });

@@ -23,6 +23,8 @@ export type OpenRestore = {
   readonly id: number;
   readonly store: string;
   readonly asOf: string;
+  /** Who was erased after it was brought back: the time that was told, or what the journal proves to be later. */
+  readonly since: string;
   /** Everybody was looked for; what was found is being repeated. */
   readonly scanned: boolean;
   /** Nobody was looked for yet: the store is as it was restored. */
@@ -33,10 +35,13 @@ export type OpenRestore = {
   readonly notice: number;
 };
 
+/** Nothing that the journal still knows was undone. An hour less, since what was erased may be dated by the clock of another machine. */
+const undoneSince = sql`greatest(as_of, case when not blank then undone_since - interval '1 hour' end)`;
+
 /** The restores that are not released, one a store at most. */
 export const openRestores = async ({ state }: Pick<Context, "state">): Promise<readonly OpenRestore[]> => {
   const { rows } =
-    await sql<OpenRestore>`select id, store, as_of as "asOf", scanned_at is not null as scanned, scans = 0 as first, blank, notice
+    await sql<OpenRestore>`select id, store, as_of as "asOf", ${undoneSince} as since, scanned_at is not null as scanned, scans = 0 as first, blank, notice
     from lethe.restore where released_at is null order by id`.execute(state.db);
   return rows;
 };

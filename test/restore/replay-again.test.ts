@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from "vitest";
+import { planForApproval } from "#forecast.ts";
+import { approveRequests } from "#intake/approve.ts";
 import { refuseRequest } from "#intake/decide.ts";
 import { uncertainIn } from "#restore/uncertain.ts";
 import { openNight, type Night, type NightOptions } from "#test/execute/night.ts";
@@ -142,21 +144,36 @@ test("a replay that is run again does nothing to rows that stay without the pers
   expect(await standing()).toBe("current");
 });
 
-test("a dump without Lethe's journal brings back whoever was ever erased, whatever time is given; a household's telephone makes nobody certain", async () => {
+test("a dump without Lethe's journal is released with nobody left who was ever erased, whatever time is given: of whom it was earlier a person judges", async () => {
   await restored();
   expect(await night.store.query("select to_regclass('lethe.journal_batch') as journal")).toEqual([{ journal: null }]);
   await night.store.query("update customers set email = 'dora@example.org', phone = '+493012345678' where id = 3");
   expect(await standing()).toBe("restored");
   await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-03T01:00:00Z");
-  expect(await emails()).toEqual(["ben@example.org", "dora@example.org"]);
-  const [uncertain] = await uncertainIn(night.context, "shop");
-  expect(uncertain?.key).toBe("3");
-  await refuseRequest(night.at("2026-11-03T02:00:00Z"), uncertain?.request ?? "", {
+  expect([await standing(), await emails()]).toEqual([
+    "repeating",
+    ["ada@example.org", "ben@example.org", "dora@example.org"],
+  ]);
+  const waiting = await uncertainIn(night.context, "shop");
+  const [ada, dora] = ["1", "3"].map((key) => waiting.find((each) => each.key === key));
+  await approveRequests(night.at("2026-11-03T02:00:00Z"), [ada?.request ?? ""], {
+    by: "dpo",
+    planFor: planForApproval,
+  });
+  await refuseRequest(night.at("2026-11-03T02:00:00Z"), dora?.request ?? "", {
     by: "dpo",
     reason: "not-a-data-subject",
   });
   await night.nightly(night.at("2026-11-03T03:00:00Z"));
-  expect(await standing()).toBe("current");
+  expect([await standing(), await emails()]).toEqual(["current", ["ben@example.org", "dora@example.org"]]);
+});
+
+test("a household's telephone makes nobody certain where the journal tells nothing", async () => {
+  await restored();
+  await night.store.query("update customers set email = 'dora@example.org', phone = '+493012345678' where id = 3");
+  await replay(night.context);
+  expect(await emails()).toEqual(["ben@example.org", "dora@example.org"]);
+  expect((await uncertainIn(night.context, "shop")).map(({ key }) => key)).toEqual(["3"]);
 });
 
 test("who was archived again by a replay and is active again after the release waits for an approval like anybody", async () => {

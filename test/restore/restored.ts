@@ -28,8 +28,8 @@ const shopOf = (context: Context) => {
   return store;
 };
 
-export const replay = (context: Context, asOf = before): Promise<RunSummary> =>
-  runJob(context, replayJob(shopOf(context), { asOf: Temporal.Instant.from(asOf) }));
+export const replay = (context: Context, asOf = before, part = false): Promise<RunSummary> =>
+  runJob(context, replayJob(shopOf(context), { asOf: Temporal.Instant.from(asOf), part }));
 
 export const standingIn = async ({ context }: Night): Promise<Standing> =>
   (await standingOf(context, shopOf(context))).standing;

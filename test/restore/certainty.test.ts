@@ -1,0 +1,67 @@
+import { afterEach, expect, test } from "vitest";
+import { uncertainIn } from "#restore/uncertain.ts";
+import { openNight, type Night } from "#test/execute/night.ts";
+import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
+import { emailsIn, replay, restoredNight, shop, standingIn } from "#test/restore/restored.ts";
+
+let night: Night;
+afterEach(async () => {
+  await dropCopy(night.store);
+  await night.dispose();
+});
+
+const uncertain = async () => (await uncertainIn(night.context, "shop")).map(({ key }) => key);
+
+test("whose erasure was not at its end is not taken for whoever got their key since", async () => {
+  night = await restoredNight({
+    tables:
+      "customers: { treatment: erase }\norders: { treatment: anonymise, columns: { customer_id: { set: null }, note: keep } }",
+  });
+  expect((await night.requests()).map(({ code }) => code)).toEqual(["RESIDUAL", "RESIDUAL"]);
+  await night.store.query("update customers set email = 'dora@example.org' where id = 3");
+  await replay(night.context);
+  expect(await emailsIn(night)).toEqual(["ben@example.org", "dora@example.org"]);
+  expect([await standingIn(night), await uncertain()]).toEqual(["repeating", ["3"]]);
+});
+
+test("a key alone makes nobody certain where the policy names identifiers", async () => {
+  night = await restoredNight();
+  await night.store.query("update customers set email = null where id = 3");
+  await replay(night.context);
+  expect([await emailsIn(night), await uncertain()]).toEqual([["ben@example.org", null], ["3"]]);
+});
+
+const emails = async () =>
+  (await night.store.query<{ email: string | null }>("select email from customers order by 1")).map(
+    ({ email }) => email,
+  );
+const byName = {
+  ...shop,
+  schema: `create table customers (name text primary key, email text, phone text);
+    create table orders (id int generated always as identity primary key, customer text references customers, note text);
+    insert into customers values ('ada', 'ada@example.org'), ('ben', 'ben@example.org')`,
+  subject: "{ table: customers, key: name, identifiers: { email: email, phone: phone } }",
+};
+
+test("who came back after an erasure that a restore did not undo stays, however early a time is given", async () => {
+  night = await openNight(byName);
+  await night.ask({ email: "ada@example.org" });
+  await night.nightly();
+  await night.store.query("insert into customers values ('ada', 'ada@example.org')");
+  await takeCopy(night.store);
+  await night.ask({ email: "ben@example.org" });
+  await night.nightly(night.at("2026-11-05T02:00:00Z"));
+  await restoreCopy(night.store);
+  await replay(night.at("2026-11-05T04:00:00Z"), "2026-11-01T00:00:00Z");
+  expect([await standingIn(night), await emails()]).toEqual(["current", ["ada@example.org"]]);
+});
+
+test("where some tables only were restored, who came back before is for a person to judge", async () => {
+  night = await openNight(byName);
+  await night.ask({ email: "ada@example.org" });
+  await night.nightly();
+  await night.store.query("insert into customers values ('ada', 'ada@example.org')");
+  await takeCopy(night.store);
+  await replay(night.at("2026-11-05T04:00:00Z"), "2026-11-04T00:00:00Z", true);
+  expect([await uncertain(), await emails()]).toEqual([["ada"], ["ada@example.org", "ben@example.org"]]);
+});
