@@ -20,9 +20,9 @@ export type Certified = {
 
 /**
  * Reads what a certificate tells, in one snapshot: the request's entries under a checkpoint, with what they rest on. Undefined when the ledger has
- * gone on meanwhile about the request or about backups: then a newer checkpoint is wanted.
+ * gone on meanwhile about the request, backups, or restores: then a newer checkpoint is wanted.
  *
- * @throws LetheError `REQUEST_STATE` for a request that is not done; `LEDGER_CORRUPT`.
+ * @throws LetheError `REQUEST_STATE` for a request that is not done; `STORE_RESTORED` for one whose person may be back; `LEDGER_CORRUPT`.
  */
 export const readCertified = async (
   { config }: Pick<Context, "config">,
@@ -31,7 +31,7 @@ export const readCertified = async (
   checkpoint: SignedCheckpoint,
 ): Promise<Certified | undefined> => {
   const newer = await sql`select from lethe.ledger_entry where index >= ${checkpoint.size}
-    and (request_ref = ${ref} or kind = 'backup.inventory') limit 1`.execute(db);
+    and (request_ref = ${ref} or kind in ('backup.inventory', 'store.restored', 'store.released')) limit 1`.execute(db);
   if (newer.rows.length > 0) return undefined;
   const own = await sql<{ index: number; body: string }>`select index, body from lethe.ledger_entry
     where request_ref = ${ref} and kind = any (${certifiedKinds}::text[]) order by index`.execute(db);
@@ -55,11 +55,26 @@ export const readCertified = async (
       group by body::jsonb ->> 'digest'
     union select index from lethe.ledger_entry where kind = 'run.started'
       and run_id in (select run_id from own where kind in ('request.erasing', 'request.erased', 'request.archived'))
-    union select index from inventory`.execute(db);
+    union select index from inventory
+    union select index from lethe.ledger_entry where kind in ('store.restored', 'store.released')
+      and body::jsonb ->> 'store' = any (${Object.keys(facts.outcomes)}::text[])
+      and index > (select max(index) from lethe.ledger_entry where request_ref = ${ref} and kind in ('request.erased', 'request.archived'))`.execute(
+    db,
+  );
   const entries = await proveEntries(db, new Set([...own.rows, ...quoted.rows].map(({ index }) => index)), checkpoint);
+  // Again, with what is quoted.
+  const whole = factsOf(entries.flatMap(({ body }) => parseCertified(body) ?? []));
+  if (whole === undefined) {
+    throw new LetheError(
+      "STORE_RESTORED",
+      `a store that the person of request ${ref} was in was restored, and is not released`,
+      {
+        hint: "whoever was erased may be back in it: see `lethe backups guard`, and certify once it is released",
+      },
+    );
+  }
   return {
-    // Again, with what is quoted.
-    facts: factsOf(entries.flatMap(({ body }) => parseCertified(body) ?? [])) ?? facts,
+    facts: whole,
     entries,
     repositories,
     left: await backupsHolding(db, config, ref),

@@ -56,6 +56,12 @@ const factsOf = (language: Language, certificate: Certificate): Readonly<Record<
       day: day(at),
       places: places.map(({ store, table, column }) => `${store}.${table}.${column}`).join(", "),
     })),
+    restores: facts.restored.map(({ store, asOf, released, refused }) => ({
+      store,
+      since: day(asOf),
+      day: day(released),
+      refused,
+    })),
     anyBackups: backups.repositories.length > 0,
     completed: facts.completed && day(facts.completed),
     left: backups.left.map(({ repository, sets, logs, clearOn, holds }) => ({

@@ -32,7 +32,7 @@ export type WrittenCertificate = {
 
 type Parts = Pick<Context, "config" | "clock" | "keys" | "state">;
 
-/** How often the ledger may go on about the request, or about backups, while it is read. */
+/** How often the ledger may go on about the request, or about backups or restores, while it is read. */
 const attempts = 10;
 
 /**
@@ -40,7 +40,7 @@ const attempts = 10;
  * each entry (C2SP tlog-proof). It names nobody and says nothing of other requests. While backups hold the person it says until when; written
  * again later, it says that they are gone.
  *
- * @throws LetheError `REQUEST_UNKNOWN`, `REQUEST_STATE` for one that is not done, `FILE_EXISTS`, `REPORT_UNWRITABLE`, `LEDGER_CORRUPT`.
+ * @throws LetheError `REQUEST_UNKNOWN`, `REQUEST_STATE` for one that is not done, `STORE_RESTORED`, `FILE_EXISTS`, `REPORT_UNWRITABLE`, `LEDGER_CORRUPT`.
  */
 export const writeCertificate = async (
   ctx: Parts,

@@ -43,7 +43,18 @@ export type CertificateFacts = {
   /** The last day of its backups, as it was foreseen when it was done; null where the store has none, or it is `archived`. */
   readonly clear: string | null;
   readonly completed: string | null;
-  /** The newest inventories that are quoted, by repository. */
+  /**
+   * Stores that were taken back since it was done, to which time, and when everybody was erased again whom that had brought back, but for those of
+   * whom a person `refused` it.
+   */
+  readonly restored: readonly {
+    readonly store: string;
+    readonly asOf: string;
+    readonly at: string;
+    readonly released: string;
+    readonly refused: number;
+  }[];
+  /** The newest inventories that are quoted, by repository; of a completed request those of the run that completed it. */
   readonly inventories: readonly Pick<
     Certified<"backup.inventory">,
     "at" | "run" | "repository" | "sets" | "bytes" | "oldest" | "log" | "digest" | "verified"
@@ -51,8 +62,8 @@ export type CertificateFacts = {
 };
 
 /**
- * Computes the facts from entries in the order of the ledger. Undefined for a request that they do not tell to be done: not erased yet, or opened
- * again since.
+ * Computes the facts from entries in the order of the ledger. Undefined for a request that they do not tell to be done: not erased yet, opened
+ * again since, or in a store that was restored since and is not released.
  */
 export const factsOf = (entries: readonly CertifiedEntry[]): CertificateFacts | undefined => {
   const all = <Kind extends CertifiedEntry["kind"]>(kind: Kind): readonly Certified<Kind>[] =>
@@ -66,6 +77,8 @@ export const factsOf = (entries: readonly CertifiedEntry[]): CertificateFacts | 
   const end = turns.findLast((entry) => entry.kind === "request.erased" || entry.kind === "request.archived");
   const last = turns.at(-1);
   if (received === undefined || end === undefined || last?.kind === "request.reopened") return undefined;
+  const restored = restoresSince(entries.slice(entries.lastIndexOf(end) + 1));
+  if (restored === undefined) return undefined;
   const lists = new Map(all("exceptions.listed").map(({ digest, exceptions }) => [digest, exceptions]));
   const extended = all("request.extended").at(-1);
   const completed = last?.kind === "request.completed" ? last : undefined;
@@ -94,21 +107,36 @@ export const factsOf = (entries: readonly CertifiedEntry[]): CertificateFacts | 
     recipients: recipientsOf(later("task.recorded"), later("task.settled")),
     clear: end.kind === "request.erased" ? end.clear : null,
     completed: completed?.at ?? null,
-    inventories: [...new Map(all("backup.inventory").map((entry) => [entry.repository, entry])).values()].map(
-      ({ at, run, repository, sets, bytes, oldest, log, digest, verified: good }) => ({
-        at,
-        run,
-        repository,
-        sets,
-        bytes,
-        oldest,
-        log,
-        digest,
-        verified: good,
-      }),
+    restored,
+    inventories: inventoriesOf(
+      all("backup.inventory").filter(({ run }) => completed === undefined || run === completed.run),
     ),
   };
 };
+
+/** Undefined while one of them is not released: then the person may be back. */
+const restoresSince = (later: readonly CertifiedEntry[]): CertificateFacts["restored"] | undefined => {
+  const restored = later.flatMap((entry, index) => {
+    if (entry.kind !== "store.restored") return [];
+    const { store, asOf, at } = entry;
+    const released = later
+      .slice(index)
+      .find((each): each is Certified<"store.released"> => each.kind === "store.released" && each.store === store);
+    return [{ store, asOf, at, release: released }];
+  });
+  const whole = restored.flatMap(({ release, ...rest }) =>
+    release === undefined ? [] : [{ ...rest, released: release.at, refused: release.refused }],
+  );
+  return whole.length === restored.length ? whole : undefined;
+};
+
+const inventoriesOf = (inventories: readonly Certified<"backup.inventory">[]): CertificateFacts["inventories"] =>
+  [...new Map(inventories.map((entry) => [entry.repository, entry])).values()].map(
+    ({ at, run, repository, sets, bytes, oldest, log, digest, verified: good }) => {
+      const listed = { at, run, repository, sets, bytes, oldest, log, digest };
+      return { ...listed, verified: good };
+    },
+  );
 
 const turning: ReadonlySet<string> = new Set([
   "request.erased",

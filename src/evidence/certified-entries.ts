@@ -110,6 +110,8 @@ const entrySchema = z.discriminatedUnion("kind", [
     log: z.object({ since: text, until: text }).nullable(),
     verified: verified.nullable(),
   }),
+  meta.extend({ kind: z.literal("store.restored"), store: text, asOf: text }),
+  meta.extend({ kind: z.literal("store.released"), store: text, refused: count }),
 ]);
 
 export type CertifiedEntry = z.infer<typeof entrySchema>;

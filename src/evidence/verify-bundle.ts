@@ -144,7 +144,12 @@ const verifyCertificateRest = async (
       ...checks,
       `${receipts} ledger entries are in the tree under that checkpoint, each by its own receipt`,
       "what the certificate says of its request is what these entries tell, and nothing else",
-      ...(facts.completed === null ? [] : ["when it was completed, no listed backup went back to before the erasure"]),
+      ...(facts.completed === null
+        ? []
+        : facts.inventories.map(
+            ({ repository }) =>
+              `when it was completed, no backup listed in ${repository} went back to before the erasure`,
+          )),
     ],
   };
 };

@@ -90,11 +90,17 @@ const parse = (bytes: Buffer): z.infer<typeof certificateSchema> => {
   return certificate.data;
 };
 
-/** Why a completed request cannot have been: a backup, or a log, of a quoted inventory goes back to before the erasure. */
-const reachingBack = ({ inventories, verified }: CertificateFacts): string | undefined => {
-  const erased = Temporal.Instant.from(verified.at);
+/**
+ * Why a completed request cannot have been: a backup, or a log, of a quoted inventory goes back to before the erasure, or to before the release
+ * of a restore that had undone it.
+ */
+const reachingBack = ({ inventories, verified, restored }: CertificateFacts): string | undefined => {
+  const reaches = (at: string, back: string): boolean => Temporal.Instant.compare(at, back) <= 0;
+  const undone = restored.filter(({ asOf }) => reaches(asOf, verified.at)).map(({ released }) => released);
   const since = ({ oldest, log }: CertificateFacts["inventories"][number]): readonly string[] =>
     [oldest, log?.since ?? null].filter((instant) => instant !== null);
-  const back = inventories.find((each) => since(each).some((at) => Temporal.Instant.compare(at, erased) <= 0));
+  const back = inventories.find((each) =>
+    since(each).some((at) => [verified.at, ...undone].some((erased) => reaches(at, erased))),
+  );
   return back && "says that the request is completed, and quotes a repository that goes back to before the erasure";
 };
