@@ -8,7 +8,7 @@ import { withClient } from "#db/pool.ts";
 import { checkpointFile } from "#evidence/entries-file.ts";
 import { certificateFile, receiptFile } from "#evidence/receipt-file.ts";
 import { signBundle } from "#evidence/sign-bundle.ts";
-import { certificateType } from "#evidence/statement.ts";
+import { certificateType, mostFiles } from "#evidence/statement.ts";
 import { parseReference, unknownRequest } from "#intake/reference.ts";
 import { formatTlogProof } from "#ledger/tlog-proof.ts";
 import { writeCheckpoint, type SignedCheckpoint } from "#ledger/write-checkpoint.ts";
@@ -50,6 +50,12 @@ export const writeCertificate = async (
   const ref = parseReference(reference);
   const language = await readLanguage(order.language);
   const { checkpoint, certified } = await readUnderCheckpoint(ctx, ref);
+  // Beside them lie the checkpoint, the certificate, and its page.
+  if (certified.entries.length > mostFiles[certificateType] - 3) {
+    throw new LetheError("REPORT_UNWRITABLE", `request ${ref} has more ledger entries than a certificate can hold`, {
+      hint: "its entries are in the reports of the nights",
+    });
+  }
   const place = await askedFor(order.directory);
   const certificate = certificateOf(ctx, ref, checkpoint, certified);
   const { facts, entries } = certified;

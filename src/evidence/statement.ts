@@ -48,10 +48,20 @@ const certificatePredicate = z.strictObject({
   ...signed,
 });
 
-const bundle = { _type: z.literal(statementType), subject: z.array(subject).min(1).max(1_000) };
-const reportStatement = z.strictObject({ ...bundle, predicateType: z.literal(reportType), predicate: reportPredicate });
+/** A certificate has a file for each entry: a request that failed for years, or that recipients had much to do for, has thousands. */
+export const mostFiles = { [reportType]: 1_000, [certificateType]: 20_000 } as const;
+
+const bundleOf = (type: keyof typeof mostFiles) => ({
+  _type: z.literal(statementType),
+  subject: z.array(subject).min(1).max(mostFiles[type]),
+});
+const reportStatement = z.strictObject({
+  ...bundleOf(reportType),
+  predicateType: z.literal(reportType),
+  predicate: reportPredicate,
+});
 const certificateStatement = z.strictObject({
-  ...bundle,
+  ...bundleOf(certificateType),
   predicateType: z.literal(certificateType),
   predicate: certificatePredicate,
 });

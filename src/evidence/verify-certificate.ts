@@ -36,7 +36,9 @@ export const verifyCertificate = async (
 ): Promise<{ readonly receipts: number; readonly facts: CertificateFacts }> => {
   const names = subject.map(({ name }) => name).filter((name) => receiptPattern.test(name));
   const note = await readFile(join(directory, checkpointFile), "utf8");
-  const proven = await Promise.all(names.map((name) => verifyReceipt(directory, name, note, head)));
+  const proven: Awaited<ReturnType<typeof verifyReceipt>>[] = [];
+  // One after the other: there may be more than a process may open.
+  for (const name of names) proven.push(await verifyReceipt(directory, name, note, head));
   const entries = proven.flatMap(({ name, body }) => {
     const entry = parseCertified(body);
     if (entry === undefined) throw tampered(name, "proves an entry of which a certificate does not tell");

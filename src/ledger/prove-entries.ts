@@ -33,6 +33,7 @@ export const proveEntries = async (
   let begin = 0;
   const append = (): void => {
     for (const each of [whole, ...subtrees.values()]) {
+      if (each.end <= begin || each.begin >= begin + leaves.length) continue;
       const inside = leaves.slice(Math.max(each.begin - begin, 0), Math.max(each.end - begin, 0));
       each.tree = appendLeaves(each.tree, inside);
     }

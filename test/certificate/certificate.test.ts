@@ -3,10 +3,12 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readCertified } from "#certificate/read-certified.ts";
 import { writeCertificate } from "#certificate/write-certificate.ts";
+import { backupsHolding } from "#db/holding-backups.ts";
 import { withClient } from "#db/pool.ts";
 import { factsOf } from "#evidence/certificate-facts.ts";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
 import { refuseRequest } from "#intake/decide.ts";
+import { appendEntries } from "#ledger/append.ts";
 import { writeCheckpoint } from "#ledger/write-checkpoint.ts";
 import { languages } from "#letters/language.ts";
 import { beginSnapshot } from "#report/collect.ts";
@@ -165,8 +167,45 @@ test("of a request that was opened again the entries tell nothing to certify, an
   const reopened = { ...meta, kind: "request.reopened" as const, store: "shop", code: "SUBJECT_ACTIVE" };
   expect(factsOf([received, asked, erased, reopened])).toBeUndefined();
   expect(factsOf([erased])).toBeUndefined();
+  // Nor does a list of backups count that another night than that of the completion made.
+  const inventory = { at, kind: "backup.inventory" as const, repository: "nightly", digest: "d", sets: 1, bytes: 1 };
+  const listed = { ...inventory, oldest: "2026-11-30T02:00:00.000Z", log: null, verified: null };
+  const completed = { ...meta, kind: "request.completed" as const };
+  expect(
+    factsOf([received, erased, { ...listed, run: "R1" }, completed, { ...listed, run: "R2", sets: 2 }])?.inventories,
+  ).toMatchObject([{ run: "R1", sets: 1 }]);
   expect(factsOf([received, asked, erased, reopened, { ...asked, tasks: 1 }, erased])).toMatchObject({
     state: "erased",
     recipients: [{ recipient: "mail", asked: 1, done: 0 }],
   });
+});
+
+test("a request with thousands of entries is certified and verified like any other", async () => {
+  const [ada = ""] = await night.ask({ email: "ada.canary@example.org" });
+  await night.nightly();
+  await night.context.state.db.transaction().execute((tx) =>
+    appendEntries(
+      tx,
+      Array.from({ length: 3_000 }, () => ({
+        kind: "task.settled" as const,
+        request: ada,
+        recipient: "mail",
+        task: "delete",
+        state: "done" as const,
+        by: "dpo",
+      })),
+      { at: night.context.clock.now(), run: null },
+    ),
+  );
+  const { directory, entries } = await write(ada, "long");
+  expect(entries).toBeGreaterThan(3_000);
+  expect(await verifyBundle(directory, publicKey)).toMatchObject({ kind: "certificate" });
+});
+
+test("of an archived request no day is told by which its backups are gone: the person is in those to come, too", async () => {
+  const [ada = ""] = await night.ask({ email: "ada.canary@example.org" });
+  await night.nightly();
+  await night.state.query("update lethe.request set state = 'archived', erased_at = null");
+  const { clearOn } = (await backupsHolding(night.context.state.db, night.context.config, ada))[0] ?? {};
+  expect(clearOn).toBeNull();
 });
