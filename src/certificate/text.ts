@@ -64,6 +64,9 @@ const factsOf = (language: Language, certificate: Certificate): Readonly<Record<
     })),
     anyBackups: backups.repositories.length > 0,
     completed: facts.completed && day(facts.completed),
+    none: facts.completed !== null && backups.left.length === 0,
+    later: facts.state === "archived",
+    unsettled: facts.state === "erased" && backups.left.length === 0,
     left: backups.left.map(({ repository, sets, logs, clearOn, holds }) => ({
       repository,
       sets,

@@ -13,7 +13,7 @@ export type Holding = {
   readonly logs: number;
   /** ISO instant of the newest of the sets. */
   readonly newest: string | null;
-  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, or a restore of the store is not released. */
+  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, a restore of the store is not released, or the person is not erased. */
   readonly clearOn: string | null;
   /** References of the holds that do. */
   readonly holds: readonly string[];
@@ -30,8 +30,8 @@ export const backupsHolding = async (
 ): Promise<readonly Holding[]> => {
   const gone = goneFrom(sql`repository.store`);
   const mayHold = (since: typeof heldFrom) => sql`(request.erased_at is null or ${since} <= ${gone})`;
-  // While a restore that brought the person back is not released, backups go on to be made of them.
-  const over = sql`coalesce(isfinite(${gone}), true)`;
+  // While the person is not erased, or a restore that brought them back is not released, backups go on to be made of them.
+  const over = sql`coalesce(isfinite(${gone}), false)`;
   // The log before what still needs it goes with that.
   const { rows } = await sql<Holding>`
     with request as (select * from lethe.request where ref = ${requestRef}),

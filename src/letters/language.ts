@@ -49,7 +49,7 @@ const inLetters: ReadonlySet<string> = new Set(
 
 const inCertificates: ReadonlySet<string> = new Set(
   `number reference made controller dpo received due basis approvals day plan ground searched run stores store outcome anyRecords records place rows
-  treatment until law exception anyStays stays why anyEnded ended residuals places restores since refused anyBackups completed left repository sets logs holds
+  treatment until law exception anyStays stays why anyEnded ended residuals places restores since refused anyBackups completed none later unsettled left repository sets logs holds
   anyRecipients recipients recipient task asked done failed anyCopies copies sha256 tools size root key`.split(/\s+/),
 );
 
