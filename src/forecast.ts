@@ -199,14 +199,16 @@ const wantedFrom = async (
   const own = await sql<Wanted>`select request_id as request, kind, value from lethe.request_identifier
       where not settled and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
   // Who was found once is the same person ever after.
-  const known = await sql<Wanted>`select request_id as request, 'identity' as kind, key as value from lethe.identity
+  const known = await sql<
+    Wanted & { readonly gone: boolean }
+  >`select request_id as request, 'identity' as kind, key as value, gone from lethe.identity
       where store = ${store} and request_id = any (${ids}::bigint[])`.execute(ctx.state.db);
   const settled = new Set(known.rows.map(({ request }) => request));
   // A bare number as key is one of the first store.
   const first = ctx.stores[0]?.name === store;
   const asked = own.rows.filter(({ kind, value }) => first || kind !== "key" || !/^[0-9]+$/.test(value));
   async function* wanted(): AsyncGenerator<Wanted> {
-    yield* known.rows;
+    yield* known.rows.filter(({ gone }) => !gone);
     for (const each of [...asked, ...identifiersOf(ctx, found)]) {
       if (!settled.has(each.request) && !othersToo.has(nameOf(each))) yield each;
     }

@@ -77,7 +77,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
     // Whom a request means in a store: the root row that its identifiers named first; and which other request has had it erased since.
     sql`create table lethe.identity (
       request_id bigint not null references lethe.request, store text not null, key text not null,
-      done_by bigint references lethe.request, primary key (request_id, store))`,
+      done_by bigint references lethe.request, gone boolean not null default false, primary key (request_id, store))`,
     sql`create index identity_key on lethe.identity (store, key)`,
     sql`alter table lethe.identity alter column key set statistics 0`,
     // An ANALYZE must not copy identifiers into pg_statistic, where deleting the row would leave them.

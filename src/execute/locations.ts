@@ -119,7 +119,7 @@ export async function* heldIn(ctx: Context, store: string): AsyncGenerator<Wante
     subjects as materialized (select h.id from lethe.hold h where h.kind = 'subject' and h.released_at is null)
     select held.id as request, i.kind, i.value from held join lethe.request_identifier i on i.request_id = held.id
     where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$') and not i.settled and not ${identified("held.id", store)}
-    union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store}
+    union select k.request_id, 'identity', k.key from held join lethe.identity k on k.request_id = held.id and k.store = ${store} and not k.gone
     union select -h.id, i.kind, i.value from subjects h join lethe.hold_identifier i on i.hold_id = h.id
     where (${first} or i.kind <> 'key' or i.value !~ '^[0-9]+$')
       and not exists (select from lethe.hold_subject k where k.hold_id = h.id and k.store = ${store})

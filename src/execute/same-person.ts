@@ -39,7 +39,7 @@ export const settleSamePerson = async (tx: Kysely<StateDb>, treated: Treated): P
   // An archived row stays as it is: if it goes, that is by another hand.
   if (mode !== "archive") {
     await sql`update lethe.identity i set done_by = coalesce(b.same_as, b.request_id) from lethe.subject b
-      where b.batch_id = ${batch} and b.store = ${store} and i.store = ${store} and i.key = b.key and i.request_id <> b.request_id`.execute(
+      where b.batch_id = ${batch} and b.store = ${store} and i.store = ${store} and i.key = b.key and not i.gone and i.request_id <> b.request_id`.execute(
       tx,
     );
   }

@@ -24,7 +24,7 @@ export async function* wantedIn(ctx: Context, store: string, passedOn: PassedOn)
     select due.id as request, i.kind, i.value from due join lethe.request_identifier i on i.request_id = due.id
     where ${askedIn(ctx, store)} and not i.settled and not ${identified("due.id", store)} and not ${knownIn("due.id", passedOn.unasked)}
       and not ${hasPassedOn(passedOn)}
-    union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store}
+    union select k.request_id, 'identity', k.key from due join lethe.identity k on k.request_id = due.id and k.store = ${store} and not k.gone
     union
     select due.id, i.kind, i.value from due
     join lethe.subject_identifier i on i.request_id = due.id and i.store <> ${store} and i.kind not in ('name', 'key')
@@ -100,7 +100,7 @@ export const unsettledElsewhere = (ctx: Context, store: string): RawBuilder<unkn
 
 const settled = (ctx: Context, store: string, among: RawBuilder<unknown>) => sql<Wanted>`
     with settled as materialized (select r.id, k.key from lethe.request r
-      join lethe.identity k on k.request_id = r.id and k.store = ${store} where ${among})
+      join lethe.identity k on k.request_id = r.id and k.store = ${store} and not k.gone where ${among})
     select s.id as request, 'identity' as kind, s.key as value from settled s
     union all select s.id, i.kind, i.value from settled s join lethe.request_identifier i on i.request_id = s.id where ${askedIn(ctx, store)}`;
 

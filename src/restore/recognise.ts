@@ -19,7 +19,8 @@ export type Recognised = { readonly key: string; readonly certain: boolean };
 /**
  * Everybody whose erasure a restore undid: the root rows of the restored store are read once, in a stream, and compared with the suppression
  * entries (keyed hashes) of erasures after the recovery target time; neither database learns what the other holds. With them those whose erasure was
- * executed and not yet at its end. `take` gets them in chunks.
+ * executed and not yet at its end. `take` gets them in chunks. Whoever waits to be erased and is not in the restored store is noted as gone from
+ * it: its sequences were taken back as well, and their key is the next that somebody gets.
  */
 export const recognise = async (
   ctx: Context,
@@ -34,7 +35,12 @@ export const recognise = async (
       await sql`create temporary table lethe_met (key text not null, mac bytea not null, is_key boolean not null, named integer not null,
         known boolean not null, recent boolean not null) on commit drop`.execute(db);
       await createUnfinished(ctx, db, restore);
-      await readRoots(store, (rows) => meet(ctx, db, restore, rows));
+      await createSettled(db, restore);
+      await readRoots(store, async (rows) => {
+        await noteThere(db, rows);
+        await meet(ctx, db, restore, rows);
+      });
+      await noteGone(db, restore);
       for await (const found of inChunks(client, recognised(store, restore).compile(db))) await take(found);
       await client.query("commit");
     } catch (error) {
@@ -132,4 +138,24 @@ const createUnfinished = async (ctx: Context, db: Kysely<StateDb>, { store }: Op
     const macs = rows.map(({ kind, value }) => macOf(ctx.keys.pseudonym, kind, value));
     await sql`insert into lethe_unfinished select unnest(${macs}::bytea[])`.execute(db);
   }
+};
+
+/** Whom requests mean in the store, by their keys. */
+const createSettled = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
+  await sql`create temporary table lethe_settled on commit drop as
+    select distinct key, false as there from lethe.identity where store = ${store}`.execute(db);
+  await sql`create index on lethe_settled (key)`.execute(db);
+};
+
+const noteThere = async (db: Kysely<StateDb>, rows: readonly RootRow[]): Promise<void> => {
+  await sql`update lethe_settled set there = true where key = any (${rows.map(({ key }) => key)}::text[])`.execute(db);
+};
+
+const noteGone = async (db: Kysely<StateDb>, { store }: OpenRestore): Promise<void> => {
+  await sql`update lethe.identity i set gone = not s.there from lethe_settled s
+    where i.store = ${store} and i.key = s.key and i.gone = s.there`.execute(db);
+  // Found before the restore. What a run that died has begun, the store's journal settles.
+  await sql`delete from lethe.subject s using lethe.identity i
+    where (s.request_id, s.store) = (i.request_id, i.store) and i.store = ${store} and i.gone and s.state = 'located'
+      and not exists (select from lethe.batch b where b.id = s.batch_id and b.state = 'frozen')`.execute(db);
 };

@@ -65,3 +65,42 @@ test("where some tables only were restored, who came back before is for a person
   await replay(night.at("2026-11-05T04:00:00Z"), "2026-11-04T00:00:00Z", true);
   expect([await uncertain(), await emails()]).toEqual([["ada"], ["ada@example.org", "ben@example.org"]]);
 });
+
+test("who waits to be erased is not taken for whoever gets the key that a restore made free", async () => {
+  night = await openNight(shop);
+  await takeCopy(night.store);
+  await night.store.query("insert into customers (id, email) values (4, 'xia@example.org')");
+  await night.ask({ email: "ada@example.org" });
+  await night.nightly();
+  // Approved by day: it is settled whom the request means.
+  const [xia = ""] = await night.ask({ email: "xia@example.org" });
+  await restoreCopy(night.store);
+  await replay(night.context);
+  expect(await standingIn(night)).toBe("current");
+  // The sequence of the keys was taken back as well.
+  await night.store.query("insert into customers (id, email) values (4, 'yan@example.org')");
+  await night.nightly();
+  expect(await emailsIn(night)).toEqual(["ben@example.org", "cy@example.org", "yan@example.org"]);
+  expect(await night.requests(xia)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
+});
+
+test("nor is whoever waited with a mark", async () => {
+  night = await openNight({
+    ...shop,
+    sections: "deletion:\n  mode: soft-then-hard\n  grace: P10D\n  set: { status: deleted }",
+  });
+  await takeCopy(night.store);
+  await night.store.query("insert into customers (id, email, status) values (4, 'xia@example.org', 'active')");
+  const [xia = ""] = await night.ask({ email: "xia@example.org" });
+  await night.nightly();
+  expect(await night.requests(xia)).toMatchObject([{ state: "scheduled" }]);
+  await restoreCopy(night.store);
+  await replay(night.context);
+  await night.store.query("insert into customers (id, email, status) values (4, 'yan@example.org', 'active')");
+  await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  await night.nightly(night.at("2026-11-14T02:00:00Z"));
+  expect(await night.store.query("select email, status from customers where id = 4")).toEqual([
+    { email: "yan@example.org", status: "active" },
+  ]);
+  expect(await night.requests(xia)).toMatchObject([{ state: "blocked", code: "SUBJECT_NOT_FOUND" }]);
+});
