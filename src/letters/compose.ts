@@ -1,6 +1,7 @@
 import mustache from "mustache";
 import { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
+import { broughtBackInto } from "#db/brought-back.ts";
 import { showRequest, type RequestView } from "#intake/show.ts";
 import { dayIn } from "#lib/clock.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -20,7 +21,7 @@ export type Letter = {
 
 /**
  * Writes a text to the data subject of what the register says of the request now: nothing is promised that is not on record (I12). Throws
- * `REQUEST_UNKNOWN`, and `REQUEST_STATE` for a text that would not be true.
+ * `REQUEST_UNKNOWN`, `REQUEST_STATE` for a text that would not be true, and `STORE_RESTORED` where it is not true for now.
  */
 export const composeLetter = async (
   ctx: Context,
@@ -30,6 +31,16 @@ export const composeLetter = async (
 ): Promise<Letter> => {
   const view = await showRequest(ctx, reference);
   requireTrue(view, kind);
+  const back = kind === "completion" ? await broughtBackInto(ctx.state.db, view.ref) : undefined;
+  if (back !== undefined) {
+    throw new LetheError(
+      "STORE_RESTORED",
+      `store ${back} was restored to a time before request ${view.ref} was erased`,
+      {
+        hint: "write once it is released: see `lethe backups guard`",
+      },
+    );
+  }
   const facts = factsOf(ctx, view, language);
   // Nothing here is HTML, and a citation keeps its ampersand.
   const render = (template: string): string =>

@@ -1,5 +1,8 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
+import { goneFrom } from "#db/backup-sets.ts";
+import { clearOn } from "#db/clear-on.ts";
+import { touchedStores } from "#db/touched-stores.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { faultPoint } from "#lib/fault.ts";
 import type { Run } from "#records/run.ts";
@@ -28,6 +31,10 @@ export const releaseStore = async (ctx: Context, run: Run, { id, store, asOf }: 
     await sql`update lethe.restore set released_at = ${at.toString()}, repeated = ${repeated}, refused = ${refused} where id = ${id}`.execute(
       tx,
     );
+    // B4: the backups that were made meanwhile go later than those of before the erasure, which the person was told of.
+    await sql`update lethe.request set backups_clear_on = greatest(backups_clear_on, ${clearOn(ctx.config, at)}::date)
+      where state = 'erased' and ${goneFrom(sql`${store}::text`)} = ${at.toString()}
+        and ${store} in (${touchedStores})`.execute(tx);
     await sql`delete from lethe.restore_entry where restore_id = ${id}`.execute(tx);
     // From here on the requests that repeated them stand for those whose erasure was not at its end.
     await sql`update lethe.subject s set batch_id = null from lethe.batch b

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Context } from "#context.ts";
+import { clearOn } from "#db/clear-on.ts";
 import { forgetSubjects } from "#db/forget-subjects.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { appendEntries } from "#ledger/append.ts";
@@ -9,7 +10,7 @@ import { outcomeIn, type Disposition, type Remedied, type StayingData } from "#r
 import type { Run } from "#records/run.ts";
 import { forgetArchived } from "#db/forget-archived.ts";
 import { ready } from "#verify/settle.ts";
-import { clearOn, suppress } from "#verify/suppress.ts";
+import { suppress } from "#verify/suppress.ts";
 
 type Verified = {
   readonly id: number;
@@ -87,7 +88,7 @@ const erase = async (
   if (rows.length === 0) return [];
   const at = ctx.clock.now();
   const ids = rows.map(({ id }) => id);
-  const clear = clearOn(ctx, at);
+  const clear = clearOn(ctx.config, at);
   await suppress(ctx, tx, ids, at);
   await sql`update lethe.request set state = 'erased', erased_at = ${at.toString()}, changed_at = ${at.toString()}, backups_clear_on = ${clear}::date,
     code = null, code_since = null, detail = null, run_id = ${run.id} where id = any (${ids}::bigint[])`.execute(tx);

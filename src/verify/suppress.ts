@@ -1,16 +1,9 @@
 import { sql, type Kysely } from "kysely";
 import type { Temporal } from "temporal-polyfill";
 import type { Context } from "#context.ts";
+import { clearOn } from "#db/clear-on.ts";
 import type { StateDb } from "#db/state-schema.ts";
-import { dayIn } from "#lib/clock.ts";
 import { keyKind, macOf } from "#lib/mac.ts";
-
-/** The day by which every backup that can hold who was erased at an instant has passed its retention; null where none is kept. */
-export const clearOn = ({ config }: Context, at: Temporal.Instant): string | null => {
-  if (config.backups.length === 0) return null;
-  const days = Math.max(...config.backups.map(({ keepDays }) => keepDays));
-  return dayIn(at, config.controller.timeZone).add({ days }).toString();
-};
 
 /**
  * B5: keeps by what the subjects of requests are recognised in a restore: keyed hash, key id, scope and expiry, in every store that has
@@ -23,7 +16,7 @@ export const suppress = async (
   at: Temporal.Instant,
 ): Promise<void> => {
   const stores = [...new Set(ctx.config.backups.map((backup) => backup.store))];
-  const clear = clearOn(ctx, at);
+  const clear = clearOn(ctx.config, at);
   if (stores.length === 0 || clear === null) return;
   await sql`insert into lethe.suppression (mac, key_id, store, erased_at, expires_on)
     select mac, ${ctx.keys.pseudonymId}, store, ${at.toString()}, ${clear}::date
