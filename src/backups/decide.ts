@@ -20,7 +20,11 @@ export const isDue = (set: BackupSet, { keepDays, now }: Retention): boolean =>
   Temporal.Instant.compare(dueAt(set, keepDays), now) < 0;
 
 /** An exception about a set: it breaks the retention from the day on which the set should be gone. */
-export const exceptionOf = (set: BackupSet, code: BackupCode, { keepDays, timeZone }: Retention): BackupException => ({
+export const exceptionOf = (
+  set: Pick<BackupSet, "name" | "taken" | "modified">,
+  code: BackupCode,
+  { keepDays, timeZone }: Retention,
+): BackupException => ({
   name: set.name,
   code,
   breach: breachDate(heldSince(set), keepDays, timeZone),

@@ -3,7 +3,6 @@ import type { Context } from "#context.ts";
 import { withDependents } from "#backups/chains.ts";
 import {
   decide,
-  exceptionOf,
   findNewestGood,
   heldBack,
   isDue,
@@ -14,6 +13,7 @@ import {
 import { keptIn, keptSince, type Kept } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
+import { readBack, type Removals } from "#backups/read-back.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
 import { condemn, heldSets, saveInventory, spare } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
@@ -76,17 +76,21 @@ export const purgeRepository = async (
   const after = await orUnreadable(ctx, () => repository.inventory(before.sets));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
 
-  const { gone, undeleted } = await readBack(repository, removals, after);
+  const {
+    gone,
+    absent,
+    exceptions: unproven,
+  } = await readBack(ctx, config, repository, { removals, after, retention });
   return recordNight(ctx, run, config, {
     exceptions: [
       ...exceptions,
       ...overdue.map(heldBack),
-      ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention)),
+      ...unproven,
       ...keptLogs(after.logs, retention, overdue),
       ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
     ],
     held,
-    seen: { before, after, gone, good: search.good, finished },
+    seen: { before, after, gone, absent, good: search.good, finished },
   });
 };
 
@@ -102,9 +106,8 @@ const orUnreadable = async ({ log }: Context, look: () => Promise<Inventory>): P
   }
 };
 
-type Removals = {
-  /** What became of each set that was to go; undefined: we were stopped before it, or a legal hold came. */
-  readonly removals: ReadonlyMap<BackupSet, Removal | undefined>;
+type Removed = {
+  readonly removals: Removals;
   /** What legal holds keep by now. */
   readonly held: ReadonlySet<string>;
 };
@@ -114,7 +117,7 @@ const removeSets = async (
   { name }: BackupConfig,
   repository: Repository,
   due: { readonly sets: readonly BackupSet[]; readonly kept: Kept },
-): Promise<Removals> => {
+): Promise<Removed> => {
   const { timeZone } = ctx.config.controller;
   const { sets } = due;
   // Oldest first: if we are stopped in between, what is longest overdue is gone. But before each what needs it: no set may be left that is broken.
@@ -139,20 +142,3 @@ const removeSets = async (
 /** Of sets that need each other, one has to be gone before the next is touched. */
 const atOnceIn = ({ atOnce = 1 }: Repository, sets: readonly BackupSet[]): number =>
   sets.some(({ needs }) => needs.length > 0) ? 1 : atOnce;
-
-/** The second look: a set counts as deleted when neither the new listing nor a question for it by name finds it. */
-const readBack = async (
-  repository: Repository,
-  removals: Removals["removals"],
-  after: Inventory,
-): Promise<{ gone: ReadonlySet<BackupSet>; undeleted: readonly BackupSet[] }> => {
-  const gone = new Set<BackupSet>();
-  await forEachAtOnce(removals, repository.atOnce ?? 1, async ([set, removal]) => {
-    if (removal !== "removed" || after.names.has(set.name)) return;
-    if (!(await repository.present(set))) gone.add(set);
-  });
-  const undeleted = [...removals].flatMap(([set, removal]) =>
-    removal === "refused" || (removal === "removed" && !gone.has(set)) ? [set] : [],
-  );
-  return { gone, undeleted };
-};

@@ -32,6 +32,8 @@ export type Night = {
     readonly after: Inventory;
     /** Deleted by us and not found again. */
     readonly gone: ReadonlySet<BackupSet>;
+    /** Names on record that are not in the second listing and were asked for in vain. */
+    readonly absent: ReadonlySet<string>;
     /** Read to its end before anything was deleted, and never deleted itself. */
     readonly good: BackupSet | undefined;
     /** False: the storage may still hold what is no longer listed, so that nothing counts as gone tonight. */
@@ -57,12 +59,7 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
     const left =
       seen === undefined || !seen.finished
         ? noDepartures
-        : departures(
-            await heldSets({ db: tx }, config.name, isMissingFrom(seen.after)),
-            seen.before,
-            seen.after,
-            seen.gone,
-          );
+        : departures(await heldSets({ db: tx }, config.name, hasLeft(seen)), seen.before, seen.after, seen.gone);
     const purged = await recordGone(tx, config.name, left.purged, { ...meta, as: "purged" });
     await recordGone(tx, config.name, left.vanished, { ...meta, as: "vanished" });
     await forgetEnded(tx, config.name, left.ended);
@@ -102,6 +99,15 @@ export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night:
       exceptions,
     };
   });
+
+/** Whether a set is nowhere any more, or only other bytes lie under its name. */
+const hasLeft = ({
+  after,
+  absent,
+}: Pick<NonNullable<Night["seen"]>, "after" | "absent">): ReturnType<typeof isMissingFrom> => {
+  const isMissing = isMissingFrom(after);
+  return (set) => isMissing(set) && (absent.has(set.name) || after.names.has(set.name));
+};
 
 /** `digest`: SHA-256 over the canonical JSON of `[{name, sha256, bytes}]` sorted by name, as listed after the purge. */
 const inventoryEvent = (repository: string, { sets, logs }: Inventory, good: BackupSet | undefined): LedgerEvent => ({

@@ -131,5 +131,5 @@ export type Repository = {
   /** What the storage's own configuration will not allow. */
   readonly check?: () => Promise<readonly BackupFinding[]>;
   /** A negative answer is the proof of deletion (B6): asked of the storage, never of a cache. Errors count as present. */
-  readonly present: (set: BackupSet) => Promise<boolean>;
+  readonly present: (set: Pick<BackupSet, "name">) => Promise<boolean>;
 };

@@ -112,7 +112,7 @@ const removeSet = async (bucket: Bucket, set: BackupSet): Promise<Removal> => {
   }
 };
 
-const isPresent = async (bucket: Bucket, { name }: BackupSet): Promise<boolean> => {
+const isPresent = async (bucket: Bucket, { name }: Pick<BackupSet, "name">): Promise<boolean> => {
   const place = placeOf(name);
   try {
     return ("upload" in place ? await bucket.uploaded(place) : await bucket.find(place)) !== undefined;

@@ -5,6 +5,7 @@ import type { Repository } from "#backups/repository.ts";
 import { s3Repository } from "#backups/s3/repository.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { goodGzip } from "#test/backups/repository-files.ts";
+import { lineTo } from "#test/backups/s3/between.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
 
 const now = "2026-11-22T03:00:00Z";
@@ -56,5 +57,29 @@ describe.skipIf(gatewayMissing !== undefined).each([
     const result = await purgeRepository(at.on(now), await at.newRun("R1"), at.config, racing);
     expect(result).toMatchObject({ purged: 1, kept: 30, exceptions: [] });
     expect((await at.states())[first]).toBe("vanished");
+  });
+
+  test.each([
+    { what: "by another name", from: "shop-2026-10-23", to: "shap-2026-10-23" },
+    { what: "by another ETag", from: /&#34;[0-9a-f]/g, to: "&#34;z" },
+  ])("loses nothing that it lists $what than it has, and is not silent about it", async ({ from, to }) => {
+    await at.putNights(31, "2026-11-22");
+    const line = await lineTo(at.endpoint);
+    line.rewrite = (_asked, body) =>
+      body.replaceAll(/<Version>.*?<\/Version>/gs, (each) =>
+        each.includes("shop-2026-10-23") ? each.replaceAll(from, to) : each,
+      );
+    try {
+      const config = { ...at.config, endpoint: line.endpoint };
+      const vault = s3Repository(config, "Europe/Berlin");
+      const result = await purgeRepository(at.on(now), await at.newRun("R1"), config, vault);
+      expect(result).toMatchObject({ purged: 0, kept: 31 });
+      expect(result.exceptions).toEqual([
+        { name: expect.stringMatching(/^sh.p-2026-10-23/), code: "BACKUP_NOT_DELETED", breach: "2026-11-22" },
+      ]);
+      expect(await at.listed()).toHaveLength(31);
+    } finally {
+      await line.close();
+    }
   });
 });
