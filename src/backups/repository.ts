@@ -8,7 +8,7 @@ export type BackupCode =
   | "BACKUP_NONE"
   /** Not finished, or changing while it was read. */
   | "BACKUP_PARTIAL"
-  /** Neither a regular file nor named in UTF-8: ignored, never followed, never deleted. */
+  /** No regular file, or not named in UTF-8, or so that it cannot be kept on record: ignored, never followed, never deleted. */
   | "BACKUP_FOREIGN"
   | "BACKUP_UNREADABLE"
   /** The side-car names another SHA-256, or the bytes changed since they were hashed. */

@@ -1,10 +1,18 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
-import type { BackupSet, Inventory, KnownSet } from "#backups/repository.ts";
+import type { BackupSet, Inventory, KnownSet, Oddity } from "#backups/repository.ts";
 import { atOnce, type Bucket } from "#backups/s3/bucket.ts";
 import { listUploads, listVersions, type ListedUpload, type ListedVersion } from "#backups/s3/listing.ts";
-import { nameOf, placeOf, uploadDigest, versionDigest, type VersionPlace } from "#backups/s3/place.ts";
+import {
+  isNameable,
+  namelessName,
+  nameOf,
+  placeOf,
+  uploadDigest,
+  versionDigest,
+  type VersionPlace,
+} from "#backups/s3/place.ts";
 import { refusalOf, unreadable } from "#backups/s3/refusal.ts";
 import { dateInName } from "#backups/set-date.ts";
 import { forEachAtOnce } from "#lib/at-once.ts";
@@ -39,6 +47,7 @@ export const contentsOf = async (
   const listedBefore = new Map(listed.map((set) => [set.name, set]));
   const sets: BackupSet[] = [];
   const names = new Set<string>();
+  const oddities = new Map<string, Oddity>();
   const markers = new Map<string, VersionPlace>();
   const sideCars = new Map<string, VersionPlace>();
   const add = (set: BackupSet): void => {
@@ -46,8 +55,20 @@ export const contentsOf = async (
     names.add(set.name);
     sets.push(set);
   };
+  const addOddity = (place: ListedUpload | ListedVersion): void => {
+    const name = namelessName(place);
+    oddities.set(name, {
+      name,
+      code: "BACKUP_FOREIGN",
+      modified: Temporal.Instant.fromEpochMilliseconds(place.modified),
+    });
+  };
   for await (const uploads of listUploads(s3, config)) {
     await forEachAtOnce(uploads, atOnce, async (upload) => {
+      if (!isNameable(upload)) {
+        addOddity(upload);
+        return;
+      }
       const bytes = await bucket.uploaded(upload).catch((error: unknown) => {
         throw unreadable(config, refusalOf(error));
       });
@@ -55,9 +76,10 @@ export const contentsOf = async (
     });
   }
   for await (const page of listVersions(s3, config)) {
-    for (const marker of page.markers) markers.set(nameOf(marker), marker);
+    for (const marker of page.markers) if (isNameable(marker)) markers.set(nameOf(marker), marker);
     for (const version of page.versions) {
-      if (isSideCar(version)) sideCars.set(nameOf(version), version);
+      if (!isNameable(version)) addOddity(version);
+      else if (isSideCar(version)) sideCars.set(nameOf(version), version);
       else if (!isFolder(version)) {
         const name = nameOf(version);
         const identity = { name, sha256: versionDigest(version) };
@@ -68,7 +90,7 @@ export const contentsOf = async (
     }
   }
   return {
-    inventory: { sets, names, oddities: [], logs: [] },
+    inventory: { sets, names, oddities: [...oddities.values()], logs: [] },
     markers: [...markers.values()],
     sideCars: [...sideCars.values()],
   };

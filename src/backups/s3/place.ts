@@ -26,6 +26,28 @@ export const placeOf = (name: string): Place => {
   return kind === "uploadId" ? { key, upload: id } : { key, version: id };
 };
 
+/** With a repository and a digest it has to fit into an entry of an index of PostgreSQL. Of AWS, whose keys and ids have 1,024 bytes each, it is shorter. */
+const longestName = 2_200;
+
+/** Whether what a server lists has a name that can be kept, and leads back to it: on servers other than AWS's, keys may be longer, and ids anything. */
+export const isNameable = (place: Place): boolean => {
+  const name = nameOf(place);
+  if ("version" in place && place.version === "") return false;
+  if (place.key === "" || name.includes("\0") || !name.isWellFormed() || Buffer.byteLength(name) > longestName)
+    return false;
+  const back = placeOf(name);
+  if (back.key !== place.key) return false;
+  if ("upload" in place) return "upload" in back && back.upload === place.upload;
+  return "version" in back && back.version === place.version;
+};
+
+/** What can be told of a place without such a name. */
+export const namelessName = (place: Place): string =>
+  nameOf({ ...place, key: place.key.slice(0, 512) })
+    .slice(0, 1_024)
+    .toWellFormed()
+    .replaceAll("\0", "\uFFFD");
+
 export type ObjectFacts = VersionPlace & { readonly etag: string; readonly bytes: number };
 
 /**
