@@ -75,7 +75,7 @@ export type Inventory = {
   readonly logs: readonly LogArchive[];
 };
 
-/** A set that was hashed before. `rehash`: its bytes must be read again even if nothing seems changed. */
+/** A set that was hashed before. `rehash`: it was to be deleted, and its bytes must be read again even if nothing seems changed. */
 export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "modified"> & {
   readonly rehash?: boolean;
 };

@@ -102,13 +102,15 @@ const isSideCar = ({ key }: ListedVersion): boolean => key.endsWith(sideCarEnd);
 
 /**
  * What can go now that sets are `gone`: side-cars of keys of which we deleted the last version (one that comes before its set has to be there when
- * that comes), and delete markers over nothing. Neither holds a byte of a backup, but a key can be somebody's name.
+ * that comes), and delete markers over nothing. Neither holds a byte of a backup, but a key can be somebody's name. What is `doubted` may be under
+ * its key all the same.
  */
 export const leftovers = (
   { inventory, sideCars, markers }: Contents,
-  { gone, ours }: { readonly gone: ReadonlySet<string>; readonly ours: ReadonlySet<string> },
+  { gone, ours, doubted }: Readonly<Record<"gone" | "ours" | "doubted", ReadonlySet<string>>>,
 ): Pick<Contents, "sideCars" | "markers"> => {
-  const left = new Set(inventory.sets.filter(({ name }) => !gone.has(name)).map(({ name }) => placeOf(name).key));
+  const left = new Set(doubted);
+  for (const { name } of inventory.sets) if (!gone.has(name)) left.add(placeOf(name).key);
   const going: VersionPlace[] = [];
   for (const sideCar of sideCars) {
     const key = sideCar.key.slice(0, -sideCarEnd.length);

@@ -20,8 +20,10 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
   let opened: Promise<{ readonly s3: S3; readonly bucket: Bucket }> | undefined;
   const open = () => (opened ??= openS3(config).then((s3) => ({ s3, bucket: bucketOf(s3, config) })));
   let seen: Contents | undefined;
-  /** Keys of which a set is gone that was on record: deleted in this run, or in one before it that died. */
+  /** Keys of which a set is gone that was to go: deleted in this run, or in one before it that died. */
   const ours = new Set<string>();
+  /** Keys of which a set is gone without us: for a moment only, while another takes its place, or from the listing alone. */
+  let doubted: ReadonlySet<string> = new Set();
   const gone = new Set<string>();
   const inTurn = turns();
   return {
@@ -30,7 +32,8 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
     inventory: async (known) => {
       const { s3, bucket } = await open();
       seen = await contentsOf(s3, bucket, config, { known, listed: seen?.inventory.sets ?? [] }, timeZone);
-      for (const { name } of missing(known, seen)) ours.add(placeOf(name).key);
+      for (const key of unlistedKeys(known, seen, { condemned: true })) ours.add(key);
+      doubted = new Set(unlistedKeys(known, seen, { condemned: false }));
       return seen.inventory;
     },
 
@@ -51,7 +54,7 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
     finish: async () => {
       if (seen === undefined) return true;
       const { bucket } = await open();
-      const { sideCars, markers } = leftovers(seen, { gone, ours });
+      const { sideCars, markers } = leftovers(seen, { gone, ours, doubted });
       // Without its set a side-car says nothing of anybody: that one stays is no failure of the purge.
       await forEachAtOnce(sideCars, atOnce, async (sideCar) => {
         await inTurn(sideCar.key, () => isTidied(() => bucket.remove(sideCar)));
@@ -74,8 +77,15 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
   };
 };
 
-const missing = (known: readonly KnownSet[], { inventory }: Contents): readonly KnownSet[] =>
-  known.filter(({ name }) => !inventory.names.has(name));
+/** Keys of sets on record that are not listed, whether they were to go or not. */
+const unlistedKeys = (
+  known: readonly KnownSet[],
+  { inventory }: Contents,
+  { condemned }: { readonly condemned: boolean },
+) =>
+  known
+    .filter(({ name, rehash = false }) => rehash === condemned && !inventory.names.has(name))
+    .map(({ name }) => placeOf(name).key);
 
 /** Runs what is to be done with one key one after the other. */
 const turns = (): (<T>(key: string, work: () => Promise<T>) => Promise<T>) => {

@@ -86,6 +86,30 @@ describe.skipIf(gatewayMissing !== undefined)("nothing counts as gone that a que
     expect((await at.states())[name]).toBe("vanished");
   });
 
+  test("nor does its side-car go, which has to be there when it is seen again", async () => {
+    const [key = ""] = await at.putNights(3, "2026-11-22");
+    await at.put(`${key}.sha256`, "0", "2026-11-20T02:10:00Z");
+    await night("R1");
+    hide((await nameOf(key)).version);
+    await night("R2");
+    expect(await at.listed()).toContain(`${key}.sha256`);
+  });
+
+  test("nor does the delete marker over it, without which everybody would see it again", async () => {
+    const [key = ""] = await at.putNights(3, "2026-11-22");
+    const { name, version } = await nameOf(key);
+    await night("R1");
+    await at.s3.deleteObject({ Bucket, Key: key });
+    hide(version);
+    await night("R2");
+    expect(await at.listed()).toContain(`${key} marker`);
+    await at.s3.deleteObject({ Bucket, Key: key, VersionId: version });
+    await night("R3");
+    expect((await at.states())[name]).toBe("vanished");
+    await night("R4");
+    expect(await at.listed()).toHaveLength(2);
+  });
+
   test("and what another night told as gone meanwhile is told once, and is in nobody's way", async () => {
     await at.putNights(32, "2026-11-22");
     const real = s3Repository(at.config, "Europe/Berlin");

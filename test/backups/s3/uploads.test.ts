@@ -58,6 +58,17 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
     expect(await at.entries("backup.purged")).toHaveLength(2);
   });
 
+  test("and that their owner gave up leave a side-car in peace which waits for the next", async () => {
+    await at.putNights(2, "2026-11-22");
+    const Key = "shop-2026-11-22T0230Z.dump";
+    const UploadId = await begin(Key, "PGDMP", "2026-11-22T02:30:00Z");
+    await at.purge(now, "R1");
+    await at.s3.abortMultipartUpload({ Bucket, Key, UploadId });
+    await at.put(`${Key}.sha256`, "0", "2026-11-22T03:30:00Z");
+    expect(await at.purge("2026-11-22T04:00:00Z", "R2")).toMatchObject({ purged: 0, exceptions: [] });
+    expect(await at.listed()).toContain(`${Key}.sha256`);
+  });
+
   test("are listed as what cannot be restored from, and when they go", async () => {
     await at.putNights(1, "2026-11-22");
     await begin("shop-2026-11-20.dump", "PGDMP", "2026-11-20T02:00:00Z");
