@@ -81,7 +81,11 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
         meant === undefined ? `use one of: ${Object.keys(written.stores).join(", ")}` : `did you mean \`${meant}\`?`,
     });
   }
-  mistakes.push(...exportMistakes(written, places), ...walMistakes(written, places));
+  mistakes.push(
+    ...exportMistakes(written, places),
+    ...walMistakes(written, places),
+    ...bucketMistakes(written, places),
+  );
   const taken = new Set([identity(written.state)]);
   for (const [name, store] of Object.entries(written.stores)) {
     const key = identity(store);
@@ -129,6 +133,27 @@ const walMistakes = (written: Written, places: Places): Mistake[] => {
     };
   });
 };
+
+/** One would purge what the other keeps: for longer, for a legal hold, or as its last good backup. */
+const bucketMistakes = (written: Written, places: Places): Mistake[] => {
+  const taken: { readonly name: string; readonly folder: string }[] = [];
+  return Object.entries(written.backups).flatMap(([name, backup]) => {
+    if (backup.kind !== "s3") return [];
+    const server = backup.endpoint === undefined ? "" : new URL(backup.endpoint).host;
+    const folder = `${server}/${backup.bucket}/${folderOf(backup.prefix)}`;
+    const other = taken.find((each) => folder.startsWith(each.folder) || each.folder.startsWith(folder));
+    taken.push({ name, folder });
+    if (other === undefined) return [];
+    return {
+      place: places.placeOf(["backups", name]),
+      what: `backups.${name}: backups.${other.name} has the same objects of this bucket`,
+      hint: "give each a folder of its own with `prefix`, none of which lies in another",
+    };
+  });
+};
+
+/** Else `shop` would mean what lies in `shop2` as well, and purge it. */
+const folderOf = (prefix: string): string => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`);
 
 type WrittenPlace = { readonly url?: string | undefined; readonly embedded?: string | undefined };
 type WrittenStore = Written["stores"][string];
@@ -211,13 +236,12 @@ const configOf = (file: string, written: Written): Config => {
         return { ...common, kind: backup.kind, path: absolute(backup.path), ...wal };
       }
       if (backup.kind === "s3") {
-        const { kind, bucket, prefix, endpoint, region, profile } = backup;
+        const { kind, bucket, endpoint, region, profile } = backup;
         return {
           ...common,
           kind,
           bucket,
-          // A folder: else `shop` would mean what lies in `shop2` as well, and purge it.
-          prefix: prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`,
+          prefix: folderOf(backup.prefix),
           endpoint,
           region,
           // Servers of one's own seldom have a name in the DNS for each bucket.
