@@ -44,18 +44,22 @@ const lifecycleFindings = (
     ({ Status, Filter, Prefix }) =>
       Status === "Enabled" && overlaps(prefix, Filter?.Prefix ?? Filter?.And?.Prefix ?? Prefix),
   );
-  const expiry = least(rules.map(({ Expiration }) => Expiration?.Days));
+  // A rule with a date holds every day from that one on.
+  const expiry = least(rules.map(({ Expiration }) => (Expiration?.Date === undefined ? Expiration?.Days : 0)));
   const afterwards = least(rules.map((rule) => rule.NoncurrentVersionExpiration?.NoncurrentDays));
   const keepsVersions = versioning.Status !== undefined;
-  // Where versions are kept, one that expires is hidden by a marker, and goes when its time as a hidden one is over.
-  const days = keepsVersions ? afterwards : expiry;
+  // Where versions are kept, one that expires is hidden by a marker, and goes when its time as a hidden one is over. Where that is suspended, the marker
+  // takes the place of what was uploaded since.
+  const ofCurrent = versioning.Status === "Enabled" ? undefined : expiry;
+  const ofOthers = keepsVersions ? afterwards : undefined;
+  const days = least([ofCurrent, ofOthers]);
   return [
     ...(days === undefined || days >= keepDays
       ? []
       : [
           {
             code: "LIFECYCLE_EARLY",
-            message: `a lifecycle rule deletes ${keepsVersions ? "what is not current " : ""}after ${days} days, earlier than the ${keepDays} of keep_days`,
+            message: `a lifecycle rule deletes ${days === ofCurrent ? "" : "what is not current "}after ${days} days, earlier than the ${keepDays} of keep_days`,
             hint: `let it wait for ${keepDays} days, or set keep_days to ${days}: what goes before is told as vanished`,
           },
         ]),

@@ -53,6 +53,29 @@ test("a rule that only lays markers over what there is, is told", () => {
   ).toEqual([]);
 });
 
+test("where versions are suspended a rule deletes what was uploaded since, and hides what was before", () => {
+  const versioning = { Status: "Suspended" } as const;
+  const expires = rule({ Expiration: { Days: 14 } });
+  expect(found({ versioning, lifecycle: [expires] })).toEqual([
+    expect.stringMatching(/^LIFECYCLE_EARLY .* deletes after 14 days/),
+    expect.stringMatching(/^LIFECYCLE_HIDES/),
+  ]);
+  expect(
+    found({
+      versioning,
+      lifecycle: [rule({ Expiration: { Days: 30 }, NoncurrentVersionExpiration: { NoncurrentDays: 30 } })],
+    }),
+  ).toEqual([]);
+});
+
+test("a rule that deletes on one day deletes every night from then on, be it as young as it is", () => {
+  const expires = rule({ Expiration: { Date: new Date("2026-11-01T00:00:00Z") } });
+  expect(found({ versioning: {}, lifecycle: [expires] })).toEqual([
+    expect.stringMatching(/^LIFECYCLE_EARLY .* deletes after 0 days/),
+  ]);
+  expect(found({ lifecycle: [expires] })).toEqual([expect.stringMatching(/^LIFECYCLE_HIDES/)]);
+});
+
 test("a copy in another bucket is told by its name", () => {
   const copy: ReplicationRule = { Status: "Enabled", Destination: { Bucket: "arn:aws:s3:::vault-copy" } };
   expect(found({ replication: [copy] })).toEqual([expect.stringMatching(/^OTHER_BUCKET .*arn:aws:s3:::vault-copy/)]);
