@@ -28,7 +28,7 @@ export const departures = (
   const ended: HeldSet[] = [];
   for (const set of missing) {
     // Condemned by an earlier run that died before it could tell, and gone when this one began.
-    const untold = set.state === "condemned" && !before.names.has(set.name);
+    const untold = set.state === "condemned" && !before.names.has(set.name) && before.completed?.has(set.name) !== true;
     const others = set.unfinished ? ended : vanished;
     (ours.has(identity(set)) || untold ? purged : others).push(set);
   }

@@ -71,6 +71,8 @@ export type Inventory = {
   readonly sets: readonly BackupSet[];
   /** Every name in the listing, whatever it is: what is not here is gone. */
   readonly names: ReadonlySet<string>;
+  /** Names of unfinished sets on record that are not there any more, and that a set may be which was on no record: their owner may have completed them. */
+  readonly completed?: ReadonlySet<string>;
   readonly oddities: readonly Oddity[];
   readonly logs: readonly LogArchive[];
 };

@@ -90,10 +90,27 @@ export const contentsOf = async (
     }
   }
   return {
-    inventory: { sets, names, oddities: [...oddities.values()], logs: [] },
+    inventory: {
+      sets,
+      names,
+      completed: completedOf(knownBefore, sets, names),
+      oddities: [...oddities.values()],
+      logs: [],
+    },
     markers: [...markers.values()],
     sideCars: [...sideCars.values()],
   };
+};
+
+const completedOf = (
+  known: ReadonlyMap<string, KnownSet>,
+  sets: readonly BackupSet[],
+  names: ReadonlySet<string>,
+): ReadonlySet<string> => {
+  const left = [...known.keys()].filter((name) => "upload" in placeOf(name) && !names.has(name));
+  if (left.length === 0) return new Set();
+  const fresh = new Set(sets.flatMap(({ name }) => (known.has(name) ? [] : [placeOf(name).key])));
+  return new Set(left.filter((name) => fresh.has(placeOf(name).key)));
 };
 
 const sideCarEnd = ".sha256";

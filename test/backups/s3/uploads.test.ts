@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { listBackups } from "#backups/list.ts";
+import { purgeRepository } from "#backups/purge.ts";
+import type { Repository } from "#backups/repository.ts";
+import { s3Repository } from "#backups/s3/repository.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { goodGzip } from "#test/backups/repository-files.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
@@ -67,6 +70,20 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
     await at.put(`${Key}.sha256`, "0", "2026-11-22T03:30:00Z");
     expect(await at.purge("2026-11-22T04:00:00Z", "R2")).toMatchObject({ purged: 0, exceptions: [] });
     expect(await at.listed()).toContain(`${Key}.sha256`);
+  });
+
+  test("and that could not be given up, and were completed then, are nobody's purge", async () => {
+    await at.putNights(2, "2026-11-22");
+    const Key = "shop-2026-10-01.dump";
+    const id = await begin(Key, "PGDMP of Ada", "2026-10-01T02:00:00Z");
+    const real = s3Repository(at.config, "Europe/Berlin");
+    const refusing: Repository = { ...real, remove: () => Promise.resolve("refused") };
+    await purgeRepository(at.on(now), await at.newRun("R1"), at.config, refusing);
+    expect(await at.states()).toMatchObject({ [`${Key}?uploadId=${id}`]: "condemned" });
+    await complete(Key, id);
+    expect(await at.purge(now, "R2")).toMatchObject({ purged: 0, kept: 3 });
+    expect(await at.entries("backup.purged")).toEqual([]);
+    expect(Object.keys(await at.states()).filter((name) => name.startsWith(`${Key}?uploadId`))).toEqual([]);
   });
 
   test("are listed as what cannot be restored from, and when they go", async () => {
