@@ -60,14 +60,17 @@ async function* pagesOf<P>(
   ask: (after: After) => Promise<{ readonly page: P; readonly next: After | undefined }>,
 ): AsyncGenerator<P> {
   let after: After = {};
+  const begun = new Set<string>();
   for (;;) {
     const { page, next } = await ask(after).catch((error: unknown) => {
       throw isLetheError(error) ? error : unreadable(config, refusalOf(error));
     });
     yield page;
     if (next === undefined) return;
-    // Whoever is sent back to where they are, or to the beginning, would ask for ever.
-    if (next.key === undefined || (next.key === after.key && next.id === after.id)) throw misunderstood(config);
+    // Whoever is sent back to where they were, or to the beginning, would ask for ever.
+    const place = JSON.stringify([next.key, next.id]);
+    if (next.key === undefined || begun.has(place)) throw misunderstood(config);
+    begun.add(place);
     after = next;
   }
 }

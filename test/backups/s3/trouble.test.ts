@@ -7,6 +7,7 @@ import { purgeBackups } from "#backups/purge.ts";
 import type { Context } from "#context.ts";
 import type { S3Config } from "#config.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
+import { lineTo } from "#test/backups/s3/between.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
 import { freePort } from "#test/flow/debian-server.ts";
 
@@ -90,6 +91,24 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket that cannot be read", ()
       expect(told).toMatch(/\((?:NotFound, 404|NotUnderstood)\): correct `endpoint`: what answers there is no S3/);
     } finally {
       other.close();
+    }
+  });
+
+  test("where every page leads to another that was there before", async () => {
+    const line = await lineTo(at.endpoint);
+    let pages = 0;
+    line.rewrite = ({ url }, body) => {
+      if (!url.includes("versions")) return body;
+      pages += 1;
+      const next = `<IsTruncated>true</IsTruncated><NextKeyMarker>${pages % 2 === 0 ? "a" : "b"}</NextKeyMarker>`;
+      return body.replace(/<NextKeyMarker>.*?<\/NextKeyMarker>/, "").replace("<IsTruncated>false</IsTruncated>", next);
+    };
+    // Else it would go on for ever.
+    line.answer = () => (pages > 20 ? 403 : undefined);
+    try {
+      expect(await trouble({ endpoint: line.endpoint })).toMatch(/\(NotUnderstood\)/);
+    } finally {
+      await line.close();
     }
   });
 
