@@ -21,7 +21,7 @@ export type Contents = {
   readonly inventory: Inventory;
   /** Delete markers, and versions of side-cars: what may be left when nothing is under a key any more. */
   readonly markers: readonly VersionPlace[];
-  readonly sideCars: readonly VersionPlace[];
+  readonly sideCars: readonly ListedVersion[];
 };
 
 export type Earlier = {
@@ -49,7 +49,7 @@ export const contentsOf = async (
   const names = new Set<string>();
   const oddities = new Map<string, Oddity>();
   const markers = new Map<string, VersionPlace>();
-  const sideCars = new Map<string, VersionPlace>();
+  const sideCars = new Map<string, ListedVersion>();
   const add = (set: BackupSet): void => {
     if (names.has(set.name)) return;
     names.add(set.name);
@@ -118,20 +118,27 @@ const sideCarEnd = ".sha256";
 const isSideCar = ({ key }: ListedVersion): boolean => key.endsWith(sideCarEnd);
 
 /**
- * What can go now that sets are `gone`: side-cars of keys of which we deleted the last version (one that comes before its set has to be there when
- * that comes), and delete markers over nothing. Neither holds a byte of a backup, but a key can be somebody's name. What is `doubted` may be under
+ * What can go now that sets are `gone`: side-cars of keys of which we deleted the last version, or that came `until` then (one that comes before its
+ * set has to be there when that comes), and delete markers over nothing. Neither holds a byte of a backup, but a key can be somebody's name. What is `doubted` may be under
  * its key all the same.
  */
 export const leftovers = (
   { inventory, sideCars, markers }: Contents,
-  { gone, ours, doubted }: Readonly<Record<"gone" | "ours" | "doubted", ReadonlySet<string>>>,
+  {
+    gone,
+    ours,
+    doubted,
+    until,
+  }: Readonly<Record<"gone" | "ours" | "doubted", ReadonlySet<string>>> & {
+    readonly until: number;
+  },
 ): Pick<Contents, "sideCars" | "markers"> => {
   const left = new Set(doubted);
   for (const { name } of inventory.sets) if (!gone.has(name)) left.add(placeOf(name).key);
-  const going: VersionPlace[] = [];
+  const going: ListedVersion[] = [];
   for (const sideCar of sideCars) {
     const key = sideCar.key.slice(0, -sideCarEnd.length);
-    if (ours.has(key) && !left.has(key)) going.push(sideCar);
+    if ((ours.has(key) || sideCar.modified < until) && !left.has(key)) going.push(sideCar);
     else left.add(sideCar.key);
   }
   return { sideCars: going, markers: markers.filter(({ key }) => !left.has(key)) };

@@ -1,10 +1,11 @@
 import type { S3 } from "@aws-sdk/client-s3";
+import type { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
 import type { BackupSet, KnownSet, Removal, Repository } from "#backups/repository.ts";
 import { atOnce, bucketOf, type Bucket } from "#backups/s3/bucket.ts";
 import { contentsOf, leftovers, type Contents } from "#backups/s3/contents.ts";
 import { openS3 } from "#backups/s3/open-s3.ts";
-import { placeOf, versionDigest, type VersionPlace } from "#backups/s3/place.ts";
+import { nameOf, placeOf, versionDigest, type VersionPlace } from "#backups/s3/place.ts";
 import { isAbsent, refusalOf } from "#backups/s3/refusal.ts";
 import { fetchDump } from "#backups/s3/restore.ts";
 import { settingFindings } from "#backups/s3/setting-findings.ts";
@@ -51,13 +52,14 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
       return removal;
     },
 
-    finish: async () => {
+    finish: async ({ now }) => {
       if (seen === undefined) return true;
       const { bucket } = await open();
-      const { sideCars, markers } = leftovers(seen, { gone, ours, doubted });
-      // Without its set a side-car says nothing of anybody: that one stays is no failure of the purge.
+      const { sideCars, markers } = leftovers(seen, { gone, ours, doubted, until: retentionStart(now, config) });
+      // Without its set a side-car says nothing of anybody: that one stays is no failure of the purge, and it goes another night.
       await forEachAtOnce(sideCars, atOnce, async (sideCar) => {
-        await inTurn(sideCar.key, () => isTidied(() => bucket.remove(sideCar)));
+        const listed = { name: nameOf(sideCar), sha256: versionDigest(sideCar) };
+        await inTurn(sideCar.key, () => removeSet(bucket, listed));
       });
       let finished = true;
       await forEachAtOnce(markers, atOnce, async (marker) => {
@@ -76,6 +78,9 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
     present: async (set) => isPresent((await open()).bucket, set),
   };
 };
+
+const retentionStart = (now: Temporal.Instant, { keepDays }: S3Config): number =>
+  now.subtract({ hours: 24 * keepDays }).epochMilliseconds;
 
 /** Keys of sets on record that are not listed, whether they were to go or not. */
 const unlistedKeys = (
@@ -102,7 +107,7 @@ const turns = (): (<T>(key: string, work: () => Promise<T>) => Promise<T>) => {
 };
 
 /** S3 itself answers alike whether it deleted a version or had none: somebody who was faster by seconds is not noticed there. */
-const removeSet = async (bucket: Bucket, set: BackupSet): Promise<Removal> => {
+const removeSet = async (bucket: Bucket, set: Pick<BackupSet, "name" | "sha256">): Promise<Removal> => {
   const place = placeOf(set.name);
   try {
     if ("upload" in place) await bucket.abort(place);

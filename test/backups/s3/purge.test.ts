@@ -131,6 +131,17 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
     expect(await at.listed()).toEqual(["shop-2026-11-22T0200Z.sql.gz", "shop-2026-11-23.dump.sha256"]);
   });
 
+  test("one that is left of a set that is long gone goes when it is as old as that would be", async () => {
+    await at.putNights(1, "2026-11-22");
+    await at.put("ada-2026-10-22.dump.sha256", "0", "2026-10-22T02:00:00Z");
+    await at.put("ada-2026-10-24.dump.sha256", "0", "2026-10-24T02:00:00Z");
+    await at.s3.deleteObject({ Bucket, Key: "ada-2026-10-22.dump.sha256" });
+    const { Versions = [] } = await at.s3.listObjectVersions({ Bucket, Prefix: "ada-2026-10-22" });
+    await at.setModified(Versions[0]?.VersionId ?? "", "2026-10-22T02:00:00Z");
+    expect(await at.purge(now, "R1")).toMatchObject({ purged: 0, kept: 1, exceptions: [] });
+    expect(await at.listed()).toEqual(["ada-2026-10-24.dump.sha256", "shop-2026-11-22T0200Z.sql.gz"]);
+  });
+
   test("a version that somebody else deletes between list and deletion is vanished, and not claimed", async () => {
     const [first = ""] = await at.putNights(32, "2026-11-22");
     // Of a key that has nothing else versitygw says, as S3 itself does, that what was not there is deleted.

@@ -44,6 +44,21 @@ describe.skipIf(gatewayMissing !== undefined).each([
     expect(await at.listed()).not.toContain(second);
   });
 
+  test("keeps a side-car that came meanwhile, and waits for its set, though the one before it was to go", async () => {
+    await at.putNights(1, "2026-11-22");
+    await at.put("latest.dump.sha256", "old", "2026-10-01T02:00:00Z");
+    const real = s3Repository(at.config, "Europe/Berlin");
+    const racing: Repository = {
+      ...real,
+      finish: async (of) => {
+        await at.put("latest.dump.sha256", "new", now);
+        return (await real.finish?.(of)) ?? true;
+      },
+    };
+    await purgeRepository(at.on(now), await at.newRun("R1"), at.config, racing);
+    expect(await at.listed()).toContain("latest.dump.sha256");
+  });
+
   test("loses nothing that it does not have any more: vanished, and not claimed", async () => {
     const [first = ""] = await at.putNights(32, "2026-11-22");
     const real = s3Repository(at.config, "Europe/Berlin");
