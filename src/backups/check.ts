@@ -4,6 +4,7 @@ import { decide, findNewestGood, isDue, keptLogs, type BackupException, type Goo
 import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
+import { placeOf, recordedPlace, unconfigured } from "#backups/place.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { backupTodo } from "#records/backup-hints.ts";
@@ -11,7 +12,8 @@ import { backupTodo } from "#records/backup-hints.ts";
 export type CheckedRepository = {
   readonly repository: string;
   readonly store: string;
-  readonly keepDays: number;
+  /** Null of one that the configuration names no more. */
+  readonly keepDays: number | null;
   /** ISO instants: from when to when a restore can go back to; null where nothing can be restored, or nothing is known. */
   readonly window: { readonly oldest: string; readonly newest: string } | null;
   readonly findings: readonly BackupFinding[];
@@ -26,6 +28,12 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
   const checked: CheckedRepository[] = [];
   for (const config of ctx.config.backups) {
     const { name: repository, store, keepDays } = config;
+    const place = await recordedPlace(ctx.state.db, repository);
+    if (place !== undefined && place !== placeOf(config)) {
+      const findings = [findingOf({ name: "*", code: "BACKUP_MOVED", breach: null })];
+      checked.push({ repository, store, keepDays, window: null, findings });
+      continue;
+    }
     const { inventory, verifyRestorable, check } = openRepository(config, timeZone);
     try {
       const found = await inventory(await heldSets(ctx.state, repository));
@@ -49,6 +57,10 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
       const { code, message, hint } = error;
       checked.push({ repository, store, keepDays, window: null, findings: [{ code, message, hint }] });
     }
+  }
+  for (const { repository, store } of await unconfigured(ctx.state.db, ctx.config)) {
+    const findings = [findingOf({ name: "*", code: "BACKUP_UNCONFIGURED", breach: null })];
+    checked.push({ repository, store, keepDays: null, window: null, findings });
   }
   return checked;
 };

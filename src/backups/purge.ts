@@ -12,6 +12,7 @@ import {
 } from "#backups/decide.ts";
 import { keptIn, keptSince, type Kept } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
+import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import { readBack, type Removals } from "#backups/read-back.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
@@ -35,6 +36,9 @@ export const purgeBackups = async (ctx: Context, run: Run): Promise<readonly Rep
   for (const config of ctx.config.backups) {
     results.push(await purgeRepository(ctx, run, config, openRepository(config, ctx.config.controller.timeZone)));
   }
+  for (const { repository: name, store } of await unconfigured(ctx.state.db, ctx.config)) {
+    results.push(await recordNight(ctx, run, { name, store, keepDays: 0 }, { exceptions: [forsaken] }));
+  }
   faultPoint("after-backups-recorded");
   return results;
 };
@@ -48,12 +52,15 @@ export const purgeRepository = async (
 ): Promise<RepositoryResult> => {
   const { timeZone } = ctx.config.controller;
   const retention = { keepDays: config.keepDays, timeZone, now: ctx.clock.now() };
+  const place = await recordedPlace(ctx.state.db, config.name);
+  if (place !== undefined && place !== placeOf(config)) return recordNight(ctx, run, config, { exceptions: [moved] });
   const before = await orUnreadable(ctx, async () => repository.inventory(await heldSets(ctx.state, config.name)));
   if (before === "unreadable") return recordNight(ctx, run, config, { exceptions: [unreadable] });
 
   const search = await findNewestGood(before.sets, repository.verifyRestorable);
   const { kept, purge, exceptions } = await inState(ctx.state, async (tx) => {
     await saveInventory(tx, config.name, before.sets, { at: retention.now, run: run.id });
+    await recordPlace(tx, config);
     const held = await keptIn(tx, config.name, timeZone);
     const decision = decide(before, search, retention, held.names);
     await condemn(tx, config.name, decision.purge, run.id);
@@ -94,6 +101,8 @@ export const purgeRepository = async (
   });
 };
 
+const moved: BackupException = { name: "*", code: "BACKUP_MOVED", breach: null };
+const forsaken: BackupException = { name: "*", code: "BACKUP_UNCONFIGURED", breach: null };
 const unreadable: BackupException = { name: "*", code: "BACKUPS_UNREADABLE", breach: null };
 
 const orUnreadable = async ({ log }: Context, look: () => Promise<Inventory>): Promise<Inventory | "unreadable"> => {

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { Config } from "#config.ts";
+import { unconfigured } from "#backups/place.ts";
 import { heldFrom, isThere } from "#db/backup-sets.ts";
 import type { StateDb } from "#db/state-schema.ts";
 
@@ -11,13 +12,15 @@ export type Reach = { readonly store: string; readonly oldest: string };
 
 /**
  * The reach of every configured store, from the inventories that the run `runId` has recorded. A repository without one, or with
- * one that lists nothing (a disk that is not mounted looks like that), makes its store's reach unknown.
+ * one that lists nothing (a disk that is not mounted looks like that), makes its store's reach unknown; and so does one that the configuration
+ * names no more, while its backups are not known to be gone.
  */
 export const reaches = async (
   db: Kysely<StateDb>,
   { stores, columnStores, backups }: Pick<Config, "stores" | "columnStores" | "backups">,
   runId: string,
 ): Promise<readonly Reach[]> => {
+  const forsaken = (await unconfigured(db, { backups })).map(({ store }) => store);
   const { rows } = await sql<Reach>`
     with repository as (
       select repository.name, repository.store,
@@ -28,6 +31,7 @@ export const reaches = async (
       from unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[])
         as repository (name, store))
     select store.name as store, min(case
+        when store.name = any (${forsaken}::text[]) then '-infinity'
         when repository.name is null then 'infinity'
         when not repository.listed then '-infinity'
         else least(coalesce((select min(${heldFrom}) from lethe.backup_set held

@@ -42,7 +42,12 @@ export type Night = {
 };
 
 /** Writes what was read back into state and ledger, in one transaction: what is claimed here was observed (I12). */
-export const recordNight = (ctx: Context, run: Run, config: BackupConfig, night: Night): Promise<RepositoryResult> =>
+export const recordNight = (
+  ctx: Context,
+  run: Run,
+  config: Pick<BackupConfig, "name" | "store" | "keepDays">,
+  night: Night,
+): Promise<RepositoryResult> =>
   inState(ctx.state, async (tx) => {
     const meta = { at: ctx.clock.now(), run: run.id };
     const { seen } = night;

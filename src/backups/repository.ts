@@ -26,6 +26,10 @@ export type BackupCode =
   | "BACKUP_VANISHED"
   /** Of the write-ahead log, or of what the storage keeps of sets that are gone, something is there that is past its time. */
   | "BACKUP_LOG_KEPT"
+  /** The configuration names another place than that in which its backups were listed: there nobody has asked for them. */
+  | "BACKUP_MOVED"
+  /** Nobody asks for its backups any more, and they are not known to be gone. */
+  | "BACKUP_UNCONFIGURED"
   /** It is past its time, and a legal hold keeps it. */
   | "BACKUP_HELD";
 

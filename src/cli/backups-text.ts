@@ -15,7 +15,11 @@ export const checkScreen = (repositories: readonly CheckedRepository[]): string 
           "\n",
         ),
       );
-      return [`${repository}, at most ${keepDays} days`, back, ...(found.length === 0 ? ["  ok"] : found)].join("\n");
+      return [
+        `${repository}, ${keepDays === null ? "not configured any more" : `at most ${keepDays} days`}`,
+        back,
+        ...(found.length === 0 ? ["  ok"] : found),
+      ].join("\n");
     })
     .join("\n\n");
 };

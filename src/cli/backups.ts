@@ -1,13 +1,15 @@
 import type { Command } from "commander";
 import type { ListedRepository } from "#backups/list.ts";
 import { findJob, startJob } from "#cli/jobs.ts";
+import { whoDecides } from "#cli/request-arguments.ts";
+import { deciding } from "#cli/request-duties.ts";
 import { registerRestore } from "#cli/restore.ts";
 import type { Shell } from "#cli/shell.ts";
 import type { Context } from "#context.ts";
 import { LetheError } from "#lib/errors.ts";
 import { table } from "#cli/table.ts";
 
-/** `lethe backups list`, `check`, `purge`, `drill`, `replay` and `guard`. */
+/** `lethe backups list`, `check`, `purge`, `drill`, `moved`, `replay` and `guard`. */
 export const register = (program: Command, shell: Shell): void => {
   const backups = program
     .command("backups")
@@ -76,6 +78,20 @@ export const register = (program: Command, shell: Shell): void => {
       shell.answer(summary, () => summaryText(summary, { title: "drill", timeZone }));
       if (summary.outcome === "attention") shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
+    });
+
+  deciding(backups.command("moved"))
+    .description("say that nothing is left where a repository was: it is where the configuration says by now, or gone")
+    .requiredOption("--repository <name>", "of which `lethe backups check` says that it moved, or is not configured")
+    .action(async ({ repository, by }: { readonly repository: string; readonly by?: string }) => {
+      const { movedBackups } = await import("#backups/moved.ts");
+      const moved = await shell.withContext((context) => movedBackups(context, repository, { by: whoDecides(by) }));
+      const many = `${moved.sets} ${moved.sets === 1 ? "backup" : "backups"} of ${repository}`;
+      shell.answer(moved, () =>
+        moved.to === "nowhere"
+          ? `${many} left the record, by your word`
+          : `${many} will be looked for where the configuration says`,
+      );
     });
 
   registerRestore(backups, shell);

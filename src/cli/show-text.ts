@@ -192,13 +192,13 @@ const tasksText = (tasks: RequestView["tasks"]): string =>
 
 const backupsText = ({ backups, erasedAt }: RequestView): string =>
   `Backups that ${erasedAt === null ? "may hold it" : "may still hold it"}\n${table(
-    backups.map(({ repository, store, sets, logs, newest, clearOn, holds }) => [
+    backups.map(({ repository, configured, store, sets, logs, newest, clearOn, holds }) => [
       repository,
       store,
       sets,
       logs === 0 ? "" : "yes",
       newest?.slice(0, 10) ?? "",
-      erasedAt === null ? "" : (clearOn ?? (holds.length > 0 ? `hold ${holds.join(", ")}` : "a restore is open")),
+      erasedAt === null ? "" : (clearOn ?? whyNot({ configured, holds })),
     ]),
     [
       { title: "repository" },
@@ -209,6 +209,11 @@ const backupsText = ({ backups, erasedAt }: RequestView): string =>
       { title: "gone by" },
     ],
   )}`;
+
+const whyNot = ({ configured, holds }: Pick<RequestView["backups"][number], "configured" | "holds">): string => {
+  if (!configured) return "not configured any more";
+  return holds.length > 0 ? `hold ${holds.join(", ")}` : "a restore is open";
+};
 
 const dispositionTable = (dispositions: RequestView["dispositions"]): string =>
   table(

@@ -7,17 +7,25 @@ import { touchedStores } from "#db/touched-stores.ts";
 /** What may still hold the person of a request in one repository, as it was listed last. */
 export type Holding = {
   readonly repository: string;
+  /** The configuration names it. */
+  readonly configured: boolean;
   readonly store: string;
   readonly sets: number;
   /** Archives of the write-ahead log that go back to before the erasure. */
   readonly logs: number;
   /** ISO instant of the newest of the sets. */
   readonly newest: string | null;
-  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, a restore of the store is not released, or the person is not erased. */
+  /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, a restore of the store is not released, the person is not erased, or the configuration does not name the repository. */
   readonly clearOn: string | null;
   /** References of the holds that do. */
   readonly holds: readonly string[];
 };
+
+/** `repository, store, keep_days`: those of the configuration, and those that it names no more: nobody knows until when the latter keep what they have. */
+const repositoriesOf = (backups: Config["backups"]): RawBuilder<unknown> => sql`
+  select * from unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[],
+    ${backups.map(({ keepDays }) => keepDays)}::int[]) as configured (repository, store, keep_days)
+  union all select repository, store, null from lethe.backup_place where repository <> all (${backups.map(({ name }) => name)}::text[])`;
 
 /**
  * The chain of custody of one request: the repositories that may still hold its person, until there are none. Of a request that is not erased yet,
@@ -36,8 +44,7 @@ export const backupsHolding = async (
   const { rows } = await sql<Holding>`
     with request as (select * from lethe.request where ref = ${requestRef}),
     repository as (
-      select * from unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[],
-        ${backups.map(({ keepDays }) => keepDays)}::int[]) as repository (repository, store, keep_days)),
+      select repository, store, keep_days from (${repositoriesOf(backups)}) as repository),
     kept as (select repository, name, array_agg(hold order by hold) as holds from (${keptBackups(controller.timeZone)}) as kept
       group by repository, name),
     copy as (
@@ -46,7 +53,7 @@ export const backupsHolding = async (
       union all
       select log.repository, 0, 1, null, case when ${over} then ${gone} end, null, ${over}
         from lethe.backup_log log join repository using (repository), request where ${mayHold(sql`log.since`)})
-    select repository.repository, repository.store, sum(sets) as sets, sum(logs) as logs, max(taken_at) as newest,
+    select repository.repository, bool_or(keep_days is not null) as configured, repository.store, sum(sets) as sets, sum(logs) as logs, max(taken_at) as newest,
       case when bool_and(copy.holds is null and copy.over) then
         (max(counts_from + keep_days * interval '24 hours') at time zone ${controller.timeZone})::date end as "clearOn",
       coalesce((select array_agg(distinct hold order by hold) from copy held, unnest(held.holds) as hold
@@ -61,8 +68,7 @@ export const backupsHolding = async (
  * the time, so that thousands of people and of backups are passed once.
  */
 export const holdingErased = (backups: Config["backups"]): RawBuilder<unknown> => sql`
-  with repository as (
-      select * from unnest(${backups.map(({ name }) => name)}::text[], ${backups.map(({ store }) => store)}::text[]) as repository (repository, store)),
+  with repository as (select repository, store from (${repositoriesOf(backups)}) as repository),
     moment as (
       select store, ${heldFrom} as at, 1 as copy, null::bigint as id from lethe.backup_set held join repository using (repository) where ${isThere}
       union all select store, since, 1, null from lethe.backup_log join repository using (repository)

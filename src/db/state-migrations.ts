@@ -208,6 +208,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       purged_at timestamptz, state text not null check (state in ('listed', 'condemned', 'purged', 'vanished')),
       run_id text references lethe.run, needs jsonb not null default '[]', unfinished boolean not null default false,
       primary key (repository, name, sha256))`,
+    sql`create table lethe.backup_place (repository text primary key, store text not null, place text not null)`,
     sql`create table lethe.backup_log (
       repository text not null, name text not null, since timestamptz not null, until timestamptz not null,
       primary key (repository, name))`,

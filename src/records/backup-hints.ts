@@ -17,6 +17,10 @@ const hints: Readonly<Record<string, string>> = {
   BACKUP_LOG_KEPT:
     "Make a newer full backup, so that the write-ahead log before it can go; see `lethe backups check` for what keeps it.",
   BACKUP_HELD: "Nothing, as long as the matter needs it: it goes in the night after the hold is released.",
+  BACKUP_MOVED:
+    "Name the new place under a name of its own beside the old one, until nothing is left there; or, if it holds all that was in the old one and nothing is left there, say so: `lethe backups moved --repository NAME`.",
+  BACKUP_UNCONFIGURED:
+    "Configure it again until its last backup is gone; or, if nothing is left of it, say so: `lethe backups moved --repository NAME`.",
   BACKUP_VANISHED: "Find out who removed it before it was due: Lethe did not.",
 };
 

@@ -99,6 +99,8 @@ export type LedgerEvent =
   | { kind: "analytics.measured"; anonymity: Anonymity }
   | { kind: "backup.purged"; repository: string; name: string; sha256: string; bytes: number; taken: string }
   | { kind: "backup.exception"; repository: string; name: string; code: string; breach: string | null }
+  /** Nothing is left where it was, as somebody says: it is in another place, or gone. */
+  | { kind: "backup.moved"; repository: string; to: "another place" | "nowhere"; sets: number; by: string }
   /**
    * `verified`: the newest set that was read to its end this night and can be restored from. `log`: from when to when archives of the write-ahead log
    * go, which hold what was written then.

@@ -62,6 +62,7 @@ test("night by night fewer backups hold the subject; when the last is purged the
   expect(await night("2026-12-08T03:00:00Z")).toBe(0);
   const left = {
     repository: "nightly",
+    configured: true,
     store: "shop",
     sets: 1,
     logs: 0,

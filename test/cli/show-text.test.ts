@@ -47,13 +47,14 @@ test("show names the backups that may still hold the person, and by when the las
   night = await openShop();
   const [ref = ""] = await night.ask(...people(1));
   const view = await showRequest(night.context, ref);
-  const copy = { store: "shop", logs: 0, newest: "2026-11-02T00:30:00.000Z", holds: [] };
+  const copy = { configured: true, store: "shop", logs: 0, newest: "2026-11-02T00:30:00.000Z", holds: [] };
   const text = showText({
     ...view,
     erasedAt: "2026-11-02T02:00:00.000Z",
     backups: [
       { ...copy, repository: "dumps", sets: 3, clearOn: "2026-12-02" },
       { ...copy, repository: "barn", sets: 1, logs: 1, clearOn: null, holds: ["H-7K3M-2QXA-9DTB"] },
+      { ...copy, repository: "old", configured: false, sets: 2, clearOn: null },
     ],
   });
   expectFits(text);
@@ -63,6 +64,7 @@ test("show names the backups that may still hold the person, and by when the las
       "repository  store  backups  log  newest of   gone by",
       "dumps       shop         3       2026-11-02  2026-12-02",
       "barn        shop         1  yes  2026-11-02  hold H-7K3M-2QXA-9DTB",
+      "old         shop         2       2026-11-02  not configured any more",
     ].join("\n"),
   );
 });

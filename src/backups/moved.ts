@@ -1,0 +1,48 @@
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
+import { decider } from "#intake/decision.ts";
+import { inTransaction } from "#intake/transaction.ts";
+import { appendEntries } from "#ledger/append.ts";
+import { LetheError } from "#lib/errors.ts";
+
+/** `sets`: how many backups that were on record in the old place nobody asks for there any more. */
+export type Moved = { readonly repository: string; readonly to: "another place" | "nowhere"; readonly sets: number };
+
+/**
+ * Somebody says that nothing of a repository is left where it was: because everything is in the place that the configuration names by now, where
+ * the next night looks for each of its backups; or because they are gone, of a repository that it names no more. Their word goes to the ledger, since
+ * no storage was asked.
+ *
+ * @throws LetheError `USAGE` for a repository that is where it was.
+ */
+export const movedBackups = async (ctx: Context, name: string, { by }: { readonly by: string }): Promise<Moved> =>
+  inTransaction(ctx, async (db) => {
+    const config = ctx.config.backups.find((each) => each.name === name);
+    const meta = { at: ctx.clock.now(), run: null };
+    const place = await recordedPlace(db, name);
+    if (config === undefined) {
+      const left = (await unconfigured(db, ctx.config)).find(({ repository }) => repository === name);
+      if (left === undefined) throw nothingMoved(name);
+      await sql`update lethe.backup_set set state = 'vanished', purged_at = ${meta.at.toString()}
+        where repository = ${name} and state in ('listed', 'condemned')`.execute(db);
+      await sql`delete from lethe.backup_log where repository = ${name}`.execute(db);
+      await sql`delete from lethe.backup_place where repository = ${name}`.execute(db);
+      const { sets } = left;
+      const moved: Moved = { repository: name, to: "nowhere", sets };
+      await appendEntries(db, [{ kind: "backup.moved", ...moved, by: decider(ctx, by) }], meta);
+      return moved;
+    }
+    if (place === undefined || place === placeOf(config)) throw nothingMoved(name);
+    await recordPlace(db, config);
+    const { rows } = await sql<{ sets: number }>`select count(*) as sets from lethe.backup_set
+      where repository = ${name} and state in ('listed', 'condemned')`.execute(db);
+    const moved: Moved = { repository: name, to: "another place", sets: rows[0]?.sets ?? 0 };
+    await appendEntries(db, [{ kind: "backup.moved", ...moved, by: decider(ctx, by) }], meta);
+    return moved;
+  });
+
+const nothingMoved = (name: string): LetheError =>
+  new LetheError("USAGE", `no backups of ${name} are on record in another place than the configuration names`, {
+    hint: "name a repository of which `lethe backups check` says BACKUP_MOVED or BACKUP_UNCONFIGURED",
+  });
