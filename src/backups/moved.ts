@@ -1,8 +1,7 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
-import { decider } from "#intake/decision.ts";
-import { inTransaction } from "#intake/transaction.ts";
+import { inState } from "#backups/state-transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
 
@@ -12,12 +11,12 @@ export type Moved = { readonly repository: string; readonly to: "another place" 
 /**
  * Somebody says that nothing of a repository is left where it was: because everything is in the place that the configuration names by now, where
  * the next night looks for each of its backups; or because they are gone, of a repository that it names no more. Their word goes to the ledger, since
- * no storage was asked.
+ * no storage was asked. `by`: the keyed digest of who says it, as the ledger has it.
  *
  * @throws LetheError `USAGE` for a repository that is where it was.
  */
 export const movedBackups = async (ctx: Context, name: string, { by }: { readonly by: string }): Promise<Moved> =>
-  inTransaction(ctx, async (db) => {
+  inState(ctx.state, async (db) => {
     const config = ctx.config.backups.find((each) => each.name === name);
     const meta = { at: ctx.clock.now(), run: null };
     const place = await recordedPlace(db, name);
@@ -30,7 +29,7 @@ export const movedBackups = async (ctx: Context, name: string, { by }: { readonl
       await sql`delete from lethe.backup_place where repository = ${name}`.execute(db);
       const { sets } = left;
       const moved: Moved = { repository: name, to: "nowhere", sets };
-      await appendEntries(db, [{ kind: "backup.moved", ...moved, by: decider(ctx, by) }], meta);
+      await appendEntries(db, [{ kind: "backup.moved", ...moved, by }], meta);
       return moved;
     }
     if (place === undefined || place === placeOf(config)) throw nothingMoved(name);
@@ -38,7 +37,7 @@ export const movedBackups = async (ctx: Context, name: string, { by }: { readonl
     const { rows } = await sql<{ sets: number }>`select count(*) as sets from lethe.backup_set
       where repository = ${name} and state in ('listed', 'condemned')`.execute(db);
     const moved: Moved = { repository: name, to: "another place", sets: rows[0]?.sets ?? 0 };
-    await appendEntries(db, [{ kind: "backup.moved", ...moved, by: decider(ctx, by) }], meta);
+    await appendEntries(db, [{ kind: "backup.moved", ...moved, by }], meta);
     return moved;
   });
 

@@ -84,8 +84,13 @@ export const register = (program: Command, shell: Shell): void => {
     .description("say that nothing is left where a repository was: it is where the configuration says by now, or gone")
     .requiredOption("--repository <name>", "of which `lethe backups check` says that it moved, or is not configured")
     .action(async ({ repository, by }: { readonly repository: string; readonly by?: string }) => {
-      const { movedBackups } = await import("#backups/moved.ts");
-      const moved = await shell.withContext((context) => movedBackups(context, repository, { by: whoDecides(by) }));
+      const [{ movedBackups }, { decider }] = await Promise.all([
+        import("#backups/moved.ts"),
+        import("#intake/decision.ts"),
+      ]);
+      const moved = await shell.withContext((context) =>
+        movedBackups(context, repository, { by: decider(context, whoDecides(by)) }),
+      );
       const many = `${moved.sets} ${moved.sets === 1 ? "backup" : "backups"} of ${repository}`;
       shell.answer(moved, () =>
         moved.to === "nowhere"

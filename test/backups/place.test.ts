@@ -12,7 +12,7 @@ import type { Context } from "#context.ts";
 import { backupsHolding } from "#db/holding-backups.ts";
 import { scene, writeNights, type Scene } from "#test/backups/repository-files.ts";
 
-const by = { by: "operator" };
+const by = { by: "0f1e2d3c" };
 
 let at: Scene;
 beforeEach(async () => {
@@ -80,7 +80,7 @@ describe("a repository that the configuration has in another place by now", () =
         repository: "nightly",
         to: "another place",
         sets: 3,
-        by: expect.stringMatching(/^[0-9a-f]+$/),
+        ...by,
       },
     ]);
   });

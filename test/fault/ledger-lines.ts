@@ -131,6 +131,7 @@ export const ledgerLines = async (state: Query, names: ReadonlyMap<string, strin
       case "request.failed":
       case "request.completed":
       case "backup.purged":
+      case "backup.moved":
       case "backup.drilled":
         add(event.kind, event);
         break;
