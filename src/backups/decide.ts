@@ -17,7 +17,11 @@ export type GoodSearch = {
 };
 
 export const isDue = (set: BackupSet, { keepDays, now }: Retention): boolean =>
-  Temporal.Instant.compare(dueAt(set, keepDays), now) < 0;
+  Temporal.Instant.compare(dueAt(set, keepDays), now) < 0 && !isUnderWay(set, now);
+
+/** Written to in the last day: whatever its name says, and however short the retention is, somebody is at work on it. */
+const isUnderWay = ({ unfinished, modified }: BackupSet, now: Temporal.Instant): boolean =>
+  unfinished === true && Temporal.Instant.compare(modified.add({ hours: 24 }), now) > 0;
 
 /** An exception about a set: it breaks the retention from the day on which the set should be gone. */
 export const exceptionOf = (
@@ -37,7 +41,7 @@ export const heldBack = ({ name }: BackupSet): BackupException => ({ name, code:
 export const newestFirst = (sets: readonly BackupSet[]): BackupSet[] =>
   sets.toSorted((a, b) => Temporal.Instant.compare(heldSince(b), heldSince(a)) || (a.name < b.name ? 1 : -1));
 
-const isWhole = ({ unfinished }: BackupSet): boolean => unfinished !== true;
+export const isWhole = ({ unfinished }: BackupSet): boolean => unfinished !== true;
 
 /** Reads sets from the newest back until one is good: usually one. */
 export const findNewestGood = async (

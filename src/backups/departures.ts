@@ -1,3 +1,4 @@
+import { isWhole } from "#backups/decide.ts";
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import type { HeldSet } from "#backups/set-records.ts";
 
@@ -13,7 +14,8 @@ export const noDepartures: Departures = { purged: [], vanished: [], ended: [] };
  * What became of the sets that the state database holds and that are `missing` from the repository. `deleted` are those that we deleted and that a
  * second look did not find.
  *
- * A repository in which nothing is left proves nothing: so does a disk that is not mounted look. Then no set counts as gone.
+ * A repository in which nothing is left proves nothing: so does a disk that is not mounted look, also when somebody begins a backup there. Then no
+ * set counts as gone.
  */
 export const departures = (
   missing: readonly HeldSet[],
@@ -21,7 +23,7 @@ export const departures = (
   after: Inventory,
   deleted: ReadonlySet<BackupSet>,
 ): Departures => {
-  if (before.sets.length === 0 || after.sets.length === 0) return noDepartures;
+  if (!before.sets.some(isWhole) || !after.sets.some(isWhole)) return noDepartures;
   const ours = new Set([...deleted].map(identity));
   const purged: HeldSet[] = [];
   const vanished: HeldSet[] = [];

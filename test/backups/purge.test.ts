@@ -124,25 +124,17 @@ test("when backups stopped long ago the last good one stays, and so do the other
   expect(codes(result)).toEqual(["shop-2026-09-01T0200Z.sql.gz BACKUP_LAST_GOOD"]);
 });
 
-test("unfinished files, links and directories are named and left alone; dotfiles are not mentioned", async () => {
+test("links and directories are named and left alone; dotfiles are not mentioned", async () => {
   await writeNights(at.path, 2, "2026-11-22");
-  await writeSet(at.path, "shop-2026-01-01.sql.gz.partial", "x", "2026-01-01T02:00:00Z");
-  await writeSet(at.path, "shop-2026-01-02.sql.gz.tmp", "x", "2026-01-02T02:00:00Z");
   await writeSet(at.path, ".hidden-2026-01-01", "x", "2026-01-01T02:00:00Z");
   await mkdir(join(at.path, "older"));
   const outside = join(at.directory, "outside-2026-01-01.sql.gz");
   await writeFile(outside, goodGzip("outside"));
   await symlink(outside, join(at.path, "link-2026-01-01.sql.gz"));
   const result = await purge();
-  expect(codes(result)).toEqual([
-    "link-2026-01-01.sql.gz BACKUP_FOREIGN",
-    "older BACKUP_FOREIGN",
-    "shop-2026-01-01.sql.gz.partial BACKUP_PARTIAL",
-    "shop-2026-01-02.sql.gz.tmp BACKUP_PARTIAL",
-  ]);
-  expect(result.exceptions[2]?.breach).toBe("2026-01-31");
+  expect(codes(result)).toEqual(["link-2026-01-01.sql.gz BACKUP_FOREIGN", "older BACKUP_FOREIGN"]);
   expect(result.kept).toBe(2);
-  expect(await files()).toHaveLength(7);
+  expect(await files()).toHaveLength(5);
 });
 
 test("an empty repository is an exception, and what was known of it is not called gone", async () => {

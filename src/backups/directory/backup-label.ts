@@ -3,6 +3,7 @@ import { Temporal } from "temporal-polyfill";
 import { openFile } from "#backups/directory/read-file.ts";
 import { archivesIn, membersOf } from "#backups/directory/tar.ts";
 import { lsnOf, type Lsn } from "#backups/wal-segments.ts";
+import { sha256Hex } from "#lib/canonical.ts";
 
 /** Where in the log something begins, on one of its timelines. */
 export type LogPlace = { readonly timeline: number; readonly lsn: Lsn };
@@ -16,36 +17,44 @@ export type BackupLabel = {
   readonly began: Temporal.Instant | undefined;
   /** Of an incremental backup: where the one began that it builds on. */
   readonly from: LogPlace | undefined;
+  /** Of the file's bytes, in lower-case hexadecimal. */
+  readonly sha256: string;
 };
 
-const labelName = "backup_label";
+export const labelName = "backup_label";
+
+/** More than any label has. */
+const labelBytes = 1 << 16;
 
 /** Of a base backup in a directory; undefined where it cannot be read, or is none. */
 export const readLabel = async (directory: string, format: "plain" | "tar"): Promise<BackupLabel | undefined> => {
   try {
-    return parseLabel(await (format === "plain" ? textOf(join(directory, labelName)) : textInArchive(directory)));
+    return parseLabel(await (format === "plain" ? bytesOf(join(directory, labelName)) : bytesInArchive(directory)));
   } catch {
     return undefined;
   }
 };
 
-const textOf = async (path: string): Promise<string> => {
+const bytesOf = async (path: string): Promise<Buffer> => {
   await using file = await openFile(path);
-  return await file.readFile("utf8");
+  const chunks: Buffer[] = [];
+  for await (const chunk of file.createReadStream({ start: 0, end: labelBytes, autoClose: false })) chunks.push(chunk);
+  return Buffer.concat(chunks);
 };
 
 /** A server sends it before all others. */
-const textInArchive = async (directory: string): Promise<string> => {
+const bytesInArchive = async (directory: string): Promise<Buffer> => {
   const base = (await archivesIn(directory)).archives.find(({ what }) => what === "base");
   const chunks: Buffer[] = [];
   for await (const { name, size, body } of membersOf(join(directory, base?.name ?? "base.tar"))) {
-    if (name === labelName && size < 1 << 16) for await (const chunk of body) chunks.push(chunk);
+    if (name === labelName && size < labelBytes) for await (const chunk of body) chunks.push(chunk);
     break;
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks);
 };
 
-const parseLabel = (text: string): BackupLabel | undefined => {
+const parseLabel = (bytes: Buffer): BackupLabel | undefined => {
+  const text = bytes.toString("latin1");
   const told = (pattern: RegExp): string | undefined => pattern.exec(text)?.[1];
   const start = placeOf(told(/^START WAL LOCATION: (\S+) \(file [0-9A-F]{24}\)$/m), told(/^START TIMELINE: (\d+)$/m));
   const segment = told(/^START WAL LOCATION: \S+ \(file ([0-9A-F]{24})\)$/m);
@@ -53,7 +62,8 @@ const parseLabel = (text: string): BackupLabel | undefined => {
   const from = placeOf(fromLsn, fromTimeline);
   const isUnclear = from === undefined && (fromLsn ?? fromTimeline) !== undefined;
   if (start === undefined || segment === undefined || isUnclear) return undefined;
-  return { start, segment, began: timeOf(told(/^START TIME: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) /m)), from };
+  const began = timeOf(told(/^START TIME: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) /m));
+  return { start, segment, began, from, sha256: sha256Hex(bytes) };
 };
 
 const placeOf = (place: string | undefined, timeline: string | undefined): LogPlace | undefined => {

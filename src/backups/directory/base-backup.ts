@@ -64,17 +64,27 @@ export const findBaseBackup = async (path: string): Promise<BaseBackup | "begun"
     bytes,
     files,
     links: links.toSorted(),
-    // Neither is ever sent; one stays when the server has stopped.
-    inUse: names.includes("postmaster.pid") || names.includes("postmaster.opts"),
+    inUse: isOfServer(names),
   };
 };
 
+/** Neither is ever sent; one stays when the server has stopped. */
+export const isOfServer = (names: readonly string[]): boolean =>
+  names.includes("postmaster.pid") || names.includes("postmaster.opts");
+
+/** When the server began to send it. */
+export const beganAt = ({ manifest, label }: BaseBackup): Temporal.Instant | undefined =>
+  sentAt(manifest.content?.began, label);
+
 /**
- * When the server began to send it. pg_combinebackup writes a new manifest about files that are older: what the label says is kept, in a time zone that
- * is told by an abbreviation.
+ * By the time of the label as a file, `sent`. pg_combinebackup writes a new manifest about files that are older: what the label says is kept, in a time
+ * zone that is told by an abbreviation.
  */
-export const beganAt = ({ manifest, label }: BaseBackup): Temporal.Instant | undefined => {
-  const [sent, said] = [manifest.content?.began, label?.began];
+export const sentAt = (
+  sent: Temporal.Instant | undefined,
+  label: BackupLabel | undefined,
+): Temporal.Instant | undefined => {
+  const said = label?.began;
   if (sent === undefined || said === undefined) return sent ?? said;
   return sent.since(said).total("hours") > 24 ? said : sent;
 };

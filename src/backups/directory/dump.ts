@@ -7,24 +7,32 @@ import { readDump } from "#backups/restorable.ts";
 import { dateInName, heldSince } from "#backups/set-date.ts";
 import { readSideCar } from "#backups/side-car.ts";
 
-/** A file as a set; undefined where it changed while it was read. Throws where it cannot be. */
+/** What a file will be called once it is whole; undefined of one that is not named as unfinished: by scripts, or by rsync (`.NAME.x7Qz2B`). */
+export const finishedName = (name: string): string | undefined =>
+  /^([^.].*)\.(?:partial|tmp)$/s.exec(name)?.[1] ?? /^\.([^.].*)\.[0-9A-Za-z]{6}$/s.exec(name)?.[1];
+
+/** A file as a set: unfinished where its name says so, or it changes while it is read. Throws where it cannot be. */
 export const readDumpSet = async (
   { name, path, timeZone }: { readonly name: string; readonly path: string; readonly timeZone: string },
   known: KnownSet | undefined,
-): Promise<BackupSet | undefined> => {
+): Promise<BackupSet> => {
   await using file = await openFile(path);
   const stat = await file.stat({ bigint: true });
   const bytes = Number(stat.size);
   const modified = modifiedAt(stat);
   const same = known !== undefined && !known.rehash && known.bytes === bytes && known.modified.equals(modified);
-  const sha256 = same ? known.sha256 : await sha256Of(file, bytes);
+  const { whole: sha256, part } = same
+    ? { whole: known.sha256, part: known.sha256 }
+    : await sha256Of(file, bytes, known?.bytes);
   const after = await file.stat({ bigint: true });
-  if (after.size !== stat.size || after.mtimeNs !== stat.mtimeNs) return undefined;
-  // Bytes that were here before are as old as they were then, whatever touched them since.
-  const written = known?.sha256 === sha256 ? heldSince({ taken: known.taken, modified }) : beganAt(stat);
+  const isChanging = after.size !== stat.size || after.mtimeNs !== stat.mtimeNs;
+  // Bytes that were here before are as old as they were then, whatever touched them since, or wrote on behind them.
+  const isKept = known !== undefined && known.bytes > 0 && known.sha256 === part;
+  const written = isKept ? heldSince({ taken: known.taken, modified }) : beganAt(stat);
   const taken = dateInName(name, timeZone) ?? written;
-  const sideCar = await readSideCar(path, sha256);
-  return { name, sha256, bytes, modified, taken, sideCar, needs: [], restores: taken };
+  const set = { name, sha256, bytes, modified, taken, needs: [], restores: taken };
+  if (isChanging || finishedName(name) !== undefined) return { ...set, sideCar: "none", unfinished: true };
+  return { ...set, sideCar: await readSideCar(path, sha256) };
 };
 
 /** Reads a dump to its end; undefined where it can be restored from. */

@@ -8,7 +8,13 @@ import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 
 /** A segment of the write-ahead log as `archive_command` put it there. */
-export type ArchivedSegment = { readonly file: string; readonly position: string; readonly modified: Temporal.Instant };
+export type ArchivedSegment = {
+  readonly file: string;
+  readonly position: string;
+  readonly modified: Temporal.Instant;
+  /** Under the name that scripts copy to before they rename: nothing recovers with it. */
+  readonly isUnfinished: boolean;
+};
 
 export type ListedLog = { readonly segments: readonly ArchivedSegment[]; readonly oddities: readonly Oddity[] };
 
@@ -17,7 +23,7 @@ export const logName = "wal";
 
 const packed = String.raw`(?:\.(?:gz|bz2|lz4|xz|zst))?`;
 /** Whole, or what there was of it when a standby took over; as pg_archivecleanup knows them. */
-const segmentFile = new RegExp(`^([0-9A-F]{24})(?:\\.partial)?${packed}$`);
+const segmentFile = new RegExp(`^([0-9A-F]{24})(?:\\.partial)?${packed}(\\.tmp)?$`);
 /** Where timelines and base backups begin: nothing of what was written. */
 const historyFile = new RegExp(`^(?:[0-9A-F]{8}\\.history|[0-9A-F]{24}\\.[0-9A-F]{8}\\.backup)${packed}$`);
 
@@ -35,8 +41,9 @@ export const listLog = async (path: string, repository: string): Promise<ListedL
     const stat = await lstat(join(path, file), { bigint: true }).catch(() => undefined);
     if (stat === undefined) continue;
     const modified = modifiedAt(stat);
-    const segment = segmentFile.exec(file)?.[1];
-    if (segment !== undefined && stat.isFile()) segments.push({ file, position: positionOf(segment), modified });
+    const [, segment, unfinished] = segmentFile.exec(file) ?? [];
+    if (segment !== undefined && stat.isFile())
+      segments.push({ file, position: positionOf(segment), modified, isUnfinished: unfinished !== undefined });
     else oddities.push({ name: `${logName}/${file}`, code: "BACKUP_FOREIGN", modified });
   }
   return { segments, oddities };
@@ -80,7 +87,8 @@ export const archiveOf = ({ segments }: ListedLog, newest: string | undefined): 
     (low, { modified }) => (Temporal.Instant.compare(modified, low) < 0 ? modified : low),
     first.modified,
   );
-  const times = new Map(segments.map(({ position, modified }) => [position, modified]));
+  const whole = segments.filter(({ isUnfinished }) => !isUnfinished);
+  const times = new Map(whole.map(({ position, modified }) => [position, modified]));
   const last = newest === undefined ? undefined : lastInLine(new Set(times.keys()), positionOf(newest));
   return [{ name: logName, since, until: (last === undefined ? undefined : times.get(last)) ?? since }];
 };

@@ -1,9 +1,10 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
-import type { Temporal } from "temporal-polyfill";
+import { Temporal } from "temporal-polyfill";
 import type { BackupLabel } from "#backups/directory/backup-label.ts";
 import { manifestName, type BaseBackup } from "#backups/directory/base-backup.ts";
-import { isPastUse, listLog, removeSegments, type Use } from "#backups/directory/log-archive.ts";
+import type { BegunBackup } from "#backups/directory/begun-backup.ts";
+import { isPastUse, listLog, removeSegments, type ArchivedSegment, type Use } from "#backups/directory/log-archive.ts";
 import { errnoOf } from "#backups/directory/read-file.ts";
 import { positionOf } from "#backups/wal-segments.ts";
 
@@ -11,9 +12,9 @@ type Log = {
   readonly path: string;
   readonly repository: string;
   readonly keepDays: number;
-  /** All base backups that there were before the removals. */
-  readonly bases: readonly BaseBackup[];
-  /** What those say of where they begin that are being made, or cannot be read. */
+  /** All base backups that there were before the removals, those that were begun included. */
+  readonly bases: readonly (BaseBackup | BegunBackup)[];
+  /** What those say of where they begin that cannot be read, or may be something else. */
   readonly others: readonly (BackupLabel | undefined)[];
   readonly now: Temporal.Instant;
 };
@@ -29,7 +30,7 @@ export const purgeLog = async ({ path, repository, keepDays, bases, others, now 
     log !== undefined &&
     removeSegments(
       path,
-      log.segments.filter((segment) => isPastUse(segment, use)),
+      log.segments.filter((segment) => isPastUse(segment, use) && !isUnderWay(segment, now)),
     )
   );
 };
@@ -44,9 +45,13 @@ const useOf = (labels: Log["others"], since: Temporal.Instant): Use | undefined 
   return from === undefined ? { since } : { from };
 };
 
-const stays = async ({ path }: BaseBackup): Promise<boolean> => {
+/** Somebody may be about to rename it, who archives long after it was written. */
+const isUnderWay = ({ isUnfinished, modified }: ArchivedSegment, now: Temporal.Instant): boolean =>
+  isUnfinished && Temporal.Instant.compare(modified.add({ hours: 24 }), now) > 0;
+
+const stays = async (base: BaseBackup | BegunBackup): Promise<boolean> => {
   try {
-    await lstat(join(path, manifestName));
+    await lstat(join(base.path, "first" in base ? base.first : manifestName));
     return true;
   } catch (error) {
     return errnoOf(error) !== "ENOENT";

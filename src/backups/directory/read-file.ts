@@ -29,11 +29,30 @@ export const eachChunk = async (file: FileHandle, size: number, use: (chunk: Buf
   }
 };
 
-/** In lower-case hexadecimal. */
-export const sha256Of = async (file: FileHandle, size: number): Promise<string> => {
+/**
+ * Of the first `size` bytes, and of the first `part` of them where there are as many: what was written behind them is read, and left out. In
+ * lower-case hexadecimal.
+ */
+export const sha256Of = async (
+  file: FileHandle,
+  size: number,
+  part = 0,
+): Promise<{ readonly whole: string; readonly part: string | undefined }> => {
   const hash = createHash("sha256");
-  await eachChunk(file, size, (chunk) => void hash.update(chunk));
-  return hash.digest("hex");
+  let [left, ofPart] = [size, part === 0 ? hash.copy().digest("hex") : undefined];
+  const take = (chunk: Buffer): void => {
+    hash.update(chunk);
+    left -= chunk.length;
+  };
+  await eachChunk(file, size, (chunk) => {
+    const rest = chunk.subarray(0, left);
+    const here = part - (size - left);
+    if (ofPart !== undefined || here > rest.length) return take(rest);
+    take(rest.subarray(0, here));
+    ofPart = hash.copy().digest("hex");
+    take(rest.subarray(here));
+  });
+  return { whole: hash.digest("hex"), part: ofPart };
 };
 
 /** In milliseconds. */

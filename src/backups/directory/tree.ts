@@ -1,10 +1,16 @@
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf } from "#backups/directory/read-file.ts";
+import type { Temporal } from "temporal-polyfill";
+import { errnoOf, modifiedAt } from "#backups/directory/read-file.ts";
 import { faultPoint } from "#lib/fault.ts";
 
 /** Called for everything below a directory but the directories in it; `path` is relative to where the walk began. */
-export type Visit = (found: { readonly path: string; readonly isFile: boolean; readonly bytes: number }) => void;
+export type Visit = (found: {
+  readonly path: string;
+  readonly isFile: boolean;
+  readonly bytes: number;
+  readonly modified: Temporal.Instant;
+}) => void;
 
 /** How many files are asked for at once: the kernel answers from memory, most of the time. */
 const atOnce = 64;
@@ -18,8 +24,8 @@ export const walk = async (root: string, visit: Visit, below = ""): Promise<void
       told.slice(begun, begun + atOnce).map(async ({ name }) => {
         const path = join(below, name);
         try {
-          const stat = await lstat(join(root, path));
-          visit({ path, isFile: stat.isFile(), bytes: stat.size });
+          const stat = await lstat(join(root, path), { bigint: true });
+          visit({ path, isFile: stat.isFile(), bytes: Number(stat.size), modified: modifiedAt(stat) });
         } catch (error) {
           if (errnoOf(error) !== "ENOENT") throw error;
         }

@@ -161,16 +161,33 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
     expect(oddities).toEqual([]);
   });
 
-  test("that is being made is named, and is no set", async () => {
+  test("that is being made is an unfinished set, and nobody restores from it", async () => {
     await copy("plain");
     await rename(at("plain", "backup_manifest"), at("plain", "backup_manifest.tmp"));
     await copy("tar");
     await unlink(at("tar", "backup_manifest"));
     await mkdir(at("other"));
     const inventory = await repository.inventory([]);
-    expect(inventory.sets).toEqual([]);
-    expect(codes(inventory)).toEqual(["other BACKUP_FOREIGN", "plain BACKUP_PARTIAL", "tar BACKUP_PARTIAL"]);
+    expect(inventory.sets).toMatchObject(["plain", "tar"].map((name) => ({ name, unfinished: true })));
+    expect(inventory.sets[0]?.sha256).toBe(sha256Hex(await readFile(at("plain", "backup_label"))));
+    for (const set of inventory.sets) expect(await repository.verifyRestorable(set)).toBe("BACKUP_PARTIAL");
+    expect(codes(inventory)).toEqual(["other BACKUP_FOREIGN"]);
   });
+
+  test.each(["postmaster.pid", "postmaster.opts", "recovery.signal", "standby.signal"])(
+    "without its manifest, on which a server was started or is to be (%s), is named and never deleted",
+    async (trace) => {
+      await copy("plain");
+      await unlink(at("plain", "backup_manifest"));
+      const [set] = (await repository.inventory([])).sets;
+      await writeFile(at("plain", trace), "");
+      expect(set && (await repository.remove(set))).toBe("changed");
+      const inventory = await repository.inventory([]);
+      expect(inventory.sets).toEqual([]);
+      expect(codes(inventory)).toEqual(["plain BACKUP_PARTIAL"]);
+      expect(await readdir(at("plain"))).toContain("PG_VERSION");
+    },
+  );
 
   test("is removed as a whole, as it was inventoried, and then is gone", async () => {
     await copy("plain");

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,8 @@ export type Cluster = {
     name: string,
     options?: { readonly days?: number; readonly args?: readonly string[] },
   ) => Promise<void>;
+  /** Begins a base backup and kills it once it has its label. */
+  readonly abandon: (name: string, args: readonly string[]) => Promise<void>;
   /** Waits until all of the log is in the archive, and dates it. */
   readonly archive: (days?: number) => Promise<void>;
   readonly run: (program: string, ...args: readonly string[]) => Promise<void>;
@@ -101,6 +104,22 @@ export const startCluster = async (bin: string, settings = ""): Promise<Cluster>
         ...args,
       );
       if (days > 0) await date(to, days);
+    },
+    abandon: async (name, args) => {
+      const to = join(at("backups"), name);
+      const slowly = ["-c", "fast", "--max-rate=1M", ...args];
+      const common = ["-h", "127.0.0.1", "-p", String(server.port), "-U", "postgres", "-D", to, ...slowly];
+      const child = spawn(join(bin, "pg_basebackup"), common, { ...who, cwd: "/", stdio: "ignore" });
+      const closed = once(child, "close");
+      const isBegun = async (): Promise<boolean> => {
+        const found = await Promise.all(
+          ["PG_VERSION", "base.tar", "base.tar.gz"].map((file) => stat(join(to, file)).catch(() => undefined)),
+        );
+        return found.some((file) => file !== undefined && file.size > 0);
+      };
+      while (child.exitCode === null && !(await isBegun())) await wait(20);
+      child.kill("SIGKILL");
+      await closed;
     },
     restore: async (name, target, question) => {
       const data = at(`restored/${name}`);

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, unlink } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { basePoints, type FaultPoint } from "#lib/fault.ts";
@@ -55,14 +55,19 @@ describe.skipIf(debianMissing !== undefined)("a purge of base backups and their 
     });
   };
 
-  test.each<FaultPoint>([...basePoints, "after-backup-unlink"])(
-    "killed %s, the next run leaves the same files and tells of each purge once",
-    async (fault) => {
+  const all = [...basePoints, "after-backup-unlink"] as const;
+  test.each<[FaultPoint, string, string]>([
+    ...all.map((fault): [FaultPoint, string, string] => [fault, "finished", "backup_manifest"]),
+    ...all.map((fault): [FaultPoint, string, string] => [fault, "unfinished", "backup_label"]),
+  ])(
+    "killed %s, the next run leaves the same files and tells of each purge once (of %s ones)",
+    async (fault, which, last) => {
+      if (which === "unfinished") for (const name of [plain, tar]) await unlink(join(at.path, name, "backup_manifest"));
       await at.newRun("R1");
       await at.newRun("R2");
       expect(await night("R1", fault)).toBe("SIGKILL");
       // By its manifest the next run knows that it is the same one.
-      if (fault === "before-backup-manifest") expect(await readdir(join(at.path, plain))).toEqual(["backup_manifest"]);
+      if (fault === "before-backup-manifest") expect(await readdir(join(at.path, plain))).toEqual([last]);
       expect(await night("R2")).toBeNull();
       expect(await readdir(at.path)).toEqual([newest]);
       const label = await readFile(join(at.path, newest, "backup_label"), "utf8");

@@ -55,13 +55,27 @@ describe("an archive of the log", () => {
     expect(await names()).toEqual([...history, young].toSorted());
   });
 
-  test("loses nothing when the backups that were known are gone, as when a disk is not mounted", async () => {
-    const at = Temporal.Instant.from("2026-09-01T00:00:00Z");
-    const known: KnownSet = { name: "base", sha256: "0".repeat(64), bytes: 1, taken: at, modified: at, rehash: false };
-    await repository.inventory([known]);
-    expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
-    expect(await names()).toContain(old);
-  });
+  test.each([
+    ["nothing", async () => undefined],
+    ["a dump that was begun there since", () => writeFile(join(wal, "../a.sql.partial"), "a")],
+  ])(
+    "loses nothing when the backups that were known are gone, as when a disk is not mounted: %s is there",
+    async (_, put) => {
+      await put();
+      const at = Temporal.Instant.from("2026-09-01T00:00:00Z");
+      const known: KnownSet = {
+        name: "base",
+        sha256: "0".repeat(64),
+        bytes: 1,
+        taken: at,
+        modified: at,
+        rehash: false,
+      };
+      await repository.inventory([known]);
+      expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
+      expect(await names()).toContain(old);
+    },
+  );
 
   test.each(["backup_manifest", "backup_manifest.tmp"])(
     "loses nothing while a base backup does not tell from where on it needs the log (%s)",
@@ -93,15 +107,30 @@ describe("an archive of the log", () => {
   });
 
   test("names what is none of it, and leaves it", async () => {
-    await segment("0000000100000000000000FF.tmp", "2026-10-02T00:00:00Z");
+    await segment("0000000100000000000000FF.old", "2026-10-02T00:00:00Z");
     await mkdir(join(wal, "000000010000000000000003"));
     const { oddities } = await repository.inventory([]);
     expect(oddities.map(({ name, code }) => `${name} ${code}`)).toEqual([
       "wal/000000010000000000000003 BACKUP_FOREIGN",
-      "wal/0000000100000000000000FF.tmp BACKUP_FOREIGN",
+      "wal/0000000100000000000000FF.old BACKUP_FOREIGN",
     ]);
     await repository.finish?.({ now, onlyHeld: new Set() });
-    expect(await names()).toEqual(expect.arrayContaining(["000000010000000000000003", "0000000100000000000000FF.tmp"]));
+    expect(await names()).toEqual(expect.arrayContaining(["000000010000000000000003", "0000000100000000000000FF.old"]));
+  });
+
+  test("loses segments that nobody finished copying, but none that is being copied; nobody recovers with one", async () => {
+    const [third, fourth] = ["000000010000000000000003.tmp", "000000010000000000000000.gz.tmp"];
+    await segment(`${old}.tmp`, "2026-09-30T00:00:00Z");
+    await segment(third, "2026-11-22T02:59:00Z");
+    await segment(fourth, "2026-11-22T02:59:00Z");
+    await mkdir(join(wal, "../base"));
+    const label = `START WAL LOCATION: 0/2000028 (file ${young})\nSTART TIME: 2026-11-01 00:00:00 UTC\nSTART TIMELINE: 1\n`;
+    await writeFile(join(wal, "../base/backup_label"), label);
+    const { logs, oddities } = await repository.inventory([]);
+    expect(oddities).toEqual([]);
+    expect(logs.map(({ since }) => since.toString())).toEqual(["2026-09-30T00:00:00Z"]);
+    expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
+    expect(await names()).toEqual([...history, young, third, fourth].toSorted());
   });
 
   test("that is the log of a server itself is refused, and so is one that is not there", async () => {
@@ -148,7 +177,9 @@ test.skipIf(!existsSync(cleanup))(
             .filter((line) => line !== "")
             .map((line) => basename(line));
           const { segments } = await listLog(archive, "n");
-          const ours = segments.filter((each) => isPastUse(each, { from })).map((each) => each.file);
+          const ours = segments
+            .filter((each) => !each.isUnfinished && isPastUse(each, { from }))
+            .map((each) => each.file);
           expect(ours.toSorted()).toEqual(theirs.toSorted());
         },
       ),
