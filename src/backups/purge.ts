@@ -14,7 +14,7 @@ import { keptIn, keptSince, type Kept } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
-import { readBack, type Removals } from "#backups/read-back.ts";
+import { codeOf, readBack, type Removals } from "#backups/read-back.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
 import { condemn, heldSets, saveInventory, spare } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
@@ -94,10 +94,10 @@ export const purgeRepository = async (
       ...overdue.map(heldBack),
       ...unproven,
       ...keptLogs(after.logs, retention, overdue),
-      ...(finished ? [] : [{ name: "*", code: "BACKUP_NOT_DELETED" as const, breach: null }]),
+      ...(finished === true ? [] : [{ name: "*", code: codeOf(finished), breach: null }]),
     ],
     held,
-    seen: { before, after, gone, absent, good: search.good, finished },
+    seen: { before, after, gone, absent, good: search.good, finished: finished === true },
   });
 };
 

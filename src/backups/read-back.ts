@@ -2,7 +2,7 @@ import type { BackupConfig } from "#config.ts";
 import type { Context } from "#context.ts";
 import { exceptionOf, type BackupException, type Retention } from "#backups/decide.ts";
 import { isMissingFrom } from "#backups/departures.ts";
-import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
+import type { BackupCode, BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { forEachAtOnce } from "#lib/at-once.ts";
 import { isLetheError } from "#lib/errors.ts";
@@ -48,7 +48,7 @@ export const readBack = async (
   const undeleted = [...removals].flatMap(([set, removal]) => {
     if (removal === "removed") return gone.has(set) ? [] : [set];
     // That it had vanished, or was another one, holds only for what is not listed as it was.
-    return removal === "refused" || (removal !== undefined && !isMissing(set)) ? [set] : [];
+    return removal === "refused" || removal === "full" || (removal !== undefined && !isMissing(set)) ? [set] : [];
   });
   const told = new Set(undeleted.map((set) => set.name));
   const doubted = unlisted.filter((set) => !absent.has(set.name) && !told.has(set.name));
@@ -56,13 +56,16 @@ export const readBack = async (
     gone,
     absent,
     exceptions: [
-      ...undeleted.map((set) => exceptionOf(set, "BACKUP_NOT_DELETED", retention)),
+      ...undeleted.map((set) => exceptionOf(set, codeOf(removals.get(set)), retention)),
       ...doubted.map((set) =>
         exceptionOf(set, set.state === "condemned" ? "BACKUP_NOT_DELETED" : "BACKUP_UNREADABLE", retention),
       ),
     ],
   };
 };
+
+export const codeOf = (refusal: Removal | false | undefined): BackupCode =>
+  refusal === "full" ? "BACKUP_DISK_FULL" : "BACKUP_NOT_DELETED";
 
 const isPresent = async (repository: Repository, name: string): Promise<boolean> => {
   try {

@@ -22,6 +22,8 @@ export type BackupCode =
   | "BACKUP_ELSEWHERE"
   /** The storage refused the deletion. */
   | "BACKUP_NOT_DELETED"
+  /** The same, for want of room: what looks after the repository has to write before it deletes. */
+  | "BACKUP_DISK_FULL"
   /** Somebody else removed a set before its time. */
   | "BACKUP_VANISHED"
   /** Of the write-ahead log, or of what the storage keeps of sets that are gone, something is there that is past its time. */
@@ -86,8 +88,8 @@ export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "
   readonly rehash?: boolean;
 };
 
-/** `changed`: other bytes under the same name, left alone; `refused`: the storage said no. */
-export type Removal = "removed" | "vanished" | "changed" | "refused";
+/** `changed`: other bytes under the same name, left alone; `refused`: the storage said no; `full`: because there was no room to write. */
+export type Removal = "removed" | "vanished" | "changed" | "refused" | "full";
 
 /** What does not, or will not, let the retention be kept, and what to change. */
 export type BackupFinding = { readonly code: string; readonly message: string; readonly hint: string | null };
@@ -123,12 +125,13 @@ export type Repository = {
   readonly remove: (set: BackupSet) => Promise<Removal>;
   /**
    * Deletes what the storage keeps beside the sets and no set needs any more; asked every night after the removals, since a run that died may have
-   * left something, at the night's time. `onlyHeld`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused.
+   * left something, at the night's time. `onlyHeld`: names of sets that only a legal hold keeps, for which nothing else is to be kept. False: it refused; `full`: for want
+   * of room.
    */
   readonly finish?: (night: {
     readonly now: Temporal.Instant;
     readonly onlyHeld: ReadonlySet<string>;
-  }) => Promise<boolean>;
+  }) => Promise<boolean | "full">;
   /**
    * Restores a set, as it was when it was made, for a drill.
    * @throws LetheError `DRILL_FAILED`, `DRILL_IMPOSSIBLE`

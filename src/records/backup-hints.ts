@@ -14,6 +14,8 @@ const hints: Readonly<Record<string, string>> = {
     "Make base backups of servers with tablespaces or a log directory of their own in tar format; delete by hand what this link leads to, then the link.",
   BACKUP_NOT_DELETED:
     "Let Lethe delete in the repository: the storage refused it, for want of a right or for a lock. What a program left that died `lethe backups check` tells.",
+  BACKUP_DISK_FULL:
+    "The disk or the quota of the repository is full, and what looks after it must write before it can delete: make room there, by hand and of something that is no backup; the next night goes on.",
   BACKUP_LOG_KEPT:
     "Make a newer full backup, so that the write-ahead log before it can go; see `lethe backups check` for what keeps it.",
   BACKUP_HELD: "Nothing, as long as the matter needs it: it goes in the night after the hold is released.",

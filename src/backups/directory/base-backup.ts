@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Temporal } from "temporal-polyfill";
 import { readLabel, type BackupLabel } from "#backups/directory/backup-label.ts";
 import { readManifest, type ReadManifest } from "#backups/directory/manifest.ts";
-import { errnoOf, modifiedAt, openFile } from "#backups/directory/read-file.ts";
+import { modifiedAt, openFile, undeletedOf } from "#backups/directory/read-file.ts";
 import { emptyTree, walk } from "#backups/directory/tree.ts";
 import type { BackupSet, Removal } from "#backups/repository.ts";
 import { faultPoint } from "#lib/fault.ts";
@@ -102,7 +102,7 @@ export const removeBaseBackup = async (path: string, set: BackupSet): Promise<Re
     if (found.links.length > 0 || found.inUse) return "refused";
     await emptyTree(path, manifestName);
   } catch (error) {
-    return errnoOf(error) === "ENOENT" ? "vanished" : "refused";
+    return undeletedOf(error);
   }
   faultPoint("before-backup-directory");
   // An empty directory says nothing about anybody.

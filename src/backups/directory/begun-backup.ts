@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
 import { labelName, readLabel, type BackupLabel } from "#backups/directory/backup-label.ts";
 import { isOfServer, manifestName, sentAt } from "#backups/directory/base-backup.ts";
-import { errnoOf, modifiedAt } from "#backups/directory/read-file.ts";
+import { modifiedAt, undeletedOf } from "#backups/directory/read-file.ts";
 import { emptyTree, walk } from "#backups/directory/tree.ts";
 import type { BackupSet, Removal } from "#backups/repository.ts";
 import { dateInName } from "#backups/set-date.ts";
@@ -80,7 +80,7 @@ export const removeBegun = async (path: string, set: BackupSet): Promise<Removal
     if (found.links.length > 0) return "refused";
     await emptyTree(path, found.first);
   } catch (error) {
-    return errnoOf(error) === "ENOENT" ? "vanished" : "refused";
+    return undeletedOf(error);
   }
   faultPoint("before-backup-directory");
   await rmdir(path).catch(() => undefined);

@@ -1,7 +1,7 @@
 import type { BigIntStats } from "node:fs";
 import { lstat, unlink } from "node:fs/promises";
 import { Temporal } from "temporal-polyfill";
-import { errnoOf, modifiedAt, openFile, sha256Of } from "#backups/directory/read-file.ts";
+import { modifiedAt, openFile, sha256Of, undeletedOf } from "#backups/directory/read-file.ts";
 import type { BackupCode, BackupSet, KnownSet, Removal } from "#backups/repository.ts";
 import { readDump } from "#backups/restorable.ts";
 import { dateInName, heldSince } from "#backups/set-date.ts";
@@ -57,7 +57,7 @@ export const removeDump = async (path: string, set: BackupSet): Promise<Removal>
     if (!stat.isFile() || Number(stat.size) !== set.bytes || !modifiedAt(stat).equals(set.modified)) return "changed";
     await unlink(path);
   } catch (error) {
-    return errnoOf(error) === "ENOENT" ? "vanished" : "refused";
+    return undeletedOf(error);
   }
   // A side-car without its set says nothing about anybody; a failure to remove it is no failure of the purge.
   await unlink(`${path}.sha256`).catch(() => undefined);

@@ -1,7 +1,7 @@
 import { lstat, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
-import { errnoOf, modifiedAt } from "#backups/directory/read-file.ts";
+import { errnoOf, modifiedAt, undeletedOf } from "#backups/directory/read-file.ts";
 import type { LogArchive, Oddity } from "#backups/repository.ts";
 import { lastInLine, positionOf } from "#backups/wal-segments.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -62,14 +62,15 @@ export type Use = { readonly from: string } | { readonly since: Temporal.Instant
 export const isPastUse = ({ position, modified }: ArchivedSegment, use: Use): boolean =>
   "from" in use ? position < positionOf(use.from) : Temporal.Instant.compare(modified, use.since) < 0;
 
-/** Oldest first. False: not all could be deleted. */
-export const removeSegments = async (path: string, segments: readonly ArchivedSegment[]): Promise<boolean> => {
-  let isDone = true;
+/** Oldest first. False, or `full`: not all could be deleted. */
+export const removeSegments = async (path: string, segments: readonly ArchivedSegment[]): Promise<boolean | "full"> => {
+  let isDone: boolean | "full" = true;
   for (const { file } of segments.toSorted((a, b) => (a.position < b.position ? -1 : 1))) {
     try {
       await unlink(join(path, file));
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT") isDone = false;
+      const why = undeletedOf(error);
+      if (why !== "vanished") isDone = why === "full" ? why : false;
     }
     faultPoint("after-log-file");
   }

@@ -20,19 +20,15 @@ type Log = {
 };
 
 /** Deletes of an archive what no base backup can use that stays, or is being made. Whether all of that is gone. */
-export const purgeLog = async ({ path, repository, keepDays, bases, others, now }: Log): Promise<boolean> => {
+export const purgeLog = async ({ path, repository, keepDays, bases, others, now }: Log): Promise<boolean | "full"> => {
   const labels = [...others];
   for (const base of bases) if (await stays(base)) labels.push(base.label);
   const use = useOf(labels, now.subtract({ hours: 24 * keepDays }));
   if (use === undefined) return true;
   const log = await listLog(path, repository).catch(() => undefined);
-  return (
-    log !== undefined &&
-    removeSegments(
-      path,
-      log.segments.filter((segment) => isPastUse(segment, use) && !isUnderWay(segment, now)),
-    )
-  );
+  if (log === undefined) return false;
+  const isPast = (segment: ArchivedSegment): boolean => isPastUse(segment, use) && !isUnderWay(segment, now);
+  return removeSegments(path, log.segments.filter(isPast));
 };
 
 /** Undefined where a base backup does not tell from where on it needs the log: then it may be all. */

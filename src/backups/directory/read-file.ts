@@ -62,6 +62,13 @@ export const modifiedAt = (stat: BigIntStats): Temporal.Instant =>
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
+/** Why nothing could be deleted: file systems that write elsewhere what they change need room for it. */
+export const undeletedOf = (error: unknown): "vanished" | "refused" | "full" => {
+  const errno = errnoOf(error);
+  if (errno === "ENOENT") return "vanished";
+  return errno === "ENOSPC" || errno === "EDQUOT" ? "full" : "refused";
+};
+
 /** Why a set could not be read to its end: a file that is not there, or is cut off, is no trouble with reading. */
 export const unreadOf = (error: unknown): "BACKUP_UNREADABLE" | "BACKUP_NOT_RESTORABLE" =>
   ["EACCES", "EIO", "EPERM"].includes(errnoOf(error) ?? "") ? "BACKUP_UNREADABLE" : "BACKUP_NOT_RESTORABLE";

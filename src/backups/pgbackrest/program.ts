@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { pipeline } from "node:stream/promises";
 import type { z } from "zod";
 import { askJson } from "#backups/ask-json.ts";
+import { changeBy, type Changed } from "#backups/change-by.ts";
 import { listing, stanzaInfo, type Listing, type StanzaInfo } from "#backups/pgbackrest/info.ts";
 import type { RestoreInto } from "#backups/repository.ts";
 import type { PgBackRestConfig } from "#config.ts";
@@ -24,19 +25,20 @@ export type PgBackRest = {
    * Expires a backup with what depends on it, or none; and the log before what so many full backups need. Whether it was done. A full backup that is made
    * between counting them and this call makes the log of the oldest go as well: it can then be restored as it was made, and not to times after it.
    */
-  readonly expire: (label: string | undefined, fulls: number) => Promise<boolean>;
+  readonly expire: (label: string | undefined, fulls: number) => Promise<Changed>;
 };
 
 // Its own log would repeat what we do, where this account may not be allowed to write.
-const quiet = ["--log-level-console=off", "--log-level-stderr=off", "--log-level-file=off"];
+const quiet = ["--log-level-console=off", "--log-level-file=off"];
 
 export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBackRestConfig): PgBackRest => {
-  const common = [
+  const named = [
     ...quiet,
     `--stanza=${stanza}`,
     `--repo=${repo}`,
     ...(configFile === undefined ? [] : [`--config=${configFile}`]),
   ];
+  const common = [...named, "--log-level-stderr=off"];
   const ask = <T>(command: string, args: readonly string[], schema: z.ZodType<T>): Promise<T> =>
     askJson({ name, program, command, args: [...common, "--output=json", ...args], tried: "pgBackRest 2.45" }, schema);
   return {
@@ -86,10 +88,11 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
       ];
       return (await runProgram(program, args, { signal })).code === 0;
     },
-    expire: async (label, fulls) => {
-      const { code } = await runProgram(program, [
+    expire: (label, fulls) =>
+      changeBy(program, [
         "expire",
-        ...common,
+        ...named,
+        "--log-level-stderr=error",
         ...(label === undefined ? [] : [`--set=${label}`]),
         // Nothing but what it is told to goes, whatever the configuration keeps; of the log what is older than the oldest full backup.
         `--repo${repo}-retention-full-type=count`,
@@ -97,8 +100,6 @@ export const openPgBackRest = ({ name, stanza, configFile, repo, program }: PgBa
         `--repo${repo}-retention-diff=9999999`,
         `--repo${repo}-retention-archive-type=full`,
         `--repo${repo}-retention-archive=${Math.max(fulls, 1)}`,
-      ]);
-      return code === 0;
-    },
+      ]),
   };
 };

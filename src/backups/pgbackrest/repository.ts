@@ -1,6 +1,7 @@
 import { Temporal } from "temporal-polyfill";
 import type { PgBackRestConfig } from "#config.ts";
 import type { PgBackup, StanzaInfo } from "#backups/pgbackrest/info.ts";
+import { finishedAs } from "#backups/change-by.ts";
 import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts";
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
 import { segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
@@ -48,7 +49,8 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
       const manifest = await program.digest(manifestOf(stanza, set.name));
       if (manifest === undefined) return (await isThere(program, set.name)) ? "refused" : "vanished";
       if (manifest !== set.sha256) return "changed";
-      return (await program.expire(set.name, await fullsIn(program))) ? "removed" : "refused";
+      const expired = await program.expire(set.name, await fullsIn(program));
+      return expired === "done" ? "removed" : expired;
     },
 
     restore: async ({ name }, into) => {
@@ -59,7 +61,7 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
     },
 
     // Times between a backup that only a legal hold keeps and the next nobody may go back to.
-    finish: async ({ onlyHeld }) => program.expire(undefined, await fullsIn(program, onlyHeld)),
+    finish: async ({ onlyHeld }) => finishedAs(await program.expire(undefined, await fullsIn(program, onlyHeld))),
 
     check: async () => retentionFindings(config, (await program.info()).backup),
 

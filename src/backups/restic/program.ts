@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { askJson } from "#backups/ask-json.ts";
+import { changeBy, type Changed } from "#backups/change-by.ts";
 import type { ResticConfig } from "#config.ts";
 import { eachLine, runProgram } from "#lib/run-program.ts";
 
@@ -23,11 +24,11 @@ export type Restic = {
   /** Restores all files of a snapshot below a directory. */
   readonly restore: (id: string, into: string, signal: AbortSignal) => Promise<boolean>;
   /** Drops the reference to what a snapshot holds. */
-  readonly forget: (id: string) => Promise<boolean>;
+  readonly forget: (id: string) => Promise<Changed>;
   /** What keeps others from forgetting and pruning. */
   readonly locks: () => Promise<readonly Lock[]>;
   /** Deletes from the repository whatever no snapshot holds, to the last byte. */
-  readonly prune: () => Promise<boolean>;
+  readonly prune: () => Promise<Changed>;
 };
 
 export const openRestic = ({ name, repository, passwordFile, tag, program }: ResticConfig): Restic => {
@@ -57,7 +58,7 @@ export const openRestic = ({ name, repository, passwordFile, tag, program }: Res
       });
       return code === 0;
     },
-    forget: (id) => succeeds("forget", id),
+    forget: (id) => changeBy(program, ["forget", id, ...common], env),
     locks: async () => {
       const ids: string[] = [];
       const read = eachLine((line) => void ids.push(line.trim()));
@@ -73,6 +74,6 @@ export const openRestic = ({ name, repository, passwordFile, tag, program }: Res
         );
       return found;
     },
-    prune: () => succeeds("prune", "--max-unused", "0"),
+    prune: () => changeBy(program, ["prune", "--max-unused", "0", ...common], env),
   };
 };

@@ -1,5 +1,6 @@
 import { Temporal } from "temporal-polyfill";
 import type { ResticConfig } from "#config.ts";
+import { finishedAs } from "#backups/change-by.ts";
 import { foundIn } from "#backups/found-in.ts";
 import { LetheError } from "#lib/errors.ts";
 import { openRestic, type Lock } from "#backups/restic/program.ts";
@@ -44,7 +45,8 @@ export const resticRepository = (config: ResticConfig): Repository => {
 
     remove: async ({ name }) => {
       if ((await restic.snapshots(name)).length === 0) return "vanished";
-      return (await restic.forget(name)) ? "removed" : "refused";
+      const forgotten = await restic.forget(name);
+      return forgotten === "done" ? "removed" : forgotten;
     },
 
     restore: async ({ name }, { data, files, signal }) => {
@@ -54,7 +56,7 @@ export const resticRepository = (config: ResticConfig): Repository => {
       });
     },
 
-    finish: () => restic.prune(),
+    finish: async () => finishedAs(await restic.prune()),
 
     check: async () => (await restic.locks()).map(lockFinding),
 
