@@ -1,5 +1,9 @@
-import { readFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
 import type { BackupSet } from "#backups/repository.ts";
+
+/** A backslash, a digest, and what shows that it has ended. */
+const digestBytes = 128;
 
 /**
  * Compares a set's digest with `NAME.sha256` beside it, as `sha256sum` writes it: digest first, the rest is its name. A
@@ -8,7 +12,10 @@ import type { BackupSet } from "#backups/repository.ts";
 export const readSideCar = async (path: string, sha256: string): Promise<BackupSet["sideCar"]> => {
   let text: string;
   try {
-    text = await readFile(`${path}.sha256`, "latin1");
+    // Without waiting for a writer should it be a pipe, and no more than it takes.
+    await using file = await open(`${path}.sha256`, constants.O_RDONLY | constants.O_NONBLOCK);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(digestBytes), 0, digestBytes, 0);
+    text = buffer.toString("latin1", 0, bytesRead);
   } catch (error) {
     return error instanceof Error && "code" in error && error.code === "ENOENT" ? "none" : "mismatch";
   }

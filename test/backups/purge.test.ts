@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, symlink, truncate, unlink, writeFile } from "node:fs/promises";
+import { mkdir, readdir, rename, rm, stat, symlink, truncate, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openRepository } from "#backups/open.ts";
@@ -312,4 +312,36 @@ test("sets are removed several at a time where the storage takes that, but never
   };
   expect(await mostAtOnce("R1", () => [])).toBe(4);
   expect(await mostAtOnce("R2", (name) => (name === names[3] ? [names[2] ?? ""] : []))).toBe(1);
+});
+
+test("a side-car that nobody writes to holds no night up, and vouches for nothing", async () => {
+  await writeNights(at.path, 32, "2026-11-22");
+  await exec("mkfifo", [join(at.path, "shop-2026-11-22T0200Z.sql.gz.sha256")]);
+  const result = await purge();
+  expect(result.purged).toBe(0);
+  expect(codes(result)).toContain("shop-2026-11-22T0200Z.sql.gz BACKUP_CHECKSUM");
+});
+
+test("times that no calendar has stop no night", async ({ skip }) => {
+  await writeNights(at.path, 32, "2026-11-22");
+  const wal = join(at.directory, "wal");
+  await mkdir(wal);
+  for (const [path, seconds] of [
+    [join(at.path, "shop-2026-11-20T0200Z.sql.gz"), "900000000000"],
+    [join(at.path, "shop-2026-11-19T0200Z.sql.gz"), "-900000000000"],
+    [join(wal, "000000010000000000000001"), "900000000000000"],
+  ] as const) {
+    if (path.startsWith(wal)) await writeFile(path, "");
+    await exec("touch", ["-d", `@${seconds}`, path]);
+    const { mtimeNs } = await stat(path, { bigint: true });
+    if (mtimeNs / 1_000_000_000n !== BigInt(seconds)) skip("this file system keeps no such times");
+  }
+  const context = at.on(now);
+  const backups = [{ ...at.backup, wal }];
+  const [result] = await purgeBackups({ ...context, config: { ...context.config, backups } }, await at.newRun("R1"));
+  expect(result?.purged).toBe(2);
+  expect(result?.exceptions.map(({ name, code }) => `${name} ${code}`)).toEqual([
+    "shop-2026-11-19T0200Z.sql.gz BACKUP_DATE_DISPUTED",
+    "shop-2026-11-20T0200Z.sql.gz BACKUP_DATE_DISPUTED",
+  ]);
 });

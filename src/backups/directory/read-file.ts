@@ -55,9 +55,14 @@ export const sha256Of = async (
   return { whole: hash.digest("hex"), part: ofPart };
 };
 
+/** Years in which PostgreSQL, calendars and people can count thirty days: file systems that are broken have others. */
+const [earliest = 0, latest = 0] = ["1900-01-01T00:00Z", "9000-01-01T00:00Z"].map(
+  (text) => Temporal.Instant.from(text).epochMilliseconds,
+);
+
 /** In milliseconds. */
 export const modifiedAt = (stat: BigIntStats): Temporal.Instant =>
-  Temporal.Instant.fromEpochMilliseconds(Number(stat.mtimeMs));
+  Temporal.Instant.fromEpochMilliseconds(Math.min(Math.max(Number(stat.mtimeMs), earliest), latest));
 
 export const errnoOf = (error: unknown): string | undefined =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
