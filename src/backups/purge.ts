@@ -140,12 +140,18 @@ const removeSets = async (
     kept = await keptSince(ctx.state.db, name, timeZone, kept);
     if (kept.names.has(set.name)) return;
     faultPoint("before-backup-unlink");
-    removals.set(set, await repository.remove(set));
+    removals.set(set, await repository.remove(set).catch(unanswered));
     faultPoint("after-backup-unlink");
     done += 1;
     ctx.progress.advance(done, sets.length, "backups");
   });
   return { removals, held: kept.names };
+};
+
+/** A storage that does not answer has refused, and stops no other. */
+const unanswered = (error: unknown): Removal => {
+  if (isLetheError(error, "BACKUPS_UNREADABLE")) return "refused";
+  throw error;
 };
 
 /** Of sets that need each other, one has to be gone before the next is touched. */

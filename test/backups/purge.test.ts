@@ -5,6 +5,7 @@ import { openRepository } from "#backups/open.ts";
 import { purgeBackups, purgeRepository } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Repository } from "#backups/repository.ts";
+import { LetheError } from "#lib/errors.ts";
 import {
   plainDump,
   run as exec,
@@ -203,12 +204,15 @@ test("other bytes that took the place of a due set before the deletion stay", as
   expect(await files()).toContain(victim);
 });
 
-test("a refused deletion is an exception, stays condemned, and does not stop the others", async () => {
+test.each<readonly [string, Repository["remove"]]>([
+  ["refused", () => Promise.resolve("refused")],
+  ["that is not answered", () => Promise.reject(new LetheError("BACKUPS_UNREADABLE", "no answer", { hint: "" }))],
+])("a deletion %s is an exception, stays condemned, and does not stop the others", async (_, refuse) => {
   const names = await writeNights(at.path, 33, "2026-11-22");
   const real = openRepository(at.backup, "Europe/Berlin");
   const stubborn: Repository = {
     ...real,
-    remove: (set) => (set.name === names[1] ? Promise.resolve("refused") : real.remove(set)),
+    remove: (set) => (set.name === names[1] ? refuse(set) : real.remove(set)),
   };
   const result = await purgeRepository(at.on(now), await at.newRun("R1"), at.backup, stubborn);
   expect(result).toMatchObject({ purged: 2, kept: 31 });
