@@ -51,6 +51,7 @@ const enter = async (
   const purpose = store.policy.purposes?.[0] ?? defaultPurpose;
   const detail = JSON.stringify({ store: store.name });
   await ctx.state.db.transaction().execute(async (tx) => {
+    const settled = await settleCertain(tx, run, restore, { people, at: at.toString() });
     const entered = await sql<{ id: number; ref: string; certain: boolean }>`
       with person as (select * from jsonb_to_recordset(${JSON.stringify(people)}::jsonb) as x (key text, certain boolean, ref text, mac text)),
       entered as (
@@ -77,8 +78,39 @@ const enter = async (
       { kind: "request.received", request: ref, received: today, due: today, basis, source: "restore", purpose },
       { kind: "request.repeats", request: ref, store: store.name, certain },
     ]);
-    await appendEntries(tx, events, { at, run: run.id });
+    const repeats = settled.map((ref): LedgerEvent => ({
+      kind: "request.repeats",
+      request: ref,
+      store: store.name,
+      certain: true,
+    }));
+    await appendEntries(tx, [...repeats, ...events], { at, run: run.id });
   });
+};
+
+/**
+ * Of whom it was not certain that the restore brought them back, and is now that an earlier time is told, nobody has to say it any more. Returns the
+ * references.
+ */
+const settleCertain = async (
+  tx: Kysely<StateDb>,
+  run: Run,
+  restore: OpenRestore,
+  {
+    people,
+    at,
+  }: { readonly people: readonly { readonly mac: string; readonly certain: boolean }[]; readonly at: string },
+): Promise<readonly string[]> => {
+  const macs = people.filter(({ certain }) => certain).map(({ mac }) => mac);
+  const { rows } = await sql<{ ref: string }>`
+    with settled as (
+      update lethe.restore_entry e set certain = true from lethe.request r
+      where e.restore_id = ${restore.id} and not e.certain and encode(e.mac, 'hex') = any (${macs}::text[])
+        and r.id = e.request_id and r.state = 'verified' and r.code = 'RESTORE_UNCERTAIN'
+      returning r.id)
+    update lethe.request r set state = 'approved', code = null, code_since = null, detail = null, changed_at = ${at}, run_id = ${run.id}
+    from settled where r.id = settled.id returning r.ref`.execute(tx);
+  return rows.map(({ ref }) => ref).toSorted();
 };
 
 /** Whom they mean: the row itself. Its time of grace, where the policy gives one, is over. */

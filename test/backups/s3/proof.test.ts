@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { movedBackups } from "#backups/moved.ts";
 import { purgeBackups, purgeRepository } from "#backups/purge.ts";
 import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Repository } from "#backups/repository.ts";
@@ -121,16 +122,22 @@ describe.skipIf(gatewayMissing !== undefined)("nothing counts as gone that a que
         return finished ?? true;
       },
     };
-    const result = await purgeRepository(at.on(now), await at.newRun("R1"), at.config, overtaken);
+    const config = { ...at.config, endpoint: line.endpoint };
+    const result = await purgeRepository(at.on(now), await at.newRun("R1"), config, overtaken);
     expect(result).toMatchObject({ purged: 0, kept: 30, exceptions: [] });
     expect(await at.entries("backup.purged")).toHaveLength(2);
   });
 
-  test("nor what lies where the configuration no longer looks", async () => {
+  test("nor what lies where the configuration no longer looks, be it by the word of somebody that all was moved", async () => {
     await at.putNights(2, "2026-11-22");
     await at.put("moved/shop-2026-11-22T0200Z.dump", "PGDMP", "2026-11-22T02:00:00Z");
     await night("R1");
-    const result = await night("R2", { prefix: "moved/" });
+    const there = { prefix: "moved/" };
+    expect(await night("R2", there)).toMatchObject({ purged: 0, exceptions: [{ name: "*", code: "BACKUP_MOVED" }] });
+    const context = at.on(now);
+    const backups = [{ ...at.config, endpoint: line.endpoint, ...there }];
+    await movedBackups({ ...context, config: { ...context.config, backups } }, "vault", { by: "0f1e2d3c" });
+    const result = await night("R3", there);
     expect(result).toMatchObject({ purged: 0, kept: 1 });
     expect(result.exceptions.map(({ code }) => code)).toEqual(["BACKUP_UNREADABLE", "BACKUP_UNREADABLE"]);
     expect(Object.values(await at.states())).toEqual(["listed", "listed", "listed"]);
