@@ -4,7 +4,7 @@ import { decide, findNewestGood, isDue, keptLogs, type BackupException, type Goo
 import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
-import { placeOf, recordedPlace, unconfigured } from "#backups/place.ts";
+import { hasMoved, unconfigured } from "#backups/place.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { backupTodo } from "#records/backup-hints.ts";
@@ -28,8 +28,7 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
   const checked: CheckedRepository[] = [];
   for (const config of ctx.config.backups) {
     const { name: repository, store, keepDays } = config;
-    const place = await recordedPlace(ctx.state.db, repository);
-    if (place !== undefined && place !== placeOf(config)) {
+    if (await hasMoved(ctx.state.db, config)) {
       const findings = [findingOf({ name: "*", code: "BACKUP_MOVED", breach: null })];
       checked.push({ repository, store, keepDays, window: null, findings });
       continue;

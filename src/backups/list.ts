@@ -5,6 +5,7 @@ import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupSet, Inventory } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
+import { hasMoved } from "#backups/place.ts";
 import { heldSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
 
@@ -79,7 +80,11 @@ const listRepository = async (
     repository,
     store,
     keepDays,
-    exceptions: decide(inventory, search, { keepDays, timeZone, now }, kept).exceptions,
+    exceptions: [
+      // What is listed is what the place of now holds.
+      ...((await hasMoved(ctx.state.db, config)) ? [{ name: "*", code: "BACKUP_MOVED" as const, breach: null }] : []),
+      ...decide(inventory, search, { keepDays, timeZone, now }, kept).exceptions,
+    ],
     sets: newestFirst(inventory.sets)
       .toReversed()
       .map((set) => ({

@@ -1,6 +1,6 @@
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
-import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
+import { hasMoved, recordPlace, unconfigured } from "#backups/place.ts";
 import { inState } from "#backups/state-transaction.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -19,7 +19,6 @@ export const movedBackups = async (ctx: Context, name: string, { by }: { readonl
   inState(ctx.state, async (db) => {
     const config = ctx.config.backups.find((each) => each.name === name);
     const meta = { at: ctx.clock.now(), run: null };
-    const place = await recordedPlace(db, name);
     if (config === undefined) {
       const left = (await unconfigured(db, ctx.config)).find(({ repository }) => repository === name);
       if (left === undefined) throw nothingMoved(name);
@@ -32,7 +31,7 @@ export const movedBackups = async (ctx: Context, name: string, { by }: { readonl
       await appendEntries(db, [{ kind: "backup.moved", ...moved, by }], meta);
       return moved;
     }
-    if (place === undefined || place === placeOf(config)) throw nothingMoved(name);
+    if (!(await hasMoved(db, config))) throw nothingMoved(name);
     await recordPlace(db, config);
     const { rows } = await sql<{ sets: number }>`select count(*) as sets from lethe.backup_set
       where repository = ${name} and state in ('listed', 'condemned')`.execute(db);

@@ -25,10 +25,16 @@ export const placeOf = (config: BackupConfig): string => {
 const withoutAccount = (url: string): string => url.replace(/\/\/[^/@]*@/, "//");
 
 /** The place in which backups of a repository were listed that are not known to be gone; undefined where there are none. */
-export const recordedPlace = async (db: Kysely<StateDb>, repository: string): Promise<string | undefined> => {
+const recordedPlace = async (db: Kysely<StateDb>, repository: string): Promise<string | undefined> => {
   const { rows } = await sql<{ place: string }>`select place from lethe.backup_place as known
     where repository = ${repository} and ${holdsAnything}`.execute(db);
   return rows[0]?.place;
+};
+
+/** Whether the configuration names another place than that of backups which are not known to be gone. */
+export const hasMoved = async (db: Kysely<StateDb>, config: BackupConfig): Promise<boolean> => {
+  const place = await recordedPlace(db, config.name);
+  return place !== undefined && place !== placeOf(config);
 };
 
 /** Together with what was listed there. */

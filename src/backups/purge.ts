@@ -12,7 +12,7 @@ import {
 } from "#backups/decide.ts";
 import { keptIn, keptSince, type Kept } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
-import { placeOf, recordedPlace, recordPlace, unconfigured } from "#backups/place.ts";
+import { hasMoved, recordPlace, unconfigured } from "#backups/place.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import { codeOf, readBack, type Removals } from "#backups/read-back.ts";
 import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
@@ -52,8 +52,7 @@ export const purgeRepository = async (
 ): Promise<RepositoryResult> => {
   const { timeZone } = ctx.config.controller;
   const retention = { keepDays: config.keepDays, timeZone, now: ctx.clock.now() };
-  const place = await recordedPlace(ctx.state.db, config.name);
-  if (place !== undefined && place !== placeOf(config)) return recordNight(ctx, run, config, { exceptions: [moved] });
+  if (await hasMoved(ctx.state.db, config)) return recordNight(ctx, run, config, { exceptions: [moved] });
   const before = await orUnreadable(ctx, async () => repository.inventory(await heldSets(ctx.state, config.name)));
   if (before === "unreadable") return recordNight(ctx, run, config, { exceptions: [unreadable] });
 

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { BackupConfig } from "#config.ts";
 import { checkBackups } from "#backups/check.ts";
 import { completeErased } from "#backups/custody.ts";
+import { listBackups } from "#backups/list.ts";
 import { movedBackups } from "#backups/moved.ts";
 import { placeOf } from "#backups/place.ts";
 import { purgeBackups } from "#backups/purge.ts";
@@ -57,6 +58,9 @@ describe("a repository that the configuration has in another place by now", () =
     });
     expect(await state()).toEqual({ state: "erased" });
     expect(await held(moved("2026-11-13T03:00:00Z"))).toMatchObject([{ repository: "nightly", sets: 2 }]);
+    expect(await listBackups(moved("2026-11-13T03:00:00Z"), "newest")).toMatchObject([
+      { sets: [{ state: "new" }], exceptions: [{ name: "*", code: "BACKUP_MOVED" }] },
+    ]);
     expect(await checkBackups(moved("2026-11-13T03:00:00Z"))).toMatchObject([
       { window: null, findings: [{ code: "BACKUP_MOVED", hint: expect.stringContaining("backups moved") }] },
     ]);
