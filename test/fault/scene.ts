@@ -101,6 +101,8 @@ export const openScene = async (stage: Stage): Promise<Scene> => {
   const configFile = await writeConfig(directory, urls, settingsOf(stage));
   const backups = join(directory, "backups");
   await writeBackups(backups, 0);
+  // Of this copy they never lay anywhere else.
+  await query(urls.state, "delete from lethe.backup_place");
   const requests = join(directory, "requests.csv");
   return {
     directory,

@@ -15,6 +15,7 @@ import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
 import { dateInName } from "#backups/set-date.ts";
 import type { DirectoryConfig } from "#config.ts";
 import { LetheError } from "#lib/errors.ts";
+import { syncDirectory } from "#lib/files.ts";
 
 /**
  * A directory, perhaps with an archive of the write-ahead log beside it. Every regular file directly in it is a set, a dump, and so is every directory in
@@ -77,6 +78,7 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
     finish: async ({ now }) => {
       const entries = [...seen.entries];
       for (const [name, { kind }] of entries) if (kind === "emptied") await rmdir(pathOf(name)).catch(() => undefined);
+      if (!(await lasts(config.path))) return false;
       // What is not mounted may need all of it.
       if (wal === undefined || seen.isLost) return true;
       const others = entries.flatMap(([, entry]) => {
@@ -84,7 +86,9 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
         return entry.kind === "odd" && entry.code === "BACKUP_UNREADABLE" ? [undefined] : [];
       });
       const begun = entries.flatMap(([, entry]) => (entry.kind === "begun" ? [entry.begun] : []));
-      return purgeLog({ path: wal, repository, keepDays, bases: [...seen.bases.values(), ...begun], others, now });
+      const bases = [...seen.bases.values(), ...begun];
+      const purged = await purgeLog({ path: wal, repository, keepDays, bases, others, now });
+      return purged === true && !(await lasts(wal)) ? false : purged;
     },
 
     restore: async ({ name }, into) => {
@@ -102,6 +106,13 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
     },
   };
 };
+
+/** A power cut must not bring back what is about to be called gone. There are file systems that cannot be asked to see to it; one that fails says so. */
+const lasts = (directory: string): Promise<boolean> =>
+  syncDirectory(directory).then(
+    () => true,
+    (error: unknown) => errnoOf(error) !== "EIO",
+  );
 
 /** Rsync writes into a dotfile first: of a file that is there, or that has a date as backups have. */
 const isBegunByRsync = (name: string, listed: ReadonlySet<string>, timeZone: string): boolean => {
