@@ -32,7 +32,8 @@ export const segmentOf = (page: Buffer): Segment => ({
 
 export const endOf = ({ begins, size }: Segment): Lsn => begins + BigInt(size);
 
-const isContinued = 1;
+/** The first bytes of the page belong to a record that was begun before. */
+export const isContinued = 1;
 export const hasLongHeader = 2;
 /** A server that crashed in the middle of a record wrote another in place of the rest. */
 export const isOverwritten = 8;

@@ -3,6 +3,7 @@ import type { WalRange } from "#backups/directory/manifest.ts";
 import {
   endOf,
   hasLongHeader,
+  isContinued,
   headerOf,
   isOverwritten,
   mayFollow,
@@ -40,7 +41,8 @@ export const readLog = async (range: WalRange, { first, system, read }: Log): Pr
         segment = segmentOf(page);
         address = segment.begins;
         const isOfServer = segment.pageBytes === pageBytes && segment.system === (system ?? segment.system);
-        if (!isOfServer || segmentAt(range.timeline, address, segment.size) !== name) return undefined;
+        const begins = segment.size > 0 && address % BigInt(segment.size) === 0n;
+        if (!isOfServer || !begins || segmentAt(range.timeline, address, segment.size) !== name) return undefined;
       }
       if (found === "unfinished") found = records(page, address, endOf(segment));
       if (found === "broken") return undefined;
@@ -89,6 +91,7 @@ const recordsOf = (range: WalRange) => {
     if (address <= start) offset = Number(start - address);
     else if ((head.flags & isOverwritten) !== 0) missing = 0;
     else if (head.remaining !== missing) return "broken";
+    if (address > start && ((head.flags & isContinued) !== 0) !== missing > 0) return "broken";
     while (offset < pageBytes) {
       if (missing === 0) {
         offset = (offset + 7) & ~7;
