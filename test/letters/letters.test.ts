@@ -7,27 +7,15 @@ import { showRequest } from "#intake/show.ts";
 import { composeLetter } from "#letters/compose.ts";
 import { languages, letterKinds, parseLanguage, readLanguage, type LetterKind } from "#letters/language.ts";
 import { writeLetter } from "#letters/write.ts";
-import { openNight, type Night } from "#test/execute/night.ts";
-import { writeNights } from "#test/backups/repository-files.ts";
+import type { Night } from "#test/execute/night.ts";
+import { openCreditNotes } from "#test/letters/credit-notes.ts";
 import { repository } from "#test/support/cli.ts";
-import { mkdir } from "node:fs/promises";
 
 let night: Night;
 afterEach(() => night.dispose());
 
 const open = async (): Promise<void> => {
-  night = await openNight({
-    schema: `create table customers (id int primary key, email text);
-      create table credit_notes (id int primary key, customer_id int references customers, issued_on date, note text);
-      insert into customers values (1, 'ada.canary@example.org'), (2, 'ben.canary@example.org'), (3, 'cy.canary@example.org');
-      insert into credit_notes values (1, 1, '2026-03-15', 'goodwill')`,
-    tables: `customers: { treatment: anonymise, columns: { email: { set: null } } }
-credit_notes: { treatment: retain, class: voucher, clock: issued_on, columns: { customer_id: keep, issued_on: keep, note: { stays: the books need it } } }`,
-    backups: [{ name: "nightly", kind: "directory", store: "shop", path: "backups", keepDays: 30 }],
-    now: "2026-11-02T02:00:00Z",
-  });
-  await mkdir(join(night.directory, "backups"));
-  await writeNights(join(night.directory, "backups"), 3, "2026-11-02");
+  night = await openCreditNotes();
 };
 
 const letter = async (ref: string, kind: LetterKind, language = "en"): Promise<string> =>
