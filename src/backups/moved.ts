@@ -2,6 +2,7 @@ import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { hasMoved, recordPlace, unconfigured } from "#backups/place.ts";
 import { inState } from "#backups/state-transaction.ts";
+import { isThere } from "#db/backup-sets.ts";
 import { appendEntries } from "#ledger/append.ts";
 import { LetheError } from "#lib/errors.ts";
 
@@ -19,23 +20,20 @@ export const movedBackups = async (ctx: Context, name: string, { by }: { readonl
   inState(ctx.state, async (db) => {
     const config = ctx.config.backups.find((each) => each.name === name);
     const meta = { at: ctx.clock.now(), run: null };
+    const isForsaken = (await unconfigured(db, ctx.config)).some(({ repository }) => repository === name);
+    if (!isForsaken && (config === undefined || !(await hasMoved(db, config)))) throw nothingMoved(name);
+    const { rows } = await sql<{ sets: number }>`select count(*) as sets from lethe.backup_set held
+      where held.repository = ${name} and ${isThere}`.execute(db);
     if (config === undefined) {
-      const left = (await unconfigured(db, ctx.config)).find(({ repository }) => repository === name);
-      if (left === undefined) throw nothingMoved(name);
-      await sql`update lethe.backup_set set state = 'vanished', purged_at = ${meta.at.toString()}
-        where repository = ${name} and state in ('listed', 'condemned')`.execute(db);
+      await sql`update lethe.backup_set held set state = 'vanished', purged_at = ${meta.at.toString()}
+        where held.repository = ${name} and ${isThere}`.execute(db);
       await sql`delete from lethe.backup_log where repository = ${name}`.execute(db);
       await sql`delete from lethe.backup_place where repository = ${name}`.execute(db);
-      const { sets } = left;
-      const moved: Moved = { repository: name, to: "nowhere", sets };
-      await appendEntries(db, [{ kind: "backup.moved", ...moved, by }], meta);
-      return moved;
+    } else {
+      await recordPlace(db, config);
     }
-    if (!(await hasMoved(db, config))) throw nothingMoved(name);
-    await recordPlace(db, config);
-    const { rows } = await sql<{ sets: number }>`select count(*) as sets from lethe.backup_set
-      where repository = ${name} and state in ('listed', 'condemned')`.execute(db);
-    const moved: Moved = { repository: name, to: "another place", sets: rows[0]?.sets ?? 0 };
+    const to = config === undefined ? "nowhere" : "another place";
+    const moved: Moved = { repository: name, to, sets: rows[0]?.sets ?? 0 };
     await appendEntries(db, [{ kind: "backup.moved", ...moved, by }], meta);
     return moved;
   });

@@ -1,5 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import type { BackupConfig, Config } from "#config.ts";
+import { isThere } from "#db/backup-sets.ts";
 import type { StateDb } from "#db/state-schema.ts";
 import { digestOf } from "#lib/canonical.ts";
 
@@ -44,21 +45,18 @@ export const recordPlace = async (db: Kysely<StateDb>, config: BackupConfig): Pr
 };
 
 /** A repository that the configuration names no more, though backups in it are not known to be gone. */
-export type Unconfigured = { readonly repository: string; readonly store: string; readonly sets: number };
+export type Unconfigured = { readonly repository: string; readonly store: string };
 
 export const unconfigured = async (
   db: Kysely<StateDb>,
   { backups }: Pick<Config, "backups">,
 ): Promise<readonly Unconfigured[]> => {
-  const { rows } = await sql<Unconfigured>`select repository, store,
-      (select count(*) from lethe.backup_set s where s.repository = known.repository and s.state in ('listed', 'condemned')) as sets
-    from lethe.backup_place as known
+  const { rows } = await sql<Unconfigured>`select repository, store from lethe.backup_place as known
     where repository <> all (${backups.map(({ name }) => name)}::text[]) and ${holdsAnything} order by repository`.execute(
     db,
   );
   return rows;
 };
 
-const holdsAnything = sql<boolean>`(exists (select from lethe.backup_set s
-    where s.repository = known.repository and s.state in ('listed', 'condemned'))
+const holdsAnything = sql<boolean>`(exists (select from lethe.backup_set held where held.repository = known.repository and ${isThere})
   or exists (select from lethe.backup_log l where l.repository = known.repository))`;

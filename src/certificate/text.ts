@@ -5,7 +5,6 @@ import { dateIn, exceptionIn } from "#letters/compose.ts";
 import type { Language } from "#letters/language.ts";
 import type { Page } from "#letters/pdf.ts";
 import { dayIn } from "#lib/clock.ts";
-import type { ExceptionLetter } from "#records/exception.ts";
 
 /** The certificate as people read it: nothing is in it that is not in `certificate.json`. */
 export const certificateText = (language: Language, certificate: Certificate): Page => {
@@ -42,7 +41,7 @@ const factsOf = (language: Language, certificate: Certificate): Readonly<Record<
       treatment: treatments[treatment],
       until: until && date(until.last),
       law: basis,
-      exception: exception && exceptionIn(language, exception as ExceptionLetter),
+      exception: exception && exceptionIn(language, exception),
     })),
     anyStays: facts.stays.length > 0,
     stays: facts.stays.map(({ store, table, column, why, until }) => ({

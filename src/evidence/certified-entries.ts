@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { exceptionLetters } from "#records/exception.ts";
 import { outcomes, treatments } from "#records/treatment.ts";
 
 const text = z.string();
@@ -14,7 +15,7 @@ const disposition = z.object({
   spared: count,
   basis: text.optional(),
   until: z.object({ first: day, last: day }).optional(),
-  exception: text.optional(),
+  exception: z.enum(exceptionLetters).optional(),
   restricted: z.boolean().optional(),
 });
 const remedied = z.object({ store: text, code: text, table: text, action: text, rows: count });

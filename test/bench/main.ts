@@ -1,5 +1,5 @@
 // `npm run bench`: set-based scripts written by hand against `lethe run`, in turns, on the same data; `-- --case expiry` for one of the
-// five. `--small` is for the tests: the same steps on some hundred customers, where only correctness counts.
+// cases. `--small` is for the tests: the same steps on some hundred customers, where only correctness counts.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
