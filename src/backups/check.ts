@@ -5,7 +5,8 @@ import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupFinding, BackupSet, Inventory } from "#backups/repository.ts";
 import { hasMoved, unconfigured } from "#backups/place.ts";
-import { heldSets } from "#backups/set-records.ts";
+import { sameServerFindings } from "#backups/same-server.ts";
+import { knownSets } from "#backups/set-records.ts";
 import { isLetheError } from "#lib/errors.ts";
 import { backupTodo } from "#records/backup-hints.ts";
 
@@ -35,7 +36,7 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
     }
     const { inventory, verifyRestorable, check } = openRepository(config, timeZone);
     try {
-      const found = await inventory(await heldSets(ctx.state, repository));
+      const found = await inventory(await knownSets(ctx.state, repository));
       const search = await findNewestGood(found.sets, verifyRestorable);
       const retention = { keepDays, timeZone, now: ctx.clock.now() };
       const kept = await keptIn(ctx.state.db, repository, timeZone);
@@ -49,7 +50,11 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
         store,
         keepDays,
         window: await windowOf(found, search, verifyRestorable),
-        findings: [...exceptions.map(findingOf), ...((await check?.()) ?? [])],
+        findings: [
+          ...exceptions.map(findingOf),
+          ...((await check?.()) ?? []),
+          ...(await sameServerFindings(ctx, config)),
+        ],
       });
     } catch (error) {
       if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;

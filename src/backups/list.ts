@@ -3,7 +3,7 @@ import type { Context } from "#context.ts";
 import { decide, findNewestGood, newestFirst, type BackupException } from "#backups/decide.ts";
 import { keptIn } from "#backups/kept.ts";
 import { openRepository } from "#backups/open.ts";
-import type { BackupSet, Inventory } from "#backups/repository.ts";
+import { byName, type BackupSet, type Inventory } from "#backups/repository.ts";
 import { dueAt, heldSince } from "#backups/set-date.ts";
 import { hasMoved } from "#backups/place.ts";
 import { heldSets } from "#backups/set-records.ts";
@@ -56,7 +56,7 @@ const listRepository = async (
   const held = await heldSets(ctx.state, repository);
   let inventory: Inventory;
   try {
-    inventory = await look(held);
+    inventory = await look(byName(held));
   } catch (error) {
     if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
     return {

@@ -15,8 +15,8 @@ import { openRepository } from "#backups/open.ts";
 import { hasMoved, recordPlace, unconfigured } from "#backups/place.ts";
 import { recordNight, type RepositoryResult } from "#backups/record-night.ts";
 import { codeOf, readBack, type Removals } from "#backups/read-back.ts";
-import type { BackupSet, Inventory, Removal, Repository } from "#backups/repository.ts";
-import { condemn, heldSets, saveInventory, spare } from "#backups/set-records.ts";
+import { byName, type BackupSet, type Inventory, type Removal, type Repository } from "#backups/repository.ts";
+import { condemn, knownSets, saveInventory, spare } from "#backups/set-records.ts";
 import { inState } from "#backups/state-transaction.ts";
 import { forEachAtOnce } from "#lib/at-once.ts";
 import { isLetheError } from "#lib/errors.ts";
@@ -53,7 +53,7 @@ export const purgeRepository = async (
   const { timeZone } = ctx.config.controller;
   const retention = { keepDays: config.keepDays, timeZone, now: ctx.clock.now() };
   if (await hasMoved(ctx.state.db, config)) return recordNight(ctx, run, config, { exceptions: [moved] });
-  const before = await orUnreadable(ctx, async () => repository.inventory(await heldSets(ctx.state, config.name)));
+  const before = await orUnreadable(ctx, async () => repository.inventory(await knownSets(ctx.state, config.name)));
   if (before === "unreadable") return recordNight(ctx, run, config, { exceptions: [unreadable] });
 
   const search = await findNewestGood(before.sets, repository.verifyRestorable);
@@ -79,7 +79,7 @@ export const purgeRepository = async (
   const onlyHeld = new Set(overdue.map((set) => set.name));
   const finished = (await repository.finish?.({ now: retention.now, onlyHeld })) ?? true;
   faultPoint("after-backups-finished");
-  const after = await orUnreadable(ctx, () => repository.inventory(before.sets));
+  const after = await orUnreadable(ctx, () => repository.inventory(byName(before.sets)));
   if (after === "unreadable") return recordNight(ctx, run, config, { exceptions: [...exceptions, unreadable] });
 
   const {

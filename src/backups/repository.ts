@@ -88,6 +88,12 @@ export type KnownSet = Pick<BackupSet, "name" | "sha256" | "bytes" | "taken" | "
   readonly rehash?: boolean;
 };
 
+/** By their names. What was listed before in the same night is known as it was listed. */
+export type KnownSets = ReadonlyMap<string, KnownSet | BackupSet>;
+
+export const byName = (sets: readonly (KnownSet | BackupSet)[]): KnownSets =>
+  new Map(sets.map((set) => [set.name, set]));
+
 /** `changed`: other bytes under the same name, left alone; `refused`: the storage said no; `full`: because there was no room to write. */
 export type Removal = "removed" | "vanished" | "changed" | "refused" | "full";
 
@@ -118,7 +124,7 @@ export type Repository = {
    * Lists and hashes what is there, reading again only what changed since `known`.
    * @throws LetheError `BACKUPS_UNREADABLE`
    */
-  readonly inventory: (known: readonly KnownSet[]) => Promise<Inventory>;
+  readonly inventory: (known: KnownSets) => Promise<Inventory>;
   /** Reads the whole set; undefined when it can be restored from, else why not. Never throws for the set's sake. */
   readonly verifyRestorable: (set: BackupSet) => Promise<BackupCode | undefined>;
   /** Deletes exactly the bytes that were inventoried. What needs the set was removed before. */

@@ -1,6 +1,7 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { BackupSet } from "#backups/repository.ts";
+import { isCode } from "#lib/errno.ts";
 
 /** A backslash, a digest, and what shows that it has ended. */
 const digestBytes = 128;
@@ -17,7 +18,7 @@ export const readSideCar = async (path: string, sha256: string): Promise<BackupS
     const { buffer, bytesRead } = await file.read(Buffer.alloc(digestBytes), 0, digestBytes, 0);
     text = buffer.toString("latin1", 0, bytesRead);
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "ENOENT" ? "none" : "mismatch";
+    return isCode(error, "ENOENT") ? "none" : "mismatch";
   }
   return sideCarSays(text, sha256);
 };

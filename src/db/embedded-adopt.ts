@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import pg from "pg";
 import type { Cluster } from "#db/embedded-cluster.ts";
 import { superuser } from "#db/embedded-cluster.ts";
+import { isCode } from "#lib/errno.ts";
 
 const execute = promisify(execFile);
 
@@ -70,7 +71,7 @@ const isAlive = (pid: number): boolean => {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return isCode(error, "EPERM");
   }
 };
 

@@ -2,6 +2,7 @@ import { lstat, readFile, symlink } from "node:fs/promises";
 import { dirname, relative, resolve } from "node:path";
 import { z } from "zod";
 import { LetheError } from "#lib/errors.ts";
+import { isCode } from "#lib/errno.ts";
 
 /** Absolute paths of the PostgreSQL programs for this machine. */
 export type Binaries = { readonly initdb: string; readonly pg_ctl: string; readonly postgres: string };
@@ -61,7 +62,3 @@ const link = async (source: string, path: string): Promise<void> => {
     );
   }
 };
-
-/** Whether a system call failed with this code, e.g. `ENOENT`. */
-export const isCode = (error: unknown, ...codes: readonly string[]): boolean =>
-  error instanceof Error && "code" in error && typeof error.code === "string" && codes.includes(error.code);

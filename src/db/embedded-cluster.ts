@@ -3,7 +3,8 @@ import { chmod, chown, link, mkdir, readdir, readFile, rename, rm, stat, truncat
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { type Account, runAs } from "#db/embedded-account.ts";
-import { type Binaries, isCode } from "#db/embedded-binaries.ts";
+import type { Binaries } from "#db/embedded-binaries.ts";
+import { isCode } from "#lib/errno.ts";
 import { LetheError } from "#lib/errors.ts";
 
 /** One data directory and what belongs to it. */

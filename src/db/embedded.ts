@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import pg from "pg";
 import { chooseAccount } from "#db/embedded-account.ts";
 import { adopt, type Hold, removeForeignPidFile, useLock } from "#db/embedded-adopt.ts";
-import { findBinaries, isCode } from "#db/embedded-binaries.ts";
+import { findBinaries } from "#db/embedded-binaries.ts";
+import { isCode } from "#lib/errno.ts";
 import {
   type Cluster,
   initialise,

@@ -5,7 +5,7 @@ import type { Context, Store } from "#context.ts";
 import { findNewestGood } from "#backups/decide.ts";
 import { openRepository } from "#backups/open.ts";
 import type { BackupSet, Repository } from "#backups/repository.ts";
-import { heldSets } from "#backups/set-records.ts";
+import { knownSets } from "#backups/set-records.ts";
 import { databaseError } from "#db/database-error.ts";
 import { assertNoWayOut } from "#drill/links.ts";
 import { loadDump, makeDatabase } from "#drill/load-dump.ts";
@@ -74,7 +74,7 @@ const drill = async (ctx: Context, run: Run, config: BackupConfig, order: DrillO
 };
 
 const newestGood = async ({ state }: Context, { name }: BackupConfig, repository: Repository): Promise<BackupSet> => {
-  const { sets } = await repository.inventory(await heldSets(state, name));
+  const { sets } = await repository.inventory(await knownSets(state, name));
   const { good } = await findNewestGood(sets, repository.verifyRestorable);
   if (good !== undefined) return good;
   throw new LetheError("DRILL_IMPOSSIBLE", `there is no good backup in ${name}`, {

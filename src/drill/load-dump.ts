@@ -8,6 +8,7 @@ import type { Programs } from "#drill/programs.ts";
 import type { ScratchServer } from "#drill/server.ts";
 import { LetheError } from "#lib/errors.ts";
 import { eachLine, runProgram } from "#lib/run-program.ts";
+import { isCode } from "#lib/errno.ts";
 
 /**
  * Restores a dump of pg_dump or pg_dumpall, compressed or not, into the database, as its user would. The first error ends it, but of a dump of a whole
@@ -90,8 +91,7 @@ export const loadDump = async (
 /** A role, or a database, that is there already; the one that is in use, which cannot be dropped before. */
 const ofEveryCluster: ReadonlySet<string> = new Set(["42710", "42P04", "55006"]);
 
-const hasClosed = (error: unknown): boolean =>
-  error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ERR_STREAM_PREMATURE_CLOSE");
+const hasClosed = (error: unknown): boolean => isCode(error, "EPIPE", "ERR_STREAM_PREMATURE_CLOSE");
 
 type Look = { readonly packed: Buffer; readonly head: string };
 

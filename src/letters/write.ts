@@ -5,6 +5,7 @@ import { LetheError } from "#lib/errors.ts";
 import { composeLetter, type Letter } from "#letters/compose.ts";
 import { readLanguage, type LetterKind } from "#letters/language.ts";
 import { letterPdf } from "#letters/pdf.ts";
+import { isCode } from "#lib/errno.ts";
 
 export type Written = Letter & { readonly files: readonly string[] };
 
@@ -26,7 +27,7 @@ export const writeLetter = async (
 
 const create = async (file: string, content: string | Buffer): Promise<void> => {
   await writeFile(file, content, { flag: "wx", mode: 0o600 }).catch((error: unknown) => {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (!isCode(error, "EEXIST")) throw error;
     throw new LetheError("FILE_EXISTS", `${file} is there already`, {
       hint: "name another folder with --out, or move the file away: a letter that was sent is not overwritten",
     });

@@ -5,6 +5,7 @@ import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { refusalOf, syncDirectory } from "#lib/files.ts";
 import type { Random } from "#lib/random.ts";
+import { isCode } from "#lib/errno.ts";
 
 /** For the account that runs Lethe alone: a register is nobody else's to read. */
 const mode = 0o600;
@@ -13,7 +14,7 @@ const mode = 0o600;
 export const assertAbsent = (file: string): Promise<void> =>
   onFile(file, async () => {
     const found = await stat(file).catch((error: unknown) => {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      if (isCode(error, "ENOENT")) return undefined;
       throw error;
     });
     if (found !== undefined) throw taken(file);
@@ -62,7 +63,7 @@ const filled = async <T>(partial: string, write: (output: Writable) => Promise<T
 /** A rename replaces what is there: the name is taken first by an empty file, which another attempt at the same moment cannot take as well. */
 const nameFile = async (partial: string, file: string): Promise<void> => {
   const claim = await open(file, "wx", mode).catch((error: unknown) => {
-    throw error instanceof Error && "code" in error && error.code === "EEXIST" ? taken(file) : error;
+    throw isCode(error, "EEXIST") ? taken(file) : error;
   });
   await claim.close();
   try {

@@ -4,6 +4,7 @@ import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
 import { freshDirectory, syncDirectory } from "#lib/files.ts";
 import { onFiles } from "#report/report-files.ts";
+import { isCode } from "#lib/errno.ts";
 
 export type WholeDirectory = {
   /** Where it appears, whole or not at all; must not exist. */
@@ -47,7 +48,7 @@ export const makeWhole = async ({ directory, partial }: WholeDirectory, write: (
 /** An empty directory gives way to the bundle; anything else is kept. */
 const assertEmpty = async (directory: string): Promise<void> => {
   const found = await readdir(directory).catch((error: unknown) => {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+    if (isCode(error, "ENOENT")) return undefined;
     throw error;
   });
   if (found === undefined) return;

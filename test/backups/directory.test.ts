@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { directoryRepository } from "#backups/directory/repository.ts";
-import type { BackupCode, BackupSet, Repository } from "#backups/repository.ts";
+import { byName, type BackupCode, type BackupSet, type Repository } from "#backups/repository.ts";
 import { goodGzip, plainDump, run, setModified, writeSet, writeSideCar } from "#test/backups/repository-files.ts";
 
 let path: string;
@@ -17,7 +17,7 @@ afterEach(() => rm(path, { recursive: true }));
 
 const modified = "2026-11-01T02:00:00Z";
 const onlySet = async (): Promise<BackupSet> => {
-  const { sets } = await repository.inventory([]);
+  const { sets } = await repository.inventory(new Map());
   const [set] = sets;
   if (set === undefined) throw new Error("nothing listed");
   return set;
@@ -81,18 +81,18 @@ test("a side-car as sha256sum itself writes it is understood, for awkward names 
 
 test("bytes that changed behind an unchanged size and time are found when the set is verified", async () => {
   await writeSet(path, "a.dump", `PGDMP${"a".repeat(50)}`, modified);
-  const known = (await repository.inventory([])).sets.map((set) => ({ ...set, rehash: false }));
+  const known = (await repository.inventory(new Map())).sets.map((set) => ({ ...set, rehash: false }));
   await writeSet(path, "a.dump", `PGDMP${"b".repeat(50)}`, modified);
-  const [set] = (await repository.inventory(known)).sets;
+  const [set] = (await repository.inventory(byName(known))).sets;
   expect(set && (await repository.verifyRestorable(set))).toBe("BACKUP_CHECKSUM");
 });
 
 test("what did not change since the last inventory is not read again; condemned sets are", async () => {
   await writeSet(path, "a.dump", "aaaa", modified);
-  const known = (await repository.inventory([])).sets;
+  const known = (await repository.inventory(new Map())).sets;
   await writeSet(path, "a.dump", "bbbb", modified);
   const again = async (rehash: boolean) =>
-    (await repository.inventory(known.map((set) => ({ ...set, rehash })))).sets[0]?.sha256;
+    (await repository.inventory(byName(known.map((set) => ({ ...set, rehash }))))).sets[0]?.sha256;
   expect(await again(false)).toBe(known[0]?.sha256);
   expect(await again(true)).not.toBe(known[0]?.sha256);
 });
@@ -126,7 +126,7 @@ test("a directory that is none is BACKUPS_UNREADABLE", async () => {
   const file = join(path, "file");
   await writeFile(file, "");
   const wrong = directoryRepository({ name: "n", kind: "directory", store: "s", path: file, keepDays: 30 }, "UTC");
-  await expect(wrong.inventory([])).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
+  await expect(wrong.inventory(new Map())).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
 });
 
 test("names that are not UTF-8 are named as foreign and do not stop the inventory", async (context) => {
@@ -137,7 +137,7 @@ test("names that are not UTF-8 are named as foreign and do not stop the inventor
   }
   await writeSet(path, "a.dump", "aaaa", modified);
   await setModified(path, "a.dump", modified);
-  const { sets, oddities } = await repository.inventory([]);
+  const { sets, oddities } = await repository.inventory(new Map());
   expect(sets.map(({ name }) => name)).toEqual(["a.dump"]);
   expect(oddities.map(({ code }) => code)).toEqual(["BACKUP_FOREIGN"]);
 });

@@ -44,7 +44,7 @@ const oldest = async (): Promise<string | undefined> => (await readdir(at.path))
 
 /** Known before anything is due: as the nights before have listed them. */
 const listed = async (): Promise<void> => {
-  const { sets } = await directoryRepository(at.backup, "Europe/Berlin").inventory([]);
+  const { sets } = await directoryRepository(at.backup, "Europe/Berlin").inventory(new Map());
   await saveInventory(at.context.state.db, "nightly", sets, { at: at.context.clock.now(), run: "R0" });
 };
 

@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { mkdir, writeFile } from "node:fs/promises";
+import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import pg from "pg";
@@ -89,6 +89,7 @@ ${sections}`;
     forLethe: async () => {
       // Who waited would be looked at again, and the ledger would remember moments that lie in the future.
       await admin.query("drop database if exists lethe with (force)");
+      await rm(join(directory, "reports/out"), { recursive: true, force: true });
       await server.ensureDatabase("lethe");
       const client = await fresh("by_lethe");
       const env = { LETHE_SHOP: server.url("by_lethe"), LETHE_STATE: server.url("lethe"), LETHE_USER: "bench" };

@@ -32,7 +32,7 @@ describe("the sample backups", () => {
       { name: "nightly", kind: "directory", store: "shop", path: directory, keepDays: 30 },
       "Europe/Berlin",
     );
-    const { sets, oddities } = await repository.inventory([]);
+    const { sets, oddities } = await repository.inventory(new Map());
     expect(oddities).toEqual([]);
     expect(sets.length).toBe(45);
     expect(new Set(sets.map(({ sideCar }) => sideCar))).toEqual(new Set(["match"]));

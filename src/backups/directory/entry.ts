@@ -4,8 +4,9 @@ import type { BackupLabel } from "#backups/directory/backup-label.ts";
 import { beganAt, findBaseBackup, type BaseBackup } from "#backups/directory/base-backup.ts";
 import { findBegun, type BegunBackup } from "#backups/directory/begun-backup.ts";
 import { readDumpSet } from "#backups/directory/dump.ts";
-import { errnoOf, modifiedAt } from "#backups/directory/read-file.ts";
+import { modifiedAt } from "#backups/directory/read-file.ts";
 import type { BackupCode, BackupSet, KnownSet, Oddity } from "#backups/repository.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 /** What stands under a name in the directory. */
 export type Entry =

@@ -1,11 +1,12 @@
 import { lstat, readdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { Temporal } from "temporal-polyfill";
-import { errnoOf, modifiedAt, undeletedOf } from "#backups/directory/read-file.ts";
+import { modifiedAt, undeletedOf } from "#backups/directory/read-file.ts";
 import type { LogArchive, Oddity } from "#backups/repository.ts";
 import { lastInLine, positionOf } from "#backups/wal-segments.ts";
 import { LetheError } from "#lib/errors.ts";
 import { faultPoint } from "#lib/fault.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 /** A segment of the write-ahead log as `archive_command` put it there. */
 export type ArchivedSegment = {

@@ -5,8 +5,8 @@ import type { BackupLabel } from "#backups/directory/backup-label.ts";
 import { manifestName, type BaseBackup } from "#backups/directory/base-backup.ts";
 import type { BegunBackup } from "#backups/directory/begun-backup.ts";
 import { isPastUse, listLog, removeSegments, type ArchivedSegment, type Use } from "#backups/directory/log-archive.ts";
-import { errnoOf } from "#backups/directory/read-file.ts";
 import { positionOf } from "#backups/wal-segments.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 type Log = {
   readonly path: string;

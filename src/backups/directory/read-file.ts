@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { constants, type BigIntStats } from "node:fs";
 import { open, type FileHandle } from "node:fs/promises";
 import { Temporal } from "temporal-polyfill";
+import { errnoOf } from "#lib/errno.ts";
 
 /** Not through a link that took the file's place, and without waiting for a writer should it have become a pipe. */
 export const openFile = (path: string): Promise<FileHandle> =>
@@ -63,9 +64,6 @@ const [earliest = 0, latest = 0] = ["1900-01-01T00:00Z", "9000-01-01T00:00Z"].ma
 /** In milliseconds. */
 export const modifiedAt = (stat: BigIntStats): Temporal.Instant =>
   Temporal.Instant.fromEpochMilliseconds(Math.min(Math.max(Number(stat.mtimeMs), earliest), latest));
-
-export const errnoOf = (error: unknown): string | undefined =>
-  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 
 /** Why nothing could be deleted: file systems that write elsewhere what they change need room for it. */
 export const undeletedOf = (error: unknown): "vanished" | "refused" | "full" => {

@@ -8,7 +8,6 @@ import { finishedName, removeDump, verifyDump } from "#backups/directory/dump.ts
 import { examine, odditiesOf, type Entry } from "#backups/directory/entry.ts";
 import { archiveOf, listLog } from "#backups/directory/log-archive.ts";
 import { purgeLog } from "#backups/directory/purge-log.ts";
-import { errnoOf } from "#backups/directory/read-file.ts";
 import { restoreBaseBackup } from "#backups/directory/restore.ts";
 import { verifierOf } from "#backups/directory/verify-base-backup.ts";
 import type { BackupSet, Inventory, Repository } from "#backups/repository.ts";
@@ -16,6 +15,7 @@ import { dateInName } from "#backups/set-date.ts";
 import type { DirectoryConfig } from "#config.ts";
 import { LetheError } from "#lib/errors.ts";
 import { syncDirectory } from "#lib/files.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 /**
  * A directory, perhaps with an archive of the write-ahead log beside it. Every regular file directly in it is a set, a dump, and so is every directory in
@@ -30,7 +30,6 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
   return {
     inventory: async (known) => {
       const names = new Set<string>();
-      const byName = new Map(known.map((set) => [set.name, set]));
       const entries = new Map<string, Entry>();
       const look = async (): Promise<void> => {
         const listed = await listing(config);
@@ -39,7 +38,7 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
           names.add(name);
           const isOthers = name.startsWith(".") ? !isBegunByRsync(name, listed, timeZone) : name.endsWith(".sha256");
           if (isOthers || pathOf(name) === wal) continue;
-          const entry = await examine({ name, path: pathOf(name), timeZone }, byName.get(name));
+          const entry = await examine({ name, path: pathOf(name), timeZone }, known.get(name));
           if (entry.kind === "gone" || entry.kind === "emptied") names.delete(name);
           entries.set(name, entry);
         }
@@ -53,10 +52,10 @@ export const directoryRepository = (config: DirectoryConfig, timeZone: string): 
       const sets = [...entries].flatMap(([name, entry]): readonly BackupSet[] => {
         if (entry.kind === "dump") return [entry.set];
         if (entry.kind === "begun") return [begunSet(name, entry.begun, timeZone)];
-        return entry.kind === "base" ? [setOf({ name, all: bases, timeZone }, entry.base, byName.get(name))] : [];
+        return entry.kind === "base" ? [setOf({ name, all: bases, timeZone }, entry.base, known.get(name))] : [];
       });
       const log = wal === undefined ? undefined : await listLog(wal, repository);
-      seen = { entries, bases, isLost: !sets.some(isWhole) && known.length > 0 };
+      seen = { entries, bases, isLost: !sets.some(isWhole) && known.size > 0 };
       return {
         sets,
         names,

@@ -1,8 +1,9 @@
 import { lstat, readdir, rmdir, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { Temporal } from "temporal-polyfill";
-import { errnoOf, modifiedAt } from "#backups/directory/read-file.ts";
+import { modifiedAt } from "#backups/directory/read-file.ts";
 import { faultPoint } from "#lib/fault.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 /** Called for everything below a directory but the directories in it; `path` is relative to where the walk began. */
 export type Visit = (found: {

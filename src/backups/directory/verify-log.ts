@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import type { BaseBackup } from "#backups/directory/base-backup.ts";
-import { errnoOf } from "#backups/directory/read-file.ts";
 import { archivesIn, membersOf } from "#backups/directory/tar.ts";
 import { packings, unpacked } from "#backups/directory/unpacked.ts";
 import { readLog, type ReadSegment } from "#backups/directory/wal-records.ts";
 import { segmentAt } from "#backups/wal-segments.ts";
+import { errnoOf } from "#lib/errno.ts";
 
 /** Whether the log is there that a base backup needs to become consistent, with it or in the archive. */
 export const hasLog = async (base: BaseBackup, archive: ReadSegment): Promise<boolean> => {

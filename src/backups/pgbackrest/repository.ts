@@ -25,11 +25,10 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
       const archives = await archivesOf(program, stanza, info);
       seen = { info, archives };
       const names = new Set(info.backup.map(({ label }) => label));
-      const byName = new Map(known.map((set) => [set.name, set]));
       const sets: BackupSet[] = [];
       const oddities: Oddity[] = [...(await strayIn(program, stanza, names))];
       for (const backup of info.backup) {
-        const set = await setOf(program, stanza, backup, byName.get(backup.label));
+        const set = await setOf(program, stanza, backup, known.get(backup.label));
         if (set === undefined)
           oddities.push({ name: backup.label, code: "BACKUP_UNREADABLE", modified: startOf(backup) });
         else sets.push(set);

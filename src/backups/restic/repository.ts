@@ -19,7 +19,6 @@ export const resticRepository = (config: ResticConfig): Repository => {
   let whole: Promise<boolean> | undefined;
   return {
     inventory: async (known) => {
-      const bytes = new Map(known.map((set) => [set.name, set.bytes]));
       const sets: BackupSet[] = [];
       for (const { id, time } of await restic.snapshots()) {
         // Whoever makes a snapshot may say what time it is of (`--time`); when it came nothing tells.
@@ -27,7 +26,7 @@ export const resticRepository = (config: ResticConfig): Repository => {
         sets.push({
           name: id,
           sha256: id,
-          bytes: bytes.get(id) ?? (await restic.size(id)) ?? 0,
+          bytes: known.get(id)?.bytes ?? (await restic.size(id)) ?? 0,
           taken,
           modified: taken,
           sideCar: "match",

@@ -1,7 +1,7 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
-import type { BackupSet, Inventory, KnownSet, Oddity } from "#backups/repository.ts";
+import type { BackupSet, Inventory, KnownSet, KnownSets, Oddity } from "#backups/repository.ts";
 import { atOnce, type Bucket } from "#backups/s3/bucket.ts";
 import { listUploads, listVersions, type ListedUpload, type ListedVersion } from "#backups/s3/listing.ts";
 import {
@@ -24,15 +24,9 @@ export type Contents = {
   readonly sideCars: readonly ListedVersion[];
 };
 
-export type Earlier = {
-  /** From nights before. */
-  readonly known: readonly KnownSet[];
-  /** What was listed before in this one: of a hundred thousand versions that are as they were, none is held twice. */
-  readonly listed: readonly BackupSet[];
-};
-
 /**
- * Lists what is in a bucket, page by page. Uploads come first: one that is completed meanwhile is there twice, and not never.
+ * Lists what is in a bucket, page by page. Uploads come first: one that is completed meanwhile is there twice, and not never. Of a hundred thousand
+ * versions that are as they were known, nothing is held twice.
  *
  * @throws LetheError `BACKUPS_UNREADABLE`
  */
@@ -40,11 +34,9 @@ export const contentsOf = async (
   s3: S3,
   bucket: Bucket,
   config: S3Config,
-  { known, listed }: Earlier,
+  known: KnownSets,
   timeZone: string,
 ): Promise<Contents> => {
-  const knownBefore = new Map(known.map((set) => [set.name, set]));
-  const listedBefore = new Map(listed.map((set) => [set.name, set]));
   const sets: BackupSet[] = [];
   const names = new Set<string>();
   const oddities = new Map<string, Oddity>();
@@ -80,20 +72,14 @@ export const contentsOf = async (
     for (const version of page.versions) {
       if (!isNameable(version)) addOddity(version);
       else if (isSideCar(version)) sideCars.set(nameOf(version), version);
-      else if (!isFolder(version)) {
-        const name = nameOf(version);
-        const identity = { name, sha256: versionDigest(version) };
-        const same = listedBefore.get(name);
-        if (same?.sha256 === identity.sha256 && same.modified.epochMilliseconds === version.modified) add(same);
-        else add(versionSet(version, identity, knownBefore.get(name), timeZone));
-      }
+      else if (!isFolder(version)) add(versionSet(version, known.get(nameOf(version)), timeZone));
     }
   }
   return {
     inventory: {
       sets,
       names,
-      completed: completedOf(knownBefore, sets, names),
+      completed: completedOf(known, sets, names),
       oddities: [...oddities.values()],
       logs: [],
     },
@@ -102,11 +88,7 @@ export const contentsOf = async (
   };
 };
 
-const completedOf = (
-  known: ReadonlyMap<string, KnownSet>,
-  sets: readonly BackupSet[],
-  names: ReadonlySet<string>,
-): ReadonlySet<string> => {
+const completedOf = (known: KnownSets, sets: readonly BackupSet[], names: ReadonlySet<string>): ReadonlySet<string> => {
   const left = [...known.keys()].filter((name) => "upload" in placeOf(name) && !names.has(name));
   if (left.length === 0) return new Set();
   const fresh = new Set(sets.flatMap(({ name }) => (known.has(name) ? [] : [placeOf(name).key])));
@@ -157,23 +139,23 @@ const datesOf = (
   return { taken: dateInName(key, timeZone) ?? modified, modified };
 };
 
-/** Of bytes that were there before: they are as old as they were, whatever a server takes for a modification since. */
-const datesAgain = (ms: number, { taken, modified }: Dates): Dates =>
-  ms === modified.epochMilliseconds
-    ? { taken, modified }
-    : { taken, modified: Temporal.Instant.fromEpochMilliseconds(ms) };
-
-const versionSet = (
-  version: ListedVersion,
-  identity: Pick<BackupSet, "name" | "sha256">,
-  known: KnownSet | undefined,
-  timeZone: string,
-): BackupSet => {
-  const { bytes, modified } = version;
-  const dates = known?.sha256 === identity.sha256 ? datesAgain(modified, known) : datesOf(version, timeZone);
-  // What a side-car says is read when the set is verified, not of all of them every night.
-  return { ...identity, bytes, ...dates, sideCar: "none", needs: [], restores: dates.taken };
+const versionSet = (version: ListedVersion, known: KnownSet | BackupSet | undefined, timeZone: string): BackupSet => {
+  const { bytes } = version;
+  const sha256 = versionDigest(version);
+  if (known?.sha256 !== sha256) {
+    const dates = datesOf(version, timeZone);
+    return { name: nameOf(version), sha256, bytes, ...dates, ...alone, restores: dates.taken };
+  }
+  const { name, taken } = known;
+  const isAsItWas = known.modified.epochMilliseconds === version.modified;
+  if (isAsItWas && "needs" in known) return known;
+  // Of bytes that were there before: they are as old as they were, whatever a server takes for a modification since.
+  const modified = isAsItWas ? known.modified : Temporal.Instant.fromEpochMilliseconds(version.modified);
+  return { name, sha256: known.sha256, bytes, taken, modified, ...alone, restores: taken };
 };
+
+/** What a side-car says is read when the set is verified, not of all of them every night. */
+const alone: Pick<BackupSet, "sideCar" | "needs"> = { sideCar: "none", needs: [] };
 
 const uploadSet = (upload: ListedUpload, bytes: number, timeZone: string): BackupSet => {
   const dates = datesOf(upload, timeZone);
@@ -182,8 +164,7 @@ const uploadSet = (upload: ListedUpload, bytes: number, timeZone: string): Backu
     sha256: uploadDigest(upload),
     bytes,
     ...dates,
-    sideCar: "none",
-    needs: [],
+    ...alone,
     restores: dates.taken,
     unfinished: true,
   };

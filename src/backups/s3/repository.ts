@@ -1,7 +1,7 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import type { Temporal } from "temporal-polyfill";
 import type { S3Config } from "#config.ts";
-import type { BackupSet, KnownSet, Removal, Repository } from "#backups/repository.ts";
+import type { BackupSet, KnownSets, Removal, Repository } from "#backups/repository.ts";
 import { atOnce, bucketOf, type Bucket } from "#backups/s3/bucket.ts";
 import { contentsOf, leftovers, type Contents } from "#backups/s3/contents.ts";
 import { openS3 } from "#backups/s3/open-s3.ts";
@@ -32,7 +32,7 @@ export const s3Repository = (config: S3Config, timeZone: string): Repository => 
 
     inventory: async (known) => {
       const { s3, bucket } = await open();
-      seen = await contentsOf(s3, bucket, config, { known, listed: seen?.inventory.sets ?? [] }, timeZone);
+      seen = await contentsOf(s3, bucket, config, known, timeZone);
       for (const key of unlistedKeys(known, seen, { condemned: true })) ours.add(key);
       doubted = new Set(unlistedKeys(known, seen, { condemned: false }));
       return seen.inventory;
@@ -83,13 +83,9 @@ const retentionStart = (now: Temporal.Instant, { keepDays }: S3Config): number =
   now.subtract({ hours: 24 * keepDays }).epochMilliseconds;
 
 /** Keys of sets on record that are not listed, whether they were to go or not. */
-const unlistedKeys = (
-  known: readonly KnownSet[],
-  { inventory }: Contents,
-  { condemned }: { readonly condemned: boolean },
-) =>
-  known
-    .filter(({ name, rehash = false }) => rehash === condemned && !inventory.names.has(name))
+const unlistedKeys = (known: KnownSets, { inventory }: Contents, { condemned }: { readonly condemned: boolean }) =>
+  [...known.values()]
+    .filter((set) => ("rehash" in set && set.rehash) === condemned && !inventory.names.has(set.name))
     .map(({ name }) => placeOf(name).key);
 
 /** Runs what is to be done with one key one after the other. */

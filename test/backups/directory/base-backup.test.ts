@@ -57,7 +57,7 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
     return at(name);
   };
   const onlySet = async (): Promise<BackupSet> => {
-    const { sets } = await repository.inventory([]);
+    const { sets } = await repository.inventory(new Map());
     const [set] = sets;
     if (set === undefined || sets.length > 1) throw new Error(`${sets.length} sets`);
     return set;
@@ -156,7 +156,7 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
   test("with a truncated manifest is named every night, also when it is not the newest", async () => {
     await copy("plain");
     await shorten(at("plain", "backup_manifest"), 40_000);
-    const { sets, oddities } = await repository.inventory([]);
+    const { sets, oddities } = await repository.inventory(new Map());
     expect(sets).toMatchObject([{ name: "plain", sideCar: "mismatch" }]);
     expect(oddities).toEqual([]);
   });
@@ -167,7 +167,7 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
     await copy("tar");
     await unlink(at("tar", "backup_manifest"));
     await mkdir(at("other"));
-    const inventory = await repository.inventory([]);
+    const inventory = await repository.inventory(new Map());
     expect(inventory.sets).toMatchObject(["plain", "tar"].map((name) => ({ name, unfinished: true })));
     expect(inventory.sets[0]?.sha256).toBe(sha256Hex(await readFile(at("plain", "backup_label"))));
     for (const set of inventory.sets) expect(await repository.verifyRestorable(set)).toBe("BACKUP_PARTIAL");
@@ -179,10 +179,10 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
     async (trace) => {
       await copy("plain");
       await unlink(at("plain", "backup_manifest"));
-      const [set] = (await repository.inventory([])).sets;
+      const [set] = (await repository.inventory(new Map())).sets;
       await writeFile(at("plain", trace), "");
       expect(set && (await repository.remove(set))).toBe("changed");
-      const inventory = await repository.inventory([]);
+      const inventory = await repository.inventory(new Map());
       expect(inventory.sets).toEqual([]);
       expect(codes(inventory)).toEqual(["plain BACKUP_PARTIAL"]);
       expect(await readdir(at("plain"))).toContain("PG_VERSION");
@@ -224,7 +224,7 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
 
   test("in whose place a link lies is no set", async () => {
     await symlink(join(cluster.path, "plain"), at("plain"));
-    const inventory = await repository.inventory([]);
+    const inventory = await repository.inventory(new Map());
     expect(inventory.sets).toEqual([]);
     expect(codes(inventory)).toEqual(["plain BACKUP_FOREIGN"]);
   });
@@ -240,7 +240,7 @@ describe.skipIf(debianMissing !== undefined)("a base backup in a directory", () 
     await cluster.query("drop table distant");
     await cluster.query("drop tablespace far");
     await rename(join(cluster.path, "far"), at("far"));
-    const inventory = await repository.inventory([]);
+    const inventory = await repository.inventory(new Map());
     expect(codes(inventory)).toEqual([expect.stringMatching(/^far\/pg_tblspc\/\d+ BACKUP_ELSEWHERE$/)]);
     expect(await verdict()).toBe("BACKUP_ELSEWHERE");
     expect(await repository.remove(await onlySet())).toBe("refused");

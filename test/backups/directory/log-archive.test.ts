@@ -8,7 +8,7 @@ import { Temporal } from "temporal-polyfill";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { isPastUse, listLog } from "#backups/directory/log-archive.ts";
 import { directoryRepository } from "#backups/directory/repository.ts";
-import type { KnownSet, Repository } from "#backups/repository.ts";
+import { byName, type KnownSet, type Repository } from "#backups/repository.ts";
 import { goodGzip, setModified, writeSet } from "#test/backups/repository-files.ts";
 import { debianBinaries } from "#test/flow/debian-server.ts";
 
@@ -42,7 +42,7 @@ describe("an archive of the log", () => {
   });
 
   test("in the directory of the backups is no set and no oddity, and goes back to its oldest segment", async () => {
-    const { sets, oddities, logs } = await repository.inventory([]);
+    const { sets, oddities, logs } = await repository.inventory(new Map());
     expect(sets).toEqual([]);
     expect(oddities).toEqual([]);
     expect(logs.map(({ name, since }) => [name, since.toString()])).toEqual([["wal", "2026-10-01T00:00:00Z"]]);
@@ -50,7 +50,7 @@ describe("an archive of the log", () => {
 
   test("without a base backup loses what is past its time: nothing can use it", async () => {
     await writeSet(join(wal, ".."), "a.sql.gz", goodGzip("a"), "2026-11-21T00:00:00Z");
-    await repository.inventory([]);
+    await repository.inventory(new Map());
     expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
     expect(await names()).toEqual([...history, young].toSorted());
   });
@@ -71,7 +71,7 @@ describe("an archive of the log", () => {
         modified: at,
         rehash: false,
       };
-      await repository.inventory([known]);
+      await repository.inventory(byName([known]));
       expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
       expect(await names()).toContain(old);
     },
@@ -82,7 +82,7 @@ describe("an archive of the log", () => {
     async (file) => {
       await mkdir(join(wal, "../base"));
       await writeFile(join(wal, "../base", file), "");
-      await repository.inventory([]);
+      await repository.inventory(new Map());
       expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
       expect(await names()).toContain(old);
     },
@@ -91,7 +91,7 @@ describe("an archive of the log", () => {
   test("loses nothing while a directory cannot be read, which may be a base backup", async () => {
     await mkdir(join(wal, "../base"));
     await symlink("elsewhere", join(wal, "../base/backup_manifest"));
-    const { oddities } = await repository.inventory([]);
+    const { oddities } = await repository.inventory(new Map());
     expect(oddities).toMatchObject([{ name: "base", code: "BACKUP_UNREADABLE" }]);
     expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
     expect(await names()).toContain(old);
@@ -101,7 +101,7 @@ describe("an archive of the log", () => {
     await mkdir(join(wal, "../base"));
     const label = `START WAL LOCATION: 0/2000028 (file ${young})\nSTART TIME: 2026-11-22 02:59:00 UTC\nSTART TIMELINE: 1\n`;
     await writeFile(join(wal, "../base/backup_label"), label);
-    await repository.inventory([]);
+    await repository.inventory(new Map());
     expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
     expect(await names()).toEqual([...history, young].toSorted());
   });
@@ -109,7 +109,7 @@ describe("an archive of the log", () => {
   test("names what is none of it, and leaves it", async () => {
     await segment("0000000100000000000000FF.old", "2026-10-02T00:00:00Z");
     await mkdir(join(wal, "000000010000000000000003"));
-    const { oddities } = await repository.inventory([]);
+    const { oddities } = await repository.inventory(new Map());
     expect(oddities.map(({ name, code }) => `${name} ${code}`)).toEqual([
       "wal/000000010000000000000003 BACKUP_FOREIGN",
       "wal/0000000100000000000000FF.old BACKUP_FOREIGN",
@@ -126,7 +126,7 @@ describe("an archive of the log", () => {
     await mkdir(join(wal, "../base"));
     const label = `START WAL LOCATION: 0/2000028 (file ${young})\nSTART TIME: 2026-11-01 00:00:00 UTC\nSTART TIMELINE: 1\n`;
     await writeFile(join(wal, "../base/backup_label"), label);
-    const { logs, oddities } = await repository.inventory([]);
+    const { logs, oddities } = await repository.inventory(new Map());
     expect(oddities).toEqual([]);
     expect(logs.map(({ since }) => since.toString())).toEqual(["2026-09-30T00:00:00Z"]);
     expect(await repository.finish?.({ now, onlyHeld: new Set() })).toBe(true);
@@ -135,9 +135,9 @@ describe("an archive of the log", () => {
 
   test("that is the log of a server itself is refused, and so is one that is not there", async () => {
     await mkdir(join(wal, "archive_status"));
-    await expect(repository.inventory([])).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
+    await expect(repository.inventory(new Map())).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
     await rm(wal, { recursive: true });
-    await expect(repository.inventory([])).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
+    await expect(repository.inventory(new Map())).rejects.toMatchObject({ code: "BACKUPS_UNREADABLE" });
   });
 });
 

@@ -128,7 +128,7 @@ describe.skipIf(debianMissing !== undefined)("base backups with an archive of th
     const programs = await findPrograms("15", debianBinaries);
     const account = await makePlace(place, programs);
     const repository = directoryRepository({ ...at.backup, path: cluster.path, wal: cluster.wal }, "UTC");
-    const { sets } = await repository.inventory([]);
+    const { sets } = await repository.inventory(new Map());
     const set = sets.find(({ name }) => name === nameOf(days));
     const { signal } = new AbortController();
     if (set === undefined) throw new Error("not listed");

@@ -25,7 +25,7 @@ describe.skipIf(gatewayMissing !== undefined)("a backup in a bucket that a drill
   const repository = () => s3Repository(at.config, "UTC");
   const { signal } = new AbortController();
   const setOf = async (version: string): Promise<BackupSet> => {
-    const found = (await repository().inventory([])).sets.find(({ name }) => name.endsWith(version));
+    const found = (await repository().inventory(new Map())).sets.find(({ name }) => name.endsWith(version));
     if (found === undefined) throw new Error("not listed");
     return found;
   };

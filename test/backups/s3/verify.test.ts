@@ -28,7 +28,9 @@ describe.skipIf(gatewayMissing !== undefined)("a version is read to its end", ()
   const verdict = async (Key: string, id?: string, config: S3Config = at.config): Promise<BackupCode | "good"> => {
     const { VersionId } = id === undefined ? await at.s3.headObject({ Bucket, Key }) : { VersionId: id };
     const repository = s3Repository(at.config, "UTC");
-    const set = (await repository.inventory([])).sets.find(({ name }) => name === `${Key}?versionId=${VersionId}`);
+    const set = (await repository.inventory(new Map())).sets.find(
+      ({ name }) => name === `${Key}?versionId=${VersionId}`,
+    );
     if (set === undefined) throw new Error("not listed");
     return (await s3Repository(config, "UTC").verifyRestorable(set)) ?? "good";
   };
@@ -77,7 +79,7 @@ describe.skipIf(gatewayMissing !== undefined)("a version is read to its end", ()
     const key = nextKey();
     await at.put(key, `PGDMP${"a".repeat(50)}`, now);
     const repository = s3Repository(at.config, "UTC");
-    const set = (await repository.inventory([])).sets.find(({ name }) => name.startsWith(key));
+    const set = (await repository.inventory(new Map())).sets.find(({ name }) => name.startsWith(key));
     await writeFile(join(at.directory, "data", Bucket, key), `PGDMP${"a".repeat(49)}`);
     expect(set && (await repository.verifyRestorable(set))).toBe("BACKUP_CHECKSUM");
   });

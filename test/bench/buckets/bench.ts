@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import pg from "pg";
 import type { RepositoryResult } from "#backups/record-night.ts";
+import { byName } from "#backups/repository.ts";
 import { s3Repository } from "#backups/s3/repository.ts";
 import type { Config, S3Config } from "#config.ts";
 import { startEmbedded } from "#db/embedded.ts";
@@ -84,8 +85,10 @@ export const benchBuckets = async ({ versions, turns, directory }: BucketOptions
     return { idle: idle.seconds, purge: purge.seconds, megabytes: Math.max(idle.megabytes, purge.megabytes) };
   };
   const inventory = async (): Promise<number> => {
-    const { sets } = await s3Repository(configOf(gateway, "many"), "UTC").inventory([]);
-    const { seconds, answer } = await timed(() => s3Repository(configOf(gateway, "many"), "UTC").inventory(sets));
+    const { sets } = await s3Repository(configOf(gateway, "many"), "UTC").inventory(new Map());
+    const { seconds, answer } = await timed(() =>
+      s3Repository(configOf(gateway, "many"), "UTC").inventory(byName(sets)),
+    );
     if (answer.sets.length !== versions) throw new Error(`${answer.sets.length} sets`);
     return seconds;
   };
