@@ -13,6 +13,7 @@ import { toolVersion } from "#lib/version.ts";
 import type { RunOutcome } from "#records/entry.ts";
 import type { Job } from "#records/job.ts";
 import type { Run, RunSummary } from "#records/run.ts";
+import { assertStateIsNewest } from "#report/own-state.ts";
 import { rememberStores } from "#restore/remembered.ts";
 import { assertReportsWritable, publishReport, publishReports } from "#report/publish.ts";
 import { summarise } from "#run-summary.ts";
@@ -24,11 +25,12 @@ const runLock = 0x6c65746865;
  * Runs one job once: alone (also between machines), with its beginning and end in the ledger, and a signed report at the end,
  * whatever happened in between. A job that fails is reported as failed, then its error is thrown.
  *
- * @throws LetheError `RUN_IN_PROGRESS`, `CLOCK_WENT_BACK`, `REPORT_UNWRITABLE` before anything is done; later what the job threw.
+ * @throws LetheError `RUN_IN_PROGRESS`, `CLOCK_WENT_BACK`, `REPORT_UNWRITABLE`, `STATE_RESTORED` before anything is done; later what the job threw.
  */
 export const runJob = async (context: Context, job: Omit<Job, "schedule">): Promise<RunSummary> =>
   withRunLock(context, async (ctx) => {
     await assertReportsWritable(ctx);
+    await assertStateIsNewest(ctx);
     await clearPlace(drillPlace(ctx.config));
     const run = await beginRun(ctx, job.name);
     const ctxOfRun = { ...ctx, log: ctx.log.child({ run: run.id }) };

@@ -41,11 +41,13 @@ export const registerRestore = (backups: Command, shell: Shell): void => {
     .description("whether the stores may serve: ends with 1 while a restore is not released")
     .option("--store <name>", "only this one")
     .action(async ({ store: name }: { readonly store?: string }) => {
-      const [{ standingOf }, { uncertainIn }] = await Promise.all([
+      const [{ assertStateIsNewest }, { standingOf }, { uncertainIn }] = await Promise.all([
+        import("#report/own-state.ts"),
         import("#restore/standing.ts"),
         import("#restore/uncertain.ts"),
       ]);
       const stores = await shell.withContext(async (context) => {
+        await assertStateIsNewest(context);
         const standings: (StoreStanding & { readonly uncertain: Awaited<ReturnType<typeof uncertainIn>> })[] = [];
         for (const store of name === undefined ? context.stores : [storeNamed(context, name)]) {
           const uncertain = await uncertainIn(context, store.name);
@@ -63,9 +65,10 @@ type Written = { readonly asOf: string; readonly part: boolean };
 
 /** Looks before the run begins: the live store, named by mistake, gets no run and no report. */
 const replayOf = async (context: Context, store: Store, { asOf, part }: Written): Promise<Omit<Job, "schedule">> => {
-  const [{ Temporal }, { undoneBy }, { replayJob }] = await Promise.all([
+  const [{ Temporal }, { undoneBy }, { assertStateIsNewest }, { replayJob }] = await Promise.all([
     import("temporal-polyfill"),
     import("#restore/notice.ts"),
+    import("#report/own-state.ts"),
     import("#jobs/replay.ts"),
   ]);
   const instant = ((): InstanceType<typeof Temporal.Instant> => {
@@ -78,6 +81,7 @@ const replayOf = async (context: Context, store: Store, { asOf, part }: Written)
     }
   })();
   const told = { asOf: instant, part };
+  await assertStateIsNewest(context);
   await undoneBy(context, store, told);
   return replayJob(store, told);
 };

@@ -29,6 +29,8 @@ export const runIdentifier = (now: { toString(): string }, random: Random): stri
     .replaceAll(/[-:]|\..*$/g, "")
     .replace(/Z?$/, "Z")}-${randomCode(random, 6)}`;
 
+export const isRunIdentifier = (name: string): boolean => /^\d{8}T\d{6}Z-[0-9A-Z]{6}$/.test(name);
+
 /** Sixteen random bytes as a UUID of version 4 (RFC 9562). */
 export const uuidFrom = (bytes: Uint8Array): string => {
   const hex = Buffer.from(bytes).toString("hex");

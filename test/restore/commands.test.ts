@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { restorePoints, type FaultPoint } from "#lib/fault.ts";
-import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
+import { dropCopy, restoreCopy, restoreState, takeCopy, takeState } from "#test/restore/copies.ts";
 import { lethe, type Ended } from "#test/support/cli.ts";
 import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
@@ -52,14 +52,14 @@ beforeAll(async () => {
   expect(await run(["request", "approve", "--all", "--by", "dpo"], { now: today })).toMatchObject({ code: 0 });
   expect(await run(["run"], { now: today })).toMatchObject({ code: 0 });
   expect(await emails()).toEqual(["ben@example.org"]);
-  await Promise.all([takeCopy(project.store, "live"), takeCopy(project.state, "live")]);
+  await Promise.all([takeCopy(project.store, "live"), takeState(project, "live")]);
 });
 afterAll(async () => {
   await Promise.all([dropCopy(project.store), dropCopy(project.store, "live"), dropCopy(project.state, "live")]);
   await project.dispose();
 });
 // Each test begins on the morning after that night.
-beforeEach(() => Promise.all([restoreCopy(project.store, "live"), restoreCopy(project.state, "live")]));
+beforeEach(() => Promise.all([restoreCopy(project.store, "live"), restoreState(project, "live")]));
 
 test("guard lets a start script refuse to serve, from the restore until the replay has released the store", async () => {
   expect(await run(guard)).toMatchObject({ code: 0, stdout: expect.stringMatching(/shop +may serve/) });

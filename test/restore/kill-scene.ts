@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import { verifyBundle } from "#evidence/verify-bundle.ts";
 import { goodGzip, writeSet } from "#test/backups/repository-files.ts";
 import { Children, type Fate, type Killing } from "#test/fault/children.ts";
-import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
+import { dropCopy, restoreCopy, restoreState, takeCopy, takeState } from "#test/restore/copies.ts";
 import type { JobOrder } from "#test/restore/job-process.ts";
 import { letheHere } from "#test/support/here.ts";
 import { createProject, type Project } from "#test/support/project.ts";
@@ -100,7 +100,7 @@ export const openKillScene = async (): Promise<KillScene> => {
     children.night(job === "replay" ? { configFile, now: now(), job, asOf } : { configFile, now: now(), job }, killing);
   const databases = [project.store, project.state];
   const reset = async (store: string, state: string): Promise<void> => {
-    await Promise.all([restoreCopy(project.store, store), restoreCopy(project.state, state)]);
+    await Promise.all([restoreCopy(project.store, store), restoreState(project, state)]);
     minute = 0;
   };
   const before = async (): Promise<void> => {
@@ -113,10 +113,11 @@ export const openKillScene = async (): Promise<KillScene> => {
   await ask(project, "2026-09-27T02:30:00Z", 1, earlier);
   await lethe(project, "2026-09-27T02:40:00Z", "run");
   await ask(project, "2026-11-02T02:30:00Z", earlier + 1, watched);
-  for (const database of databases) await takeCopy(database, "stage");
+  await takeCopy(project.store, "stage");
+  await takeState(project, "stage");
   await before();
   await start("nightly");
-  await takeCopy(project.state, "after");
+  await takeState(project, "after");
 
   const bodies = (kind: string) => bodiesOf(project, kind);
   const named = async (upTo: number): Promise<number> => {

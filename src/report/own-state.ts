@@ -1,0 +1,62 @@
+import { createPublicKey } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { sql } from "kysely";
+import type { Context } from "#context.ts";
+import { checkpointFile } from "#evidence/entries-file.ts";
+import type { Checkpoint } from "#ledger/checkpoint.ts";
+import { verifyCheckpoint } from "#ledger/verify-checkpoint.ts";
+import { isCode } from "#lib/errno.ts";
+import { LetheError } from "#lib/errors.ts";
+import { isRunIdentifier } from "#lib/random.ts";
+import { onFiles } from "#report/report-files.ts";
+
+type Parts = Pick<Context, "config" | "keys" | "state">;
+
+/**
+ * Refuses to work with a database of Lethe's own that is of a time before the newest report: one that was restored, perhaps along with a store on the
+ * same server. It does not know who was erased since, so that nobody would recognise them in a store that was taken back with it, and what it would write
+ * into the ledger would contradict what it has signed. The reports tell, since they lie elsewhere: the newest has to end at a head that the ledger had.
+ *
+ * @throws LetheError `STATE_RESTORED`; `REPORT_UNWRITABLE` where the reports cannot be looked at.
+ */
+export const assertStateIsNewest = async (ctx: Parts): Promise<void> => {
+  // First the files: what is reported while we look is on record by the time that we ask.
+  const newest = await newestReport(ctx);
+  if (newest === undefined) return;
+  const { size, root } = newest.checkpoint;
+  const { rows } = await sql`select from lethe.checkpoint where size = ${size} and root = ${root}`.execute(
+    ctx.state.db,
+  );
+  if (rows.length > 0) return;
+  throw new LetheError("STATE_RESTORED", `Lethe's own database does not know its report ${newest.name}`, {
+    hint: `it was restored to a time before that, or another one is used: restore its newest backup; if there is no newer one, README.md, "When Lethe's own database is taken back", says what to do`,
+  });
+};
+
+type SignedReport = { readonly name: string; readonly checkpoint: Checkpoint };
+
+/** The newest report of a run, by its name, that our key signed. */
+const newestReport = async ({ config, keys }: Parts): Promise<SignedReport | undefined> => {
+  const { directory } = config.reports;
+  const publicKey = createPublicKey(keys.signing);
+  return onFiles(directory, async () => {
+    const names = (await orNothing(readdir(directory))) ?? [];
+    for (const name of names.filter(isRunIdentifier).toSorted().toReversed()) {
+      const note = await orNothing(readFile(join(directory, name, checkpointFile), "utf8"));
+      const opened = note === undefined ? undefined : verifyCheckpoint(note, publicKey);
+      // One that somebody has changed is the affair of `lethe verify`.
+      if (opened?.ok === true) return { name, checkpoint: opened.value };
+    }
+    return undefined;
+  });
+};
+
+const orNothing = async <T>(reading: Promise<T>): Promise<T | undefined> => {
+  try {
+    return await reading;
+  } catch (error) {
+    if (isCode(error, "ENOENT", "ENOTDIR", "EISDIR")) return undefined;
+    throw error;
+  }
+};
