@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { sql } from "kysely";
 import type { Context } from "#context.ts";
 import { checkpointFile } from "#evidence/entries-file.ts";
-import type { Checkpoint } from "#ledger/checkpoint.ts";
+import { originOf, type Checkpoint } from "#ledger/checkpoint.ts";
 import { verifyCheckpoint } from "#ledger/verify-checkpoint.ts";
 import { isCode } from "#lib/errno.ts";
 import { LetheError } from "#lib/errors.ts";
@@ -30,15 +30,16 @@ export const assertStateIsNewest = async (ctx: Parts): Promise<void> => {
   );
   if (rows.length > 0) return;
   throw new LetheError("STATE_RESTORED", `Lethe's own database does not know its report ${newest.name}`, {
-    hint: `it was restored to a time before that, or another one is used: restore its newest backup; if there is no newer one, README.md, "When Lethe's own database is taken back", says what to do`,
+    hint: "it was restored to a time before that: restore its newest backup, or name a `reports.directory` of its own where another database reports there; if there is no newer backup, README.md says under STATE_RESTORED what to do",
   });
 };
 
 type SignedReport = { readonly name: string; readonly checkpoint: Checkpoint };
 
-/** The newest report of a run, by its name, that our key signed. */
+/** The newest report of a run, by its name, that our key signed for our controller. */
 const newestReport = async ({ config, keys }: Parts): Promise<SignedReport | undefined> => {
   const { directory } = config.reports;
+  const origin = originOf(config.controller.name);
   const publicKey = createPublicKey(keys.signing);
   return onFiles(directory, async () => {
     const names = (await orNothing(readdir(directory))) ?? [];
@@ -46,7 +47,7 @@ const newestReport = async ({ config, keys }: Parts): Promise<SignedReport | und
       const note = await orNothing(readFile(join(directory, name, checkpointFile), "utf8"));
       const opened = note === undefined ? undefined : verifyCheckpoint(note, publicKey);
       // One that somebody has changed is the affair of `lethe verify`.
-      if (opened?.ok === true) return { name, checkpoint: opened.value };
+      if (opened?.ok === true && opened.value.origin === origin) return { name, checkpoint: opened.value };
     }
     return undefined;
   });

@@ -2,6 +2,15 @@ import { sql, type RawBuilder } from "kysely";
 import type { Policy } from "#policy/policy.ts";
 import { signsOf } from "#scope/treated.ts";
 
+/** Kinds of identifiers that the policy leaves in the root row: by the others nobody who looks erased can be known. */
+export const identifiersLeft = ({ subject, tables }: Policy): ReadonlySet<string> => {
+  const rule = tables[subject.table];
+  const isLeft = (name: string): boolean =>
+    rule?.treatment === "keep" ||
+    (rule !== undefined && "columns" in rule && (rule.columns[name] ?? { kind: "keep" }).kind === "keep");
+  return new Set(Object.entries(subject.identifiers).flatMap(([kind, name]) => (isLeft(name) ? [kind] : [])));
+};
+
 /** The columns of the root row by name, with their types as PostgreSQL prints them. */
 export type RootTypes = ReadonlyMap<string, string>;
 

@@ -7,7 +7,7 @@ import { keyKind, macOf } from "#lib/mac.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
 import type { OpenRestore } from "#restore/standing.ts";
-import { looksDone } from "#restore/looks-done.ts";
+import { identifiersLeft, looksDone } from "#restore/looks-done.ts";
 import { column, relationText, tableName } from "#scope/sql.ts";
 
 /**
@@ -33,7 +33,7 @@ export const recognise = async (
     await client.query("begin");
     try {
       await sql`create temporary table lethe_met (key text not null, mac bytea not null, is_key boolean not null, named integer not null,
-        known boolean not null, recent boolean not null) on commit drop`.execute(db);
+        known boolean not null, recent boolean not null, done boolean not null) on commit drop`.execute(db);
       await createUnfinished(ctx, db, restore);
       await createSettled(db, restore);
       await readRoots(store, async (rows) => {
@@ -58,11 +58,11 @@ const recognised = ({ policy }: Store, { first, blank }: OpenRestore) => sql<Rec
     select o.mac, min(o.key) as key, count(*) as rows from lethe_met o join lethe_met k on k.key = o.key and k.is_key
     where not o.is_key group by o.mac),
   person as (
-    select m.key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(is_key and (known or recent)) as undone, max(named) as named,
+    select m.key, bool_or(is_key and (known or recent or ${blank})) as same_key, bool_or(is_key and (known or recent)) as undone, max(named) as named, bool_or(done) as done,
       count(distinct m.mac) filter (where not is_key) as met,
       bool_or(not is_key and recent and (t.mac is null or (t.rows = 1 and t.key = m.key))) as alone
     from lethe_met m left join there t on t.mac = m.mac and not m.is_key group by m.key)
-  select key, undone and met = named and (named > 0 or ${Object.keys(policy.subject.identifiers).length === 0}) as certain from person where same_key or (alone and ${first}) order by key`;
+  select key, undone and met = named and (named > 0 or done or ${Object.keys(policy.subject.identifiers).length === 0}) as certain from person where same_key or (alone and ${first}) order by key`;
 
 type RootRow = {
   readonly key: string;
@@ -88,32 +88,41 @@ const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => 
     await client.query("begin isolation level repeatable read read only");
     // Somebody whom a row-level policy hides from us would stay: the server refuses instead.
     await client.query("set local row_security = off");
-    for await (const rows of inChunks(client, query.compile(kyselyOn(client)), rowsAtOnce)) await take(rows);
+    const left = identifiersLeft(policy);
+    for await (const rows of inChunks(client, query.compile(kyselyOn(client)), rowsAtOnce))
+      await take(rows.map((row) => (row.done ? { ...row, values: only(left, row.values) } : row)));
     await client.query("commit");
   });
 
 const rowsAtOnce = 5_000;
 
-type Met = { readonly key: string; readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
+const only = (kinds: ReadonlySet<string>, values: RootRow["values"]): RootRow["values"] =>
+  Object.fromEntries(Object.entries(values).filter(([kind]) => kinds.has(kind)));
 
-/** Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. */
+type Met = Pick<RootRow, "key" | "done"> & { readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
+
+/**
+ * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. Who looks erased was not
+ * brought back, or is erased again already; but where the journal cannot tell what was restored, perhaps only what hangs on their row was.
+ */
 const meet = async (
   ctx: Context,
   db: Kysely<StateDb>,
-  { store, since }: OpenRestore,
+  { store, since, blank, first }: OpenRestore,
   rows: readonly RootRow[],
 ): Promise<void> => {
-  const met = rows.filter(({ done }) => !done).flatMap((row) => metOf(ctx, store, row));
-  await sql`insert into lethe_met (key, mac, is_key, named, known, recent)
-    select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since}, false)
+  const met = rows.filter(({ done }) => !done || (blank && first)).flatMap((row) => metOf(ctx, store, row));
+  await sql`insert into lethe_met (key, mac, is_key, named, known, recent, done)
+    select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since}, false), m.done
     from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
-      ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[]) as m (key, mac, is_key, named)
+      ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[],
+      ${met.map(({ done }) => done)}::boolean[]) as m (key, mac, is_key, named, done)
     left join lethe_unfinished u on u.mac = m.mac
     left join lateral (select max(erased_at) as latest from lethe.suppression s where s.mac = m.mac and s.store = ${store}) s on true
-    where u.mac is not null or s.latest is not null`.execute(db);
+    where u.mac is not null or (s.latest is not null and (not m.done or s.latest > ${since}))`.execute(db);
 };
 
-const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly Met[] => {
+const metOf = (ctx: Context, store: string, { key, done, values }: RootRow): readonly Met[] => {
   const { country } = ctx.config.controller;
   const named = Object.entries(values).flatMap(([kind, value]) =>
     value === null || value.trim() === ""
@@ -121,8 +130,8 @@ const metOf = (ctx: Context, store: string, { key, values }: RootRow): readonly 
       : [macOf(ctx.keys.pseudonym, kind, normaliseFound(kind as IdentifierKind, value, country))],
   );
   const distinct = [...new Map(named.map((mac) => [mac.toString("hex"), mac])).values()];
-  const ofKey = { key, mac: macOf(ctx.keys.pseudonym, keyKind(store), key), isKey: true, named: distinct.length };
-  return [ofKey, ...distinct.map((mac) => ({ key, mac, isKey: false, named: distinct.length }))];
+  const ofKey = { key, mac: macOf(ctx.keys.pseudonym, keyKind(store), key), isKey: true, named: distinct.length, done };
+  return [ofKey, ...distinct.map((mac) => ({ key, mac, isKey: false, named: distinct.length, done }))];
 };
 
 /** Of those whom a lost batch executed and who are not forgotten yet it is known who they are. */

@@ -66,6 +66,28 @@ test("where some tables only were restored, who came back before is for a person
   expect([await uncertain(), await emails()]).toEqual([["ada"], ["ada@example.org", "ben@example.org"]]);
 });
 
+test("where other tables only were restored than that of the people, whoever was erased since is, and nobody else", async () => {
+  night = await openNight({
+    ...shop,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null }, phone: { set: null }, status: { set: erased } } }
+orders: { treatment: erase }`,
+  });
+  await night.store.query("update customers set phone = null");
+  await night.ask({ email: "cy@example.org" });
+  await night.nightly();
+  const orders = await night.store.query("select customer_id, note from orders");
+  await takeCopy(night.store);
+  await night.ask({ email: "ada@example.org" });
+  await night.nightly(night.at("2026-11-05T02:00:00Z"));
+  await night.store.query("truncate orders");
+  for (const order of orders)
+    await night.store.query("insert into orders (customer_id, note) values ($1, $2)", Object.values(order));
+  const { requests } = await replay(night.at("2026-11-06T02:00:00Z"), "2026-11-04T00:00:00Z", true);
+  expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
+  expect(await night.store.query("select note from orders")).toEqual([{ note: "of ben@example.org" }]);
+  expect(requests).toMatchObject({ received: 3, done: 3 });
+});
+
 test("who waits to be erased is not taken for whoever gets the key that a restore made free", async () => {
   night = await openNight(shop);
   await takeCopy(night.store);
