@@ -60,7 +60,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       id uuid primary key, run_id text not null references lethe.run, store text not null,
       plan_hash text not null references lethe.plan,
       state text not null check (state in ('frozen', 'committed', 'abandoned', 'lost')), requests integer not null,
-      committed_at timestamptz)`,
+      committed_at timestamptz, lost_in bigint references lethe.restore)`,
     sql`create table lethe.column_batch (id uuid primary key, store text not null, prepared jsonb, progress jsonb)`,
     sql`alter table lethe.column_batch alter column prepared set statistics 0`,
     sql`create index batch_store on lethe.batch (store, committed_at)`,
@@ -175,7 +175,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       primary key (run_id, request_id, store, table_name, column_name))`,
     sql`create table lethe.suppression (
       mac bytea not null, key_id text not null, store text not null, erased_at timestamptz not null,
-      expires_on date not null, primary key (mac, store, erased_at))`,
+      batch_id uuid references lethe.batch, expires_on date not null, primary key (mac, store, erased_at))`,
     sql`create table lethe.forgotten (store text primary key, erased_at timestamptz not null)`,
     sql`create table lethe.expiry (
       id uuid primary key, run_id text not null references lethe.run, store text not null, table_name text not null,

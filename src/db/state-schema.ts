@@ -243,8 +243,16 @@ export type SubjectIdentifierTable = {
   shared: Generated<boolean>;
 };
 
-/** B5: a keyed hash, the key's id, its scope (store and moment of erasure), expiry; nothing else. */
-export type SuppressionTable = { mac: Buffer; key_id: string; store: string; erased_at: string; expires_on: string };
+/** B5: a keyed hash, the key's id, its scope (store, moment and batch of the erasure), expiry; nothing else. */
+export type SuppressionTable = {
+  mac: Buffer;
+  key_id: string;
+  store: string;
+  erased_at: string;
+  /** Which the store's journal knows, unless a restore undid it; null where the request changed nothing in the store. */
+  batch_id: string | null;
+  expires_on: string;
+};
 
 /** The latest erasure among the suppression entries that were destroyed: who was erased up to then is not recognised any more. */
 export type ForgottenTable = { store: string; erased_at: string };

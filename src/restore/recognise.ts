@@ -102,24 +102,29 @@ const only = (kinds: ReadonlySet<string>, values: RootRow["values"]): RootRow["v
 type Met = Pick<RootRow, "key" | "done"> & { readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
 
 /**
- * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. Who looks erased was not
- * brought back, or is erased again already; but where the journal cannot tell what was restored, perhaps only what hangs on their row was.
+ * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. `recent`: the restore undid
+ * it, as far as the journal or the time that was told says. Who looks erased was not brought back, or is erased again already. But in the first scan, before
+ * anything is repeated, they may have looked so before as well, if the batch that erased them is undone; or, where the journal cannot tell (then it misses all batches), what hangs
+ * on their row may be all that was restored.
  */
 const meet = async (
   ctx: Context,
   db: Kysely<StateDb>,
-  { store, since, blank, first }: OpenRestore,
+  { id, store, since, blank, first }: OpenRestore,
   rows: readonly RootRow[],
 ): Promise<void> => {
-  const met = rows.filter(({ done }) => !done || (blank && first)).flatMap((row) => metOf(ctx, store, row));
+  const met = rows.filter(({ done }) => !done || first).flatMap((row) => metOf(ctx, store, row));
   await sql`insert into lethe_met (key, mac, is_key, named, known, recent, done)
-    select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since}, false), m.done
+    select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since} or s.lost, false), m.done
     from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
       ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[],
       ${met.map(({ done }) => done)}::boolean[]) as m (key, mac, is_key, named, done)
     left join lethe_unfinished u on u.mac = m.mac
-    left join lateral (select max(erased_at) as latest from lethe.suppression s where s.mac = m.mac and s.store = ${store}) s on true
-    where u.mac is not null or (s.latest is not null and (not m.done or s.latest > ${since}))`.execute(db);
+    left join lateral (select max(s.erased_at) as latest, bool_or(b.lost_in = ${blank ? null : id}) as lost
+      from lethe.suppression s left join lethe.batch b on b.id = s.batch_id where s.mac = m.mac and s.store = ${store}) s on true
+    where u.mac is not null or (s.latest is not null and (not m.done or s.lost or (${blank} and s.latest > ${since})))`.execute(
+    db,
+  );
 };
 
 const metOf = (ctx: Context, store: string, { key, done, values }: RootRow): readonly Met[] => {

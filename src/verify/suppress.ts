@@ -18,28 +18,37 @@ export const suppress = async (
   const stores = [...new Set(ctx.config.backups.map((backup) => backup.store))];
   const clear = clearOn(ctx.config, at);
   if (stores.length === 0 || clear === null) return;
-  await sql`insert into lethe.suppression (mac, key_id, store, erased_at, expires_on)
-    select mac, ${ctx.keys.pseudonymId}, store, ${at.toString()}, ${clear}::date
-    from unnest(${await macsOf(ctx, tx, ids)}::bytea[]) mac cross join unnest(${stores}::text[]) store on conflict do nothing`.execute(
-    tx,
-  );
+  const named = await macsOf(ctx, tx, ids);
+  await sql`insert into lethe.suppression (mac, key_id, store, erased_at, batch_id, expires_on)
+    select distinct on (mac, backed.store) mac, ${ctx.keys.pseudonymId}, backed.store, ${at.toString()}, s.batch_id, ${clear}::date
+    from unnest(${named.map(({ mac }) => mac)}::bytea[], ${named.map(({ request }) => request)}::bigint[]) as named (mac, request)
+    cross join unnest(${stores}::text[]) as backed (store)
+    left join lethe.subject s on s.request_id = named.request and s.store = backed.store
+    order by mac, backed.store, s.batch_id on conflict do nothing`.execute(tx);
 };
 
 /** Whoever is active again must not be deleted because of a restore. */
 export const unsuppress = async (ctx: Context, tx: Kysely<StateDb>, ids: readonly number[]): Promise<void> => {
-  await sql`delete from lethe.suppression where mac = any (${await macsOf(ctx, tx, ids)}::bytea[])`.execute(tx);
+  const macs = (await macsOf(ctx, tx, ids)).map(({ mac }) => mac);
+  await sql`delete from lethe.suppression where mac = any (${macs}::bytea[])`.execute(tx);
 };
 
-const macsOf = async (ctx: Context, tx: Kysely<StateDb>, ids: readonly number[]): Promise<readonly Buffer[]> => {
+type Named = { readonly request: number; readonly mac: Buffer };
+
+const macsOf = async (ctx: Context, tx: Kysely<StateDb>, ids: readonly number[]): Promise<readonly Named[]> => {
   const these = sql`any (${[...ids]}::bigint[])`;
-  const named = await sql<{ kind: string; value: string }>`
-    select kind, value from lethe.request_identifier where request_id = ${these}
-    union select kind, value from lethe.subject_identifier where kind <> 'name' and request_id = ${these}`.execute(tx);
-  const keys = await sql<{ store: string; key: string }>`
-    select distinct store, key from lethe.subject where key is not null and request_id = ${these}`.execute(tx);
+  const named = await sql<{ request: number; kind: string; value: string }>`
+    select request_id as request, kind, value from lethe.request_identifier where request_id = ${these}
+    union select request_id, kind, value from lethe.subject_identifier where kind <> 'name' and request_id = ${these}`.execute(
+    tx,
+  );
+  const keys = await sql<{ request: number; store: string; key: string }>`
+    select request_id as request, store, key from lethe.subject where key is not null and request_id = ${these}`.execute(
+    tx,
+  );
   const key = ctx.keys.pseudonym;
   return [
-    ...named.rows.map(({ kind, value }) => macOf(key, kind, value)),
-    ...keys.rows.map(({ store, key: value }) => macOf(key, keyKind(store), value)),
+    ...named.rows.map(({ request, kind, value }) => ({ request, mac: macOf(key, kind, value) })),
+    ...keys.rows.map(({ request, store, key: value }) => ({ request, mac: macOf(key, keyKind(store), value) })),
   ];
 };

@@ -88,6 +88,26 @@ orders: { treatment: erase }`,
   expect(requests).toMatchObject({ received: 3, done: 3 });
 });
 
+test("who looked erased before, and was not, is erased again with all that hangs on them, and nobody else", async () => {
+  night = await openNight({
+    ...shop,
+    tables: `customers: { treatment: anonymise, columns: { email: { set: null }, phone: { set: null }, status: { set: gone } } }
+orders: { treatment: erase }`,
+  });
+  // Gone long since, and known by her key alone.
+  await night.store.query("update customers set email = null, phone = null where id = 1");
+  await night.ask({ email: "cy@example.org" });
+  await night.nightly();
+  await takeCopy(night.store);
+  await night.ask({ key: "1" });
+  await night.nightly(night.at("2026-11-02T02:20:00Z"));
+  await restoreCopy(night.store);
+  const { requests } = await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-02T02:10:00Z");
+  expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
+  expect(await night.store.query("select note from orders")).toEqual([{ note: "of ben@example.org" }]);
+  expect(requests).toMatchObject({ received: 3, done: 3 });
+});
+
 test("who waits to be erased is not taken for whoever gets the key that a restore made free", async () => {
   night = await openNight(shop);
   await takeCopy(night.store);
