@@ -1,6 +1,6 @@
 import path from "node:path";
-import type { z } from "zod";
-import { configSchema } from "#config-schema.ts";
+import { exportMistakes, folderOf, logMistakes, sharedMistakes } from "#config-backups.ts";
+import { configSchema, type Written } from "#config-schema.ts";
 import type { BackupConfig, ColumnLocation, Config, Location } from "#config.ts";
 import type { Place } from "#lib/errors.ts";
 import type { Mistake, Places } from "#lib/mistakes.ts";
@@ -66,8 +66,6 @@ const variableFiller = (env: Environment): { fill: (text: string, place: Place) 
   return { fill, refuse };
 };
 
-type Written = z.output<typeof configSchema>;
-
 /** What one part of the file says about another. */
 const crossMistakes = (written: Written, places: Places): Mistake[] => {
   const mistakes: Mistake[] = [];
@@ -83,8 +81,8 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
   }
   mistakes.push(
     ...exportMistakes(written, places),
-    ...walMistakes(written, places),
-    ...bucketMistakes(written, places),
+    ...logMistakes(written, places),
+    ...sharedMistakes(written, places),
   );
   const taken = new Set([identity(written.state)]);
   for (const [name, store] of Object.entries(written.stores)) {
@@ -100,60 +98,6 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
   }
   return mistakes;
 };
-
-/** Every file in a directory of backups is a set, and sets are purged. */
-const exportMistakes = (written: Written, places: Places): Mistake[] => {
-  if (written.export === undefined) return [];
-  const directory = path.resolve(written.export.directory);
-  return Object.entries(written.backups)
-    .filter(
-      ([, backup]) =>
-        backup.kind === "directory" && !path.relative(path.resolve(backup.path), directory).startsWith(".."),
-    )
-    .map(([name]) => ({
-      place: places.valuePlaceOf(["export", "directory"]),
-      what: `export.directory: this is in the directory of backups.${name}, whose files are purged`,
-      hint: "name a directory of its own",
-    }));
-};
-
-/** Of an archive of the log is deleted what the base backups beside it do not need. */
-const walMistakes = (written: Written, places: Places): Mistake[] => {
-  const taken = new Set<string>();
-  return Object.entries(written.backups).flatMap(([name, backup]) => {
-    if (backup.kind !== "directory" || backup.wal === undefined) return [];
-    const wal = path.resolve(backup.wal);
-    const isShared = taken.has(wal);
-    taken.add(wal);
-    if (!isShared && path.relative(wal, path.resolve(backup.path)).startsWith("..")) return [];
-    return {
-      place: places.valuePlaceOf(["backups", name, "wal"]),
-      what: `backups.${name}.wal: ${isShared ? "another repository has this archive" : "its backups are in this directory"}`,
-      hint: "name the directory that archive_command copies to, of one server and in one repository",
-    };
-  });
-};
-
-/** One would purge what the other keeps: for longer, for a legal hold, or as its last good backup. */
-const bucketMistakes = (written: Written, places: Places): Mistake[] => {
-  const taken: { readonly name: string; readonly folder: string }[] = [];
-  return Object.entries(written.backups).flatMap(([name, backup]) => {
-    if (backup.kind !== "s3") return [];
-    const server = backup.endpoint === undefined ? "" : new URL(backup.endpoint).host;
-    const folder = `${server}/${backup.bucket}/${folderOf(backup.prefix)}`;
-    const other = taken.find((each) => folder.startsWith(each.folder) || each.folder.startsWith(folder));
-    taken.push({ name, folder });
-    if (other === undefined) return [];
-    return {
-      place: places.placeOf(["backups", name]),
-      what: `backups.${name}: backups.${other.name} has the same objects of this bucket`,
-      hint: "give each a folder of its own with `prefix`, none of which lies in another",
-    };
-  });
-};
-
-/** Else `shop` would mean what lies in `shop2` as well, and purge it. */
-const folderOf = (prefix: string): string => (prefix === "" || prefix.endsWith("/") ? prefix : `${prefix}/`);
 
 type WrittenPlace = { readonly url?: string | undefined; readonly embedded?: string | undefined };
 type WrittenStore = Written["stores"][string];

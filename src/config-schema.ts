@@ -236,3 +236,6 @@ export const configSchema = z.strictObject({
     .default({ signing: "keys/signing.pem", pseudonym: "keys/pseudonym.key" }),
   warn_days: z.int().min(0).max(30).default(7),
 });
+
+/** What the file says, once it is valid. */
+export type Written = z.output<typeof configSchema>;

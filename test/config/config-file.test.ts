@@ -151,32 +151,6 @@ describe("loadConfig", () => {
     expect(asHost).toMatchObject({ prefix: "a/b/", region: "eu", forcePathStyle: false });
   });
 
-  it("lets no two repositories have the same objects of a bucket", async () => {
-    const both = (one: string, two: string): string =>
-      whole.replace(
-        "backups:\n",
-        `backups:\n  a: { kind: s3, store: shop, bucket: dumps${one} }\n  b: { kind: s3, store: crm, bucket: dumps${two} }\n`,
-      );
-    for (const [one, two] of [
-      ["", ""],
-      ["", ", prefix: shop/"],
-      [", prefix: shop/2026", ", prefix: shop"],
-      [", prefix: shop", ", prefix: shop/, region: eu-central-1"],
-      [", endpoint: 'http://s3:9000', prefix: shop", ", endpoint: 'http://s3:9000/'"],
-    ] as const) {
-      const error = await failure(both(one, two));
-      expect(error.message).toBe("backups.b: backups.a has the same objects of this bucket");
-      expect(error.place?.line).toBe(10);
-    }
-    for (const [one, two] of [
-      [", prefix: shop", ", prefix: shop2"],
-      [", endpoint: 'http://one:9000'", ", endpoint: 'http://two:9000'"],
-      ["", "2"],
-    ] as const) {
-      expect((await load(both(one, two))).backups).toHaveLength(3);
-    }
-  });
-
   it("names an unset variable at the place that needs it", async () => {
     const error = await failure(whole, {});
     expect(error.code).toBe("CONFIG_VARIABLE_UNSET");
