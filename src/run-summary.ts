@@ -23,8 +23,7 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
       count(*) filter (where state in ('listed', 'condemned')) as kept,
       min(taken_at) filter (where state in ('listed', 'condemned')) as oldest
     from lethe.backup_set`.execute(db);
-  const exceptions = await sql<{ count: number }>`
-    select count(*) from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception'`.execute(db);
+  const exceptions = await exceptionsOf(ctx, run);
   const drills = await sql<
     RunSummary["drills"][number]
   >`select repository, store, name as backup, outcome, code, restored_s as restored,
@@ -32,7 +31,13 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
   const failed = drills.rows.some(({ outcome }) => outcome !== "clean");
   const found = residuals.rows[0]?.rows ?? 0;
   const warned = await warningsOf(ctx);
-  const attention = requests.failed > 0 || requests.overdue > 0 || warned.notConfirmed > 0 || found > 0 || failed;
+  const attention =
+    requests.failed > 0 ||
+    requests.overdue > 0 ||
+    warned.notConfirmed > 0 ||
+    found > 0 ||
+    failed ||
+    exceptions.urgent > 0;
   return {
     run: run.id,
     outcome: ctx.signal.aborted ? "stopped" : attention ? "attention" : "done",
@@ -43,7 +48,7 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     ...(await effectsOf(ctx, run)),
     backups: {
       ...(backups.rows[0] ?? { purged: 0, kept: 0, oldest: null }),
-      exceptions: exceptions.rows[0]?.count ?? 0,
+      exceptions: exceptions.all,
     },
     restores: (await readRestores(snapshotOn(db), { ids: [run.id] })).map(
       ({ store, asOf, repeated, refused, open, released }) => ({
@@ -59,6 +64,23 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
     residuals: found,
     report: null,
   };
+};
+
+/** Of a repository as a whole: nothing goes there any more until somebody does something. */
+const stuck = ["BACKUPS_UNREADABLE", "BACKUP_MOVED", "BACKUP_UNCONFIGURED", "BACKUP_LAST_GOOD"];
+
+/** What the run found wrong with backups. `urgent`: somebody has to do something, or it breaks the retention by now. */
+const exceptionsOf = async (
+  { state, clock, config }: Context,
+  run: Run,
+): Promise<{ readonly all: number; readonly urgent: number }> => {
+  const today = dayIn(clock.now(), config.controller.timeZone).toString();
+  const { rows } = await sql<{ all: number; urgent: number }>`select count(*) as all,
+      count(*) filter (where body ->> 'breach' <= ${today} or body ->> 'code' = any (${stuck}::text[])) as urgent
+    from (select body::jsonb from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception') as entry`.execute(
+    state.db,
+  );
+  return rows[0] ?? { all: 0, urgent: 0 };
 };
 
 /** What went because its time was over, and how to find it faster. */

@@ -27,3 +27,17 @@ export const withDependents = (all: readonly BackupSet[], some: readonly BackupS
   some.forEach(add);
   return found;
 };
+
+/** A set and all without which it cannot be restored from. */
+export const withNeeds = (all: readonly BackupSet[], set: BackupSet): ReadonlySet<BackupSet> => {
+  const byName = new Map(all.map((each) => [each.name, each]));
+  const found = new Set([set]);
+  // What is added meanwhile is visited as well.
+  for (const { needs } of found) {
+    for (const name of needs) {
+      const needed = byName.get(name);
+      if (needed !== undefined) found.add(needed);
+    }
+  }
+  return found;
+};

@@ -34,6 +34,7 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
       checked.push({ repository, store, keepDays, window: null, findings });
       continue;
     }
+    const besides = await sameServerFindings(ctx, config);
     const { inventory, verifyRestorable, check } = openRepository(config, timeZone);
     try {
       const found = await inventory(await knownSets(ctx.state, repository));
@@ -50,16 +51,12 @@ export const checkBackups = async (ctx: Context): Promise<readonly CheckedReposi
         store,
         keepDays,
         window: await windowOf(found, search, verifyRestorable),
-        findings: [
-          ...exceptions.map(findingOf),
-          ...((await check?.()) ?? []),
-          ...(await sameServerFindings(ctx, config)),
-        ],
+        findings: [...exceptions.map(findingOf), ...((await check?.()) ?? []), ...besides],
       });
     } catch (error) {
       if (!isLetheError(error, "BACKUPS_UNREADABLE")) throw error;
       const { code, message, hint } = error;
-      checked.push({ repository, store, keepDays, window: null, findings: [{ code, message, hint }] });
+      checked.push({ repository, store, keepDays, window: null, findings: [{ code, message, hint }, ...besides] });
     }
   }
   for (const { repository, store } of await unconfigured(ctx.state.db, ctx.config)) {

@@ -1,5 +1,5 @@
 import { Temporal } from "temporal-polyfill";
-import { withDependents } from "#backups/chains.ts";
+import { withDependents, withNeeds } from "#backups/chains.ts";
 import type { BackupCode, BackupSet, Inventory, LogArchive } from "#backups/repository.ts";
 import { breachDate, dueAt, heldSince, isDisputed } from "#backups/set-date.ts";
 
@@ -58,9 +58,9 @@ export const findNewestGood = async (
 };
 
 /**
- * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, if a good set stays and the newest full one is
- * good: what broke it may have broken the others by the next night. Otherwise nothing, and an exception says since when or from when that breaks the
- * retention. What a set builds on is as old as it is, whatever the set itself is: kept for it, people would live on in it for longer than they were
+ * What to purge (B6, B7, I11): everything that is due, with what cannot be restored from without it, but for the newest good set and what that needs, if
+ * the newest full one is good: what broke it may have broken the others by the next night. Otherwise nothing. An exception says since when or from when
+ * what stays breaks the retention. What a set builds on is as old as it is, whatever the set itself is: kept for it, people would live on in it for longer than they were
  * promised. `kept`, by their names, are those that a legal hold keeps, with what they need.
  */
 export const decide = (
@@ -80,24 +80,27 @@ export const decide = (
       exceptions: [{ name: "*", code: "BACKUP_NONE", breach: null }, ...oddities.map(oddity(breachOf))],
     };
   }
+  const due = sets.filter((set) => isDue(set, retention) && !kept.has(set.name));
+  const last = good === undefined ? new Set<BackupSet>() : withNeeds(sets, good);
   const going = withDependents(
     sets,
-    sets.filter((set) => isDue(set, retention) && !kept.has(set.name)),
+    due.filter((set) => !last.has(set)),
   );
   const newestFull = ordered.find((set) => isWhole(set) && set.needs.length === 0);
   const broken = rejected.some(({ set }) => set === newestFull);
-  const safe = good !== undefined && !going.has(good) && !broken;
+  const safe = good !== undefined && !broken;
   const known = new Set(rejected.map(({ set }) => set));
   const told = (set: BackupSet, code: BackupCode): BackupException =>
     kept.has(set.name) ? { name: set.name, code, breach: null } : exceptionOf(set, code, retention);
-  // Of those that no legal hold keeps anyway.
-  const since = ordered.findLast((set) => !kept.has(set.name));
+  // Of those that no legal hold keeps anyway: all of them, or what stays because it is the last.
+  const stays = ordered.filter((set) => !kept.has(set.name) && (!safe || (last.has(set) && due.includes(set))));
+  const since = stays.at(-1);
   const exceptions = [
     ...oddities.map(oddity(breachOf)),
     ...sets.filter(isDisputed).map((set) => told(set, "BACKUP_DATE_DISPUTED")),
     ...rejected.map(({ set, code }) => told(set, code)),
     ...sets.filter((set) => set.sideCar === "mismatch" && !known.has(set)).map((set) => told(set, "BACKUP_CHECKSUM")),
-    ...(safe
+    ...(safe && since === undefined
       ? []
       : [
           {

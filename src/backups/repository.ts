@@ -16,7 +16,7 @@ export type BackupCode =
   | "BACKUP_DATE_DISPUTED"
   /** Empty, cut off, or of an unknown format without a side-car to vouch for it. */
   | "BACKUP_NOT_RESTORABLE"
-  /** No good set would be left: nothing was purged (I11). */
+  /** No good set would be left without it, or none is known to be good: it was not purged (I11). */
   | "BACKUP_LAST_GOOD"
   /** Part of a base backup is a link to elsewhere, where nothing is deleted, or followed to be read. */
   | "BACKUP_ELSEWHERE"

@@ -76,7 +76,8 @@ export const register = (program: Command, shell: Shell): void => {
         };
       });
       shell.answer(summary, () => summaryText(summary, { title: "drill", timeZone }));
-      if (summary.outcome === "attention") shell.exitWith(5);
+      // Whatever else waits for a person is the night's affair.
+      if (summary.drills.some(({ outcome }) => outcome !== "clean")) shell.exitWith(5);
       if (summary.outcome === "stopped") shell.exitWith(1);
     });
 

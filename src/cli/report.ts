@@ -13,9 +13,15 @@ export const register = (program: Command, shell: Shell): void => {
     .requiredOption("--to <day>", "last day, YYYY-MM-DD")
     .requiredOption("--out <dir>", "the directory of the bundle; must not exist yet")
     .action(async ({ from, to, out }: { from: string; to: string; out: string }) => {
-      const { exportPeriod } = await import("#report/export-period.ts");
+      const [{ exportPeriod }, { assertStateIsNewest }] = await Promise.all([
+        import("#report/export-period.ts"),
+        import("#report/own-state.ts"),
+      ]);
       const directory = resolve(out);
-      const { runs } = await shell.withContext((context) => exportPeriod(context, { from, to }, directory));
+      const { runs } = await shell.withContext(async (context) => {
+        await assertStateIsNewest(context);
+        return exportPeriod(context, { from, to }, directory);
+      });
       shell.answer({ report: directory, from, to, runs }, () =>
         [`${runs} ${runs === 1 ? "run" : "runs"} from ${from} to ${to}`, directory].join("\n"),
       );

@@ -84,9 +84,15 @@ export const registerDuties = (request: Command, shell: Shell): void => {
     .option("--language <code>", "of the page: en, de, fr, or another for which there is a file", "en")
     .option("--out <directory>", "which must not exist yet; certificate-<id> unless given")
     .action(async (id: string, { language, out }: { readonly language: string; readonly out?: string }) => {
-      const { writeCertificate } = await import("#certificate/write-certificate.ts");
+      const [{ writeCertificate }, { assertStateIsNewest }] = await Promise.all([
+        import("#certificate/write-certificate.ts"),
+        import("#report/own-state.ts"),
+      ]);
       const order = { language, directory: resolve(out ?? `certificate-${id}`) };
-      const written = await shell.withContext((context) => writeCertificate(context, id, order));
+      const written = await shell.withContext(async (context) => {
+        await assertStateIsNewest(context);
+        return writeCertificate(context, id, order);
+      });
       shell.answer(written, () => `${written.certificate} (${written.state})\n${written.directory}`);
     });
 };

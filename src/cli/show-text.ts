@@ -197,7 +197,7 @@ const backupsText = ({ backups, erasedAt }: RequestView): string =>
       store,
       sets,
       logs === 0 ? "" : "yes",
-      newest?.slice(0, 10) ?? "",
+      newest ?? "",
       erasedAt === null ? "" : (clearOn ?? whyNot({ configured, holds })),
     ]),
     [

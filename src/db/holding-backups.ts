@@ -13,7 +13,7 @@ export type Holding = {
   readonly sets: number;
   /** Archives of the write-ahead log that go back to before the erasure. */
   readonly logs: number;
-  /** ISO instant of the newest of the sets. */
+  /** Of the newest of the sets: ISO date, by the controller's clocks. */
   readonly newest: string | null;
   /** ISO date on which the last of them is past its retention; null while a legal hold keeps one, a restore of the store is not released, the person is not erased, or the configuration does not name the repository. */
   readonly clearOn: string | null;
@@ -53,7 +53,8 @@ export const backupsHolding = async (
       union all
       select log.repository, 0, 1, null, case when ${over} then ${gone} end, null, ${over}
         from lethe.backup_log log join repository using (repository), request where ${mayHold(sql`log.since`)})
-    select repository.repository, bool_or(keep_days is not null) as configured, repository.store, sum(sets) as sets, sum(logs) as logs, max(taken_at) as newest,
+    select repository.repository, bool_or(keep_days is not null) as configured, repository.store, sum(sets) as sets, sum(logs) as logs, 
+      (max(taken_at) at time zone ${controller.timeZone})::date as newest,
       case when bool_and(copy.holds is null and copy.over) then
         (max(counts_from + keep_days * interval '24 hours') at time zone ${controller.timeZone})::date end as "clearOn",
       coalesce((select array_agg(distinct hold order by hold) from copy held, unnest(held.holds) as hold

@@ -45,7 +45,7 @@ export const daysOf = ({ from, to }: { readonly from: string | undefined; readon
 const assertMatter = (matter: string): void => {
   if (/^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,79}$/.test(matter)) return;
   throw new LetheError("HOLD_INVALID", "the matter is not a file reference", {
-    hint: "give the reference of the case, up to 80 letters, digits and ._:/#-, and no name: it goes into the ledger",
+    hint: "give the reference of the case, up to 80 letters, digits and ._:/#- (such as - in place of a blank), and no name: it goes into the ledger",
   });
 };
 

@@ -2,13 +2,23 @@ import { sql, type RawBuilder } from "kysely";
 import type { Policy } from "#policy/policy.ts";
 import { signsOf } from "#scope/treated.ts";
 
-/** Kinds of identifiers that the policy leaves in the root row: by the others nobody who looks erased can be known. */
-export const identifiersLeft = ({ subject, tables }: Policy): ReadonlySet<string> => {
+/**
+ * What a root row that looks done still says of whose it is. `named`: the kinds of identifiers that it may bear; `ours`: it looks as nobody but us would
+ * have made it look, since an identifier was replaced and not only emptied.
+ */
+export const lookOf = ({
+  subject,
+  tables,
+}: Policy): { readonly named: ReadonlySet<string>; readonly ours: boolean } => {
   const rule = tables[subject.table];
-  const isLeft = (name: string): boolean =>
-    rule?.treatment === "keep" ||
-    (rule !== undefined && "columns" in rule && (rule.columns[name] ?? { kind: "keep" }).kind === "keep");
-  return new Set(Object.entries(subject.identifiers).flatMap(([kind, name]) => (isLeft(name) ? [kind] : [])));
+  const signs = Object.entries(subject.identifiers).map(([kind, name]) => {
+    const transform = rule !== undefined && "columns" in rule ? rule.columns[name]?.kind : undefined;
+    return { kind, replaced: transform === "unique" || transform === "constant", emptied: transform === "null" };
+  });
+  return {
+    named: new Set(signs.flatMap(({ kind, replaced, emptied }) => (replaced || emptied ? [] : [kind]))),
+    ours: signs.some(({ replaced }) => replaced),
+  };
 };
 
 /** The columns of the root row by name, with their types as PostgreSQL prints them. */

@@ -7,7 +7,7 @@ import { keyKind, macOf } from "#lib/mac.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
 import type { OpenRestore } from "#restore/standing.ts";
-import { identifiersLeft, looksDone } from "#restore/looks-done.ts";
+import { looksDone, lookOf } from "#restore/looks-done.ts";
 import { column, relationText, tableName } from "#scope/sql.ts";
 
 /**
@@ -62,7 +62,7 @@ const recognised = ({ policy }: Store, { first, blank }: OpenRestore) => sql<Rec
       count(distinct m.mac) filter (where not is_key) as met,
       bool_or(not is_key and recent and (t.mac is null or (t.rows = 1 and t.key = m.key))) as alone
     from lethe_met m left join there t on t.mac = m.mac and not m.is_key group by m.key)
-  select key, undone and met = named and (named > 0 or done or ${Object.keys(policy.subject.identifiers).length === 0}) as certain from person where same_key or (alone and ${first}) order by key`;
+  select key, undone and met = named and (named > 0 or (done and ${lookOf(policy).ours}) or ${Object.keys(policy.subject.identifiers).length === 0}) as certain from person where same_key or (alone and ${first}) order by key`;
 
 type RootRow = {
   readonly key: string;
@@ -88,9 +88,9 @@ const readRoots = ({ pool, policy }: Store, take: (rows: readonly RootRow[]) => 
     await client.query("begin isolation level repeatable read read only");
     // Somebody whom a row-level policy hides from us would stay: the server refuses instead.
     await client.query("set local row_security = off");
-    const left = identifiersLeft(policy);
+    const { named } = lookOf(policy);
     for await (const rows of inChunks(client, query.compile(kyselyOn(client)), rowsAtOnce))
-      await take(rows.map((row) => (row.done ? { ...row, values: only(left, row.values) } : row)));
+      await take(rows.map((row) => (row.done ? { ...row, values: only(named, row.values) } : row)));
     await client.query("commit");
   });
 
@@ -103,17 +103,17 @@ type Met = Pick<RootRow, "key" | "done"> & { readonly mac: Buffer; readonly isKe
 
 /**
  * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. `recent`: the restore undid
- * it, as far as the journal or the time that was told says. Who looks erased was not brought back, or is erased again already. But in the first scan, before
- * anything is repeated, they may have looked so before as well, if the batch that erased them is undone; or, where the journal cannot tell (then it misses all batches), what hangs
- * on their row may be all that was restored.
+ * it, as far as the journal or the time that was told says. Who looks erased was not brought back, or is erased again already; unless it is the batch that
+ * erased them that is undone: then they looked so before. And where the journal cannot tell (it misses all batches then), what hangs on their row may
+ * be all that was restored.
  */
 const meet = async (
   ctx: Context,
   db: Kysely<StateDb>,
-  { id, store, since, blank, first }: OpenRestore,
+  { id, store, since, blank, notice }: OpenRestore,
   rows: readonly RootRow[],
 ): Promise<void> => {
-  const met = rows.filter(({ done }) => !done || first).flatMap((row) => metOf(ctx, store, row));
+  const met = rows.flatMap((row) => metOf(ctx, store, row));
   await sql`insert into lethe_met (key, mac, is_key, named, known, recent, done)
     select m.key, m.mac, m.is_key, m.named, u.mac is not null, coalesce(s.latest > ${since} or s.lost, false), m.done
     from unnest(${met.map(({ key }) => key)}::text[], ${met.map(({ mac }) => mac)}::bytea[],
@@ -122,7 +122,8 @@ const meet = async (
     left join lethe_unfinished u on u.mac = m.mac
     left join lateral (select max(s.erased_at) as latest, bool_or(b.lost_in = ${blank ? null : id}) as lost
       from lethe.suppression s left join lethe.batch b on b.id = s.batch_id where s.mac = m.mac and s.store = ${store}) s on true
-    where u.mac is not null or (s.latest is not null and (not m.done or s.lost or (${blank} and s.latest > ${since})))`.execute(
+    where (u.mac is not null or (s.latest is not null and (not m.done or s.lost or (${blank} and s.latest > ${since}))))
+      and not (m.done and exists (select from lethe.restore_entry e where e.restore_id = ${id} and e.notice = ${notice} and e.mac = m.mac))`.execute(
     db,
   );
 };

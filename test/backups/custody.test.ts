@@ -66,7 +66,7 @@ test("night by night fewer backups hold the subject; when the last is purged the
     store: "shop",
     sets: 1,
     logs: 0,
-    newest: "2026-11-10T02:00:00.000Z",
+    newest: "2026-11-10",
     clearOn: "2026-12-10",
     holds: [],
   };

@@ -47,7 +47,7 @@ test("show names the backups that may still hold the person, and by when the las
   night = await openShop();
   const [ref = ""] = await night.ask(...people(1));
   const view = await showRequest(night.context, ref);
-  const copy = { configured: true, store: "shop", logs: 0, newest: "2026-11-02T00:30:00.000Z", holds: [] };
+  const copy = { configured: true, store: "shop", logs: 0, newest: "2026-11-02", holds: [] };
   const text = showText({
     ...view,
     erasedAt: "2026-11-02T02:00:00.000Z",

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { generateKeys } from "#lib/keys.ts";
@@ -52,6 +52,30 @@ describe("Lethe's own database, taken back along with the store", () => {
       refused,
     );
     expect(await entries()).toEqual(before);
+  });
+
+  test("signs nothing meanwhile that would contradict what it signed", async () => {
+    const [asked] = await project.state.query<{ ref: string }>("select ref from lethe.request");
+    expect(asked).toBeUndefined();
+    expect(await lethe("04", "request", "certificate", "R-0000-0000-0000")).toMatchObject(refused);
+    expect(
+      await lethe("04", "report", "export", "--from", "2026-11-01", "--to", "2026-11-03", "--out", "exported"),
+    ).toMatchObject(refused);
+  });
+
+  test("is known by the report with the most entries, whatever the clocks of machines have named them", async () => {
+    const lost = await newest();
+    await rename(join(reports, lost), join(reports, `20261101T${lost.slice(9)}`));
+    expect(await lethe("04", "backups", "guard")).toMatchObject(refused);
+    await rename(join(reports, `20261101T${lost.slice(9)}`), join(reports, lost));
+  });
+
+  test("is not taken back where another controller's reports lie beside its own", async () => {
+    const file = join(project.directory, "lethe.yaml");
+    const written = await readFile(file, "utf8");
+    await writeFile(file, written.replace("Shop GmbH", "Other GmbH"), { mode: 0o600 });
+    expect(await lethe("04", "backups", "guard")).toMatchObject({ code: 0 });
+    await writeFile(file, written, { mode: 0o600 });
   });
 
   test("is told by `backups check` before it can happen", async () => {

@@ -1,4 +1,6 @@
 import { afterEach, expect, test } from "vitest";
+import { planForApproval } from "#forecast.ts";
+import { approveRequests } from "#intake/approve.ts";
 import { uncertainIn } from "#restore/uncertain.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
@@ -69,7 +71,7 @@ test("where some tables only were restored, who came back before is for a person
 test("where other tables only were restored than that of the people, whoever was erased since is, and nobody else", async () => {
   night = await openNight({
     ...shop,
-    tables: `customers: { treatment: anonymise, columns: { email: { set: null }, phone: { set: null }, status: { set: erased } } }
+    tables: `customers: { treatment: anonymise, columns: { email: { unique: 'erased-{random}@invalid' }, phone: { set: null }, status: keep } }
 orders: { treatment: erase }`,
   });
   await night.store.query("update customers set phone = null");
@@ -88,24 +90,63 @@ orders: { treatment: erase }`,
   expect(requests).toMatchObject({ received: 3, done: 3 });
 });
 
-test("who looked erased before, and was not, is erased again with all that hangs on them, and nobody else", async () => {
+/** A night that erases Cy by one rule, another that erases somebody by it, and then a copy from between the two. */
+const undone = async (columns: string, whom: string, asked: Readonly<Record<string, string>>): Promise<void> => {
   night = await openNight({
     ...shop,
-    tables: `customers: { treatment: anonymise, columns: { email: { set: null }, phone: { set: null }, status: { set: gone } } }
-orders: { treatment: erase }`,
+    tables: `customers: { treatment: anonymise, columns: { ${columns} } }\norders: { treatment: erase }`,
   });
-  // Gone long since, and known by her key alone.
-  await night.store.query("update customers set email = null, phone = null where id = 1");
+  await night.store.query(whom);
   await night.ask({ email: "cy@example.org" });
   await night.nightly();
   await takeCopy(night.store);
-  await night.ask({ key: "1" });
+  await night.ask(asked);
   await night.nightly(night.at("2026-11-02T02:20:00Z"));
   await restoreCopy(night.store);
-  const { requests } = await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-02T02:10:00Z");
+};
+const notes = () => night.store.query("select note from orders");
+
+test("whose row looked erased before, and was not, is erased again by what it still says, and nobody else", async () => {
+  await undone(
+    "email: { redact: identifiers }, phone: { set: null }, status: keep",
+    "update customers set phone = null where id = 1",
+    { email: "ada@example.org" },
+  );
+  await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-02T02:10:00Z");
   expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
-  expect(await night.store.query("select note from orders")).toEqual([{ note: "of ben@example.org" }]);
-  expect(requests).toMatchObject({ received: 3, done: 3 });
+  expect(await notes()).toEqual([{ note: "of ben@example.org" }]);
+});
+
+test("where it says nothing more a person judges", async () => {
+  await undone(
+    "email: { set: null }, phone: { set: null }, status: keep",
+    "update customers set email = null, phone = null where id = 1",
+    { key: "1" },
+  );
+  await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-02T02:10:00Z");
+  expect([await standingIn(night), await uncertain()]).toEqual(["repeating", ["1"]]);
+  // Looking again finds nobody twice.
+  await replay(night.at("2026-11-03T03:00:00Z"), "2026-11-02T02:05:00Z");
+  const [{ request = "" } = {}] = await uncertainIn(night.context, "shop");
+  await approveRequests(night.at("2026-11-03T04:00:00Z"), [request], { by: "dpo", planFor: planForApproval });
+  await night.nightly(night.at("2026-11-03T05:00:00Z"));
+  expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
+  expect(await notes()).toEqual([{ note: "of ben@example.org" }]);
+});
+
+test("a newcomer with the key that a restore made free is nobody who was erased, however empty their row is", async () => {
+  night = await openNight({
+    ...shop,
+    tables:
+      "customers: { treatment: anonymise, columns: { email: { redact: identifiers }, phone: { set: null }, status: keep } }\norders: { treatment: erase }",
+  });
+  await night.ask({ email: "cy@example.org" });
+  await night.nightly();
+  await night.store.query("delete from orders where customer_id = 3; delete from customers where id = 3");
+  await night.store.query("insert into customers (id, email) values (3, 'yan@example.org')");
+  await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-01T02:10:00Z", true);
+  expect([await standingIn(night), await uncertain()]).toEqual(["repeating", ["3"]]);
+  expect(await emails()).toContain("yan@example.org");
 });
 
 test("who waits to be erased is not taken for whoever gets the key that a restore made free", async () => {
