@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { PassThrough, Writable, type Duplex } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createZstdDecompress } from "node:zlib";
+import { archiveReader } from "#backups/custom-dump.ts";
 
 export type Verdict =
   /** `unknown`: the format has no end that we could know, so that only a side-car can vouch for it. */
@@ -11,12 +12,12 @@ export type Verdict =
  * Reads a dump to its end, in constant memory, and says whether it ends as its format demands; one that breaks off does not:
  * - gzip and Zstandard decompress without error; what comes out is judged by the next two lines;
  * - plain SQL of pg_dump and pg_dumpall ends with its completion line: a dump killed in front of a living gzip has none;
- * - the custom format begins with `PGDMP`; it has no end mark, so a cut shows only against a checksum;
+ * - the custom format of pg_dump has all the data that its table of contents names;
  * - anything else: unknown.
  */
 export const readDump = async (source: AsyncIterable<Buffer>): Promise<Verdict> => {
   const hash = createHash("sha256");
-  const { sink, first, last } = edges();
+  const { sink, first, last, archive } = edges();
   const hashed = (async function* (): AsyncGenerator<Buffer> {
     for await (const chunk of source) {
       hash.update(chunk);
@@ -35,7 +36,7 @@ export const readDump = async (source: AsyncIterable<Buffer>): Promise<Verdict> 
   } catch {
     return { content: "broken" };
   }
-  const content = contentOf(first(), last(), unpack !== undefined);
+  const content = archive() ?? contentOf(first(), last(), unpack !== undefined);
   return content === "broken" ? { content } : { content, sha256: hash.digest("hex") };
 };
 
@@ -52,7 +53,6 @@ const headOf = async (chunks: AsyncGenerator<Buffer>): Promise<Buffer> => {
 
 const contentOf = (first: Buffer, last: Buffer, unpacked: boolean): Verdict["content"] => {
   if (first.length === 0) return "broken";
-  if (first.subarray(0, 5).toString("latin1") === "PGDMP") return "complete";
   if (/^-- PostgreSQL database (?:cluster )?dump\s*$/m.test(first.toString("latin1"))) {
     return /^-- PostgreSQL database (?:cluster )?dump complete\s*$/m.test(last.toString("latin1"))
       ? "complete"
@@ -70,16 +70,33 @@ export const decompressorFor = (head: Buffer): Duplex | undefined => {
 
 const edgeBytes = 4_096;
 
-/** Keeps the first and the last four kilobytes of what flows through. */
-const edges = (): { readonly sink: Writable; readonly first: () => Buffer; readonly last: () => Buffer } => {
+type Edges = {
+  readonly sink: Writable;
+  readonly first: () => Buffer;
+  readonly last: () => Buffer;
+  /** Undefined where it is none. */
+  readonly archive: () => Verdict["content"] | undefined;
+};
+
+/** Keeps the first and the last four kilobytes of what flows through, and reads an archive of pg_dump as it does. */
+const edges = (): Edges => {
   let first = Buffer.alloc(0);
   let last = Buffer.alloc(0);
+  let archive: ReturnType<typeof archiveReader> | undefined;
   const sink = new Writable({
     write: (chunk: Buffer, _encoding, done) => {
-      if (first.length < edgeBytes) first = Buffer.concat([first, chunk.subarray(0, edgeBytes - first.length)]);
+      const before = first.length;
+      if (before < edgeBytes) first = Buffer.concat([first, chunk.subarray(0, edgeBytes - before)]);
       last = Buffer.concat([last, chunk.subarray(-edgeBytes)]).subarray(-edgeBytes);
+      if (archive !== undefined) archive.write(chunk);
+      else if (first.subarray(0, magic.length).equals(magic)) {
+        archive = archiveReader();
+        archive.write(Buffer.concat([first.subarray(0, before), chunk]));
+      }
       done();
     },
   });
-  return { sink, first: () => first, last: () => last };
+  return { sink, first: () => first, last: () => last, archive: () => archive?.end() };
 };
+
+const magic = Buffer.from("PGDMP");

@@ -144,7 +144,7 @@ export const registerRequests = (program: Command, shell: Shell, planFor: PlanFo
 const groundText = (without: number): string =>
   without === 0
     ? ""
-    : `\n${without} without a ground of Art. 17(1) GDPR: give --ground with the approval, or enter requests with one`;
+    : `\nof these ${without} without a ground of Art. 17(1) GDPR: the next time give --ground with the approval, or enter requests with one`;
 
 const refusedText = ({ refused, refusedLate }: Approved): string => {
   if (refused.length === 0) return "";

@@ -106,7 +106,7 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
     const place = `restored to ${asOf}, ${open} ${open === 1 ? "request" : "requests"} open`;
     yield { what: "store not released", ...facts, place, todo: restoreTodo };
   }
-  yield* backupRows(head.backups);
+  yield* backupRows(head);
   for await (const { store, table, k, threshold, met, reasons, measuredAt } of rows.anonymity()) {
     if (met) continue;
     const facts = { urgent: false, since: measuredAt, due: null, code: null, place: `${store}: ${table}` } as const;
@@ -132,13 +132,13 @@ export async function* exceptionRows({ head, rows }: ReportSource): AsyncGenerat
   }
 }
 
-function* backupRows(repositories: ReportSource["head"]["backups"]): Generator<ExceptionRow> {
-  for (const { repository, exceptions } of repositories) {
+function* backupRows({ backups, today }: ReportSource["head"]): Generator<ExceptionRow> {
+  for (const { repository, exceptions } of backups) {
     for (const { name, code, breach } of exceptions) {
-      const facts = { name, since: breach, due: null, code, place: repository, todo: backupTodo(code) };
-      yield breach === null
-        ? { what: "backup exception", urgent: false, ...facts }
-        : { what: "backup kept too long", urgent: true, ...facts };
+      const facts = { name, code, place: repository, todo: backupTodo(code) };
+      yield breach !== null && breach <= today
+        ? { what: "backup kept too long", urgent: true, since: breach, due: null, ...facts }
+        : { what: "backup exception", urgent: false, since: null, due: breach, ...facts };
     }
   }
 }

@@ -40,6 +40,16 @@ test("nothing goes where the newest good backup builds on what is due, and the e
   expect(exceptions).toEqual([{ name: "D1", code: "BACKUP_LAST_GOOD", breach: "2026-11-21" }]);
 });
 
+test("of what is due all goes but the newest good backup with what it builds on, which breaks the retention since its oldest does", () => {
+  const [before, its] = [setOf("F0", 40), setOf("D0", 35, ["F0"])];
+  const [full, diff, broken] = [setOf("F1", 33), setOf("D1", 32, ["F1"]), setOf("D2", 31, ["F1"])];
+  const rejected = [{ set: broken, code: "BACKUP_NOT_RESTORABLE" as const }];
+  const all = inventory(before, its, full, diff, broken);
+  const { purge, exceptions } = decide(all, { good: diff, rejected }, retention, new Set());
+  expect(namesOf(purge)).toEqual(["D0", "D2", "F0"]);
+  expect(exceptions.at(-1)).toEqual({ name: "D1", code: "BACKUP_LAST_GOOD", breach: "2026-11-19" });
+});
+
 test("what a legal hold keeps breaks no retention, whatever is wrong with it or with the newest", () => {
   const [held, due, newest] = [setOf("F1", 40), setOf("F2", 31), setOf("F3", 1)];
   const rejected = [newest, held].map((set) => ({ set, code: "BACKUP_NOT_RESTORABLE" as const }));

@@ -28,7 +28,7 @@ const erased = async (ref: string, moment: string, ...stores: string[]): Promise
       [row?.id, store],
     );
     await at.state.query(
-      `insert into lethe.suppression values (decode(md5($1), 'hex'), 'k1', $2, $3, '2026-12-10') on conflict do nothing`,
+      `insert into lethe.suppression values (decode(md5($1), 'hex'), 'k1', $2, $3, null, '2026-12-10') on conflict do nothing`,
       [ref, store, moment],
     );
   }

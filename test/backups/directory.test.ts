@@ -5,6 +5,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { directoryRepository } from "#backups/directory/repository.ts";
 import { byName, type BackupCode, type BackupSet, type Repository } from "#backups/repository.ts";
+import { customDump } from "#test/backups/custom-dumps.ts";
 import { goodGzip, plainDump, run, setModified, writeSet, writeSideCar } from "#test/backups/repository-files.ts";
 
 let path: string;
@@ -35,7 +36,7 @@ test("complete dumps are good: plain, compressed, custom format", async () => {
   expect(await verdict(goodGzip("a"))).toBe("good");
   expect(await verdict(zstdCompressSync(long))).toBe("good");
   expect(await verdict(gzipSync(Buffer.alloc(100_000, "x")))).toBe("good");
-  expect(await verdict("PGDMP\u0001\u000e")).toBe("good");
+  expect(await verdict(customDump(2))).toBe("good");
 });
 
 test("the newer pg_dump's closing \\unrestrict line does not hide the completion line", async () => {
@@ -80,9 +81,9 @@ test("a side-car as sha256sum itself writes it is understood, for awkward names 
 });
 
 test("bytes that changed behind an unchanged size and time are found when the set is verified", async () => {
-  await writeSet(path, "a.dump", `PGDMP${"a".repeat(50)}`, modified);
+  await writeSet(path, "a.dump", plainDump("a".repeat(50)), modified);
   const known = (await repository.inventory(new Map())).sets.map((set) => ({ ...set, rehash: false }));
-  await writeSet(path, "a.dump", `PGDMP${"b".repeat(50)}`, modified);
+  await writeSet(path, "a.dump", plainDump("b".repeat(50)), modified);
   const [set] = (await repository.inventory(byName(known))).sets;
   expect(set && (await repository.verifyRestorable(set))).toBe("BACKUP_CHECKSUM");
 });

@@ -144,7 +144,7 @@ test("approve takes references or --all, not both and not neither", async () => 
   await expect(lethe("approve", ref, "--all")).rejects.toMatchObject({ code: "USAGE" });
   expect(await lethe("approve", "--all")).toMatchObject({
     document: { approved: 1, withoutGround: 1 },
-    text: "1 approved by plan aaaaaaaaaaaa\n1 without a ground of Art. 17(1) GDPR: give --ground with the approval, or enter requests with one",
+    text: "1 approved by plan aaaaaaaaaaaa\nof these 1 without a ground of Art. 17(1) GDPR: the next time give --ground with the approval, or enter requests with one",
   });
 });
 

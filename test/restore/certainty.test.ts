@@ -127,8 +127,11 @@ test("where it says nothing more a person judges", async () => {
   expect([await standingIn(night), await uncertain()]).toEqual(["repeating", ["1"]]);
   // Looking again finds nobody twice.
   await replay(night.at("2026-11-03T03:00:00Z"), "2026-11-02T02:05:00Z");
-  const [{ request = "" } = {}] = await uncertainIn(night.context, "shop");
-  await approveRequests(night.at("2026-11-03T04:00:00Z"), [request], { by: "dpo", planFor: planForApproval });
+  const [one] = await uncertainIn(night.context, "shop");
+  await approveRequests(night.at("2026-11-03T04:00:00Z"), [one?.request ?? ""], {
+    by: "dpo",
+    planFor: planForApproval,
+  });
   await night.nightly(night.at("2026-11-03T05:00:00Z"));
   expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
   expect(await notes()).toEqual([{ note: "of ben@example.org" }]);

@@ -6,7 +6,15 @@ import { openPgBackRest, type PgBackRest } from "#backups/pgbackrest/program.ts"
 import { retentionFindings } from "#backups/pgbackrest/retention.ts";
 import { segmentsIn, type Segment } from "#backups/pgbackrest/wal.ts";
 import { LetheError } from "#lib/errors.ts";
-import type { BackupSet, Inventory, KnownSet, LogArchive, Oddity, Repository } from "#backups/repository.ts";
+import type {
+  BackupFinding,
+  BackupSet,
+  Inventory,
+  KnownSet,
+  LogArchive,
+  Oddity,
+  Repository,
+} from "#backups/repository.ts";
 import { isWhole } from "#backups/wal-segments.ts";
 
 /**
@@ -62,12 +70,24 @@ export const pgbackrestRepository = (config: PgBackRestConfig): Repository => {
     // Times between a backup that only a legal hold keeps and the next nobody may go back to.
     finish: async ({ onlyHeld }) => finishedAs(await program.expire(undefined, await fullsIn(program, onlyHeld))),
 
-    check: async () => retentionFindings(config, (await program.info()).backup),
+    check: async () => [...rootFindings(config), ...(await retentionFindings(config, (await program.info()).backup))],
 
     present: async ({ name }) =>
       (await isThere(program, name)) || (await program.digest(manifestOf(stanza, name))) !== undefined,
   };
 };
+
+/** Even where nothing is due it writes the repository's lists anew: what root writes, the account that makes the backups cannot read. */
+const rootFindings = ({ program }: PgBackRestConfig): readonly BackupFinding[] =>
+  process.getuid?.() !== 0 || program !== "pgbackrest"
+    ? []
+    : [
+        {
+          code: "PROGRAM_AS_ROOT",
+          message: "pgbackrest would be run as root, and what it writes in the repository be root's",
+          hint: "run Lethe as the account that makes the backups, or name in `program` what runs pgbackrest as that account",
+        },
+      ];
 
 /** What the last inventory was made of. */
 type Seen = { readonly info: StanzaInfo; readonly archives: readonly Archive[] };

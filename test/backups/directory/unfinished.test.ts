@@ -77,14 +77,14 @@ test("one that is completed is nobody's loss, and a set under its own name", asy
 
 test("what is written on is as old as what is in it, also under a name without a date", async () => {
   await writeNights(at.path, 2, "2026-11-22");
-  await writeSet(at.path, "latest.dump.partial", "PGDMP of Ada", "2026-11-05T02:10:00Z");
+  await writeSet(at.path, "latest.dump.partial", plainDump("of Ada"), "2026-11-05T02:10:00Z");
   await purge(now, "R1");
   await appendFile(join(at.path, "latest.dump.partial"), " and Ben");
   await setModified(at.path, "latest.dump.partial", "2026-11-06T02:10:00Z");
   await purge(now, "R2");
   expect(await reach("R2")).toBe("2026-11-05T02:10:00.000Z");
   // Begun anew it is as old as it says.
-  await writeSet(at.path, "latest.dump.partial", "PGDMP of Cem", "2026-11-22T02:10:00Z");
+  await writeSet(at.path, "latest.dump.partial", plainDump("of Cem"), "2026-11-22T02:10:00Z");
   await purge(now, "R3");
   expect(await reach("R3")).toBe("2026-11-21T02:00:00.000Z");
 });

@@ -3,6 +3,7 @@ import type { FaultPoint } from "#lib/fault.ts";
 import { purgeProcess } from "#test/backups/killed-night.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
+import { plainDump } from "#test/backups/repository-files.ts";
 
 const now = "2026-11-22T03:00:00Z";
 const Bucket = "dumps";
@@ -26,7 +27,7 @@ describe.skipIf(gatewayMissing !== undefined)("a purge of a bucket", () => {
   ])("killed %s, is finished by the next run, which tells of each set once", async (fault) => {
     const keys = await at.putNights(34, "2026-11-22");
     const Key = "hidden-2026-10-01.dump";
-    const version = await at.put(Key, "PGDMP", day);
+    const version = await at.put(Key, plainDump(""), day);
     await at.put(`${keys[0]}.sha256`, "0", day);
     await at.s3.deleteObject({ Bucket, Key });
     await at.setModified(version, day);

@@ -6,6 +6,7 @@ import { s3Repository } from "#backups/s3/repository.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { lineTo, type Line } from "#test/backups/s3/between.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
+import { plainDump } from "#test/backups/repository-files.ts";
 
 const now = "2026-11-22T03:00:00Z";
 const Bucket = "dumps";
@@ -32,7 +33,7 @@ describe.skipIf(gatewayMissing !== undefined)("a name that cannot be kept", () =
     // Of names that repeat themselves PostgreSQL keeps long ones as well.
     const part = (of: number): string => createHash("sha512").update(String(of)).digest("hex");
     const Key = Array.from({ length: 24 }, (_, of) => part(of)).join("/");
-    await at.s3.putObject({ Bucket, Key, Body: "PGDMP" });
+    await at.s3.putObject({ Bucket, Key, Body: plainDump("") });
     await at.s3.createMultipartUpload({ Bucket, Key });
     const result = await night();
     expect(result).toMatchObject({ purged: 2, kept: 30 });

@@ -8,6 +8,7 @@ import type { S3Config } from "#config.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { lineTo, withoutVersion, type Line } from "#test/backups/s3/between.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
+import { plainDump } from "#test/backups/repository-files.ts";
 
 const now = "2026-11-22T03:00:00Z";
 const Bucket = "dumps";
@@ -130,7 +131,7 @@ describe.skipIf(gatewayMissing !== undefined)("nothing counts as gone that a que
 
   test("nor what lies where the configuration no longer looks, be it by the word of somebody that all was moved", async () => {
     await at.putNights(2, "2026-11-22");
-    await at.put("moved/shop-2026-11-22T0200Z.dump", "PGDMP", "2026-11-22T02:00:00Z");
+    await at.put("moved/shop-2026-11-22T0200Z.dump", plainDump(""), "2026-11-22T02:00:00Z");
     await night("R1");
     const there = { prefix: "moved/" };
     expect(await night("R2", there)).toMatchObject({ purged: 0, exceptions: [{ name: "*", code: "BACKUP_MOVED" }] });

@@ -4,7 +4,7 @@ import type { RepositoryResult } from "#backups/record-night.ts";
 import type { Repository } from "#backups/repository.ts";
 import { s3Repository } from "#backups/s3/repository.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
-import { goodGzip } from "#test/backups/repository-files.ts";
+import { plainDump, goodGzip } from "#test/backups/repository-files.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
 
 const now = "2026-11-22T03:00:00Z";
@@ -37,8 +37,8 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
 
   test("what lies under a delete marker goes like everything else, and then the marker; one over what stays, stays", async () => {
     await at.putNights(2, "2026-11-22");
-    const old = await at.put("ada-2026-10-01.dump", "PGDMP old", "2026-10-01T02:00:00Z");
-    const young = await at.put("ada-2026-11-01.dump", "PGDMP young", "2026-11-01T02:00:00Z");
+    const old = await at.put("ada-2026-10-01.dump", plainDump("old"), "2026-10-01T02:00:00Z");
+    const young = await at.put("ada-2026-11-01.dump", plainDump("young"), "2026-11-01T02:00:00Z");
     await at.s3.deleteObject({ Bucket, Key: "ada-2026-10-01.dump" });
     await at.s3.deleteObject({ Bucket, Key: "ada-2026-11-01.dump" });
     await at.setModified(old, "2026-10-01T02:00:00Z");
@@ -75,7 +75,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
   test("all versions of a key go at a time, the current one among them", async () => {
     await at.putNights(1, "2026-11-22");
     for (let copy = 0; copy < 20; copy += 1) {
-      await at.put("shop-2026-10-01.dump", `PGDMP ${copy}`, "2026-10-01T02:00:00Z");
+      await at.put("shop-2026-10-01.dump", plainDump(String(copy)), "2026-10-01T02:00:00Z");
     }
     const { Versions = [] } = await at.s3.listObjectVersions({ Bucket, Prefix: "shop-2026-10" });
     for (const { VersionId = "", IsLatest } of Versions) {
@@ -88,10 +88,10 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
   test("what came before the bucket kept versions goes, and what came since", async () => {
     await at.putNights(1, "2026-11-22");
     await at.s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: "Suspended" } });
-    expect(await at.put("plain-2026-10-02.dump", "PGDMP", "2026-10-02T02:00:00Z")).toBe("null");
-    await at.put("both-2026-10-02.dump", "PGDMP one", "2026-10-02T02:00:00Z");
+    expect(await at.put("plain-2026-10-02.dump", plainDump(""), "2026-10-02T02:00:00Z")).toBe("null");
+    await at.put("both-2026-10-02.dump", plainDump("one"), "2026-10-02T02:00:00Z");
     await at.s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: "Enabled" } });
-    await at.put("both-2026-10-02.dump", "PGDMP two", "2026-10-02T02:00:00Z");
+    await at.put("both-2026-10-02.dump", plainDump("two"), "2026-10-02T02:00:00Z");
     await at.setModified("null", "2026-10-02T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 3, kept: 1, exceptions: [] });
     expect((await at.entries("backup.purged")).map(({ name }) => String(name).split("?")[0])).toEqual([
@@ -105,7 +105,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
   test("keys with any character go", async () => {
     await at.putNights(1, "2026-11-22");
     const keys = ["Zoë & <Söhne>/2026-10-01+a b%20\n😀.dump", "a?versionId=null 2026-10-01", "2026-10-01?x=1#y"];
-    for (const key of keys) await at.put(key, "PGDMP", "2026-10-01T02:00:00Z");
+    for (const key of keys) await at.put(key, plainDump(""), "2026-10-01T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 3, kept: 1, exceptions: [] });
     expect(await at.listed()).toEqual(["shop-2026-11-22T0200Z.sql.gz"]);
   });
@@ -124,7 +124,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
 
   test("a side-car goes with its set; one that is there before its set waits for it", async () => {
     await at.putNights(1, "2026-11-22");
-    await at.put("shop-2026-10-01.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    await at.put("shop-2026-10-01.dump", plainDump(""), "2026-10-01T02:00:00Z");
     await at.put("shop-2026-10-01.dump.sha256", "0", "2026-10-01T02:00:00Z");
     await at.put("shop-2026-11-23.dump.sha256", "0", "2026-11-22T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 1, kept: 1, exceptions: [] });
@@ -145,7 +145,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
   test("a version that somebody else deletes between list and deletion is vanished, and not claimed", async () => {
     const [first = ""] = await at.putNights(32, "2026-11-22");
     // Of a key that has nothing else versitygw says, as S3 itself does, that what was not there is deleted.
-    await at.put(first, "PGDMP again", "2026-11-22T01:00:00Z");
+    await at.put(first, plainDump("again"), "2026-11-22T01:00:00Z");
     const { Versions = [] } = await at.s3.listObjectVersions({ Bucket, Prefix: first });
     const old = Versions.find(({ IsLatest }) => IsLatest === false)?.VersionId ?? "";
     await at.setModified(old, "2026-10-22T02:10:00Z");
@@ -165,7 +165,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
 
   test("a version does not become younger when a server says that it was modified since", async () => {
     await at.putNights(2, "2026-11-22");
-    await at.put("latest.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    await at.put("latest.dump", plainDump(""), "2026-10-01T02:00:00Z");
     await at.purge("2026-10-02T03:00:00Z", "R1");
     await at.setModified("latest.dump", "2026-11-21T02:00:00Z");
     const result = await at.purge(now, "R2");
@@ -182,7 +182,7 @@ describe.skipIf(gatewayMissing !== undefined)("a bucket with versions", () => {
 
   test("more versions than one answer holds are all seen, once, and go", async () => {
     await at.putNights(1, "2026-11-22");
-    await at.put("source-2026-10-01.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    await at.put("source-2026-10-01.dump", plainDump(""), "2026-10-01T02:00:00Z");
     const keys = Array.from({ length: 1_020 }, (_, index) => `many/2026-10-01-${String(index).padStart(4, "0")}.dump`);
     await at.multiply(Bucket, "source-2026-10-01.dump", keys);
     expect(await at.purge(now, "R1")).toMatchObject({ purged: 1_021, kept: 1, exceptions: [] });

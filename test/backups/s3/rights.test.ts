@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { checkBackups } from "#backups/check.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
+import { plainDump } from "#test/backups/repository-files.ts";
 
 const now = "2026-11-22T03:00:00Z";
 const Bucket = "dumps";
@@ -29,10 +30,10 @@ describe.skipIf(gatewayMissing !== undefined)("an account of Lethe's own", () =>
   beforeEach(async () => {
     at = await bucketScene(now);
     await at.putNights(2, "2026-11-22");
-    const version = await at.put(hidden, "PGDMP", day);
+    const version = await at.put(hidden, plainDump(""), day);
     await at.s3.deleteObject({ Bucket, Key: hidden });
     await at.setModified(version, day);
-    await at.put("shop-2026-10-01.dump", "PGDMP", day);
+    await at.put("shop-2026-10-01.dump", plainDump(""), day);
     await at.put("shop-2026-10-01.dump.sha256", "0", day);
     const { UploadId = "" } = await at.s3.createMultipartUpload({ Bucket, Key: "shop-2026-10-01.dump" });
     await at.setModified(UploadId, day);
@@ -82,7 +83,7 @@ describe.skipIf(gatewayMissing !== undefined)("an account of Lethe's own", () =>
 
   test("that may not delete a marker over nothing has deleted nothing, until it may", async () => {
     await at.s3.deleteObject({ Bucket, Key: "marked" });
-    await at.put("marked", "PGDMP", now);
+    await at.put("marked", plainDump(""), now);
     const { VersionId } = await at.s3.headObject({ Bucket, Key: "marked" });
     await at.s3.deleteObject({ Bucket, Key: "marked" });
     await at.s3.deleteObject({ Bucket, Key: "marked", VersionId });

@@ -41,7 +41,7 @@ describe.skipIf(gatewayMissing !== undefined)("when the last backup with a perso
     for (const key of ["shop2/shop-2026-10-01.sql.gz", "shop-2026-10-01.sql.gz", "other/2026-10-01.dump"]) {
       await at.put(key, goodGzip(key), "2026-10-01T02:00:00Z");
     }
-    await at.put("shop2/hidden-2026-10-01.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    await at.put("shop2/hidden-2026-10-01.dump", plainDump(""), "2026-10-01T02:00:00Z");
     await at.s3.deleteObject({ Bucket, Key: "shop2/hidden-2026-10-01.dump" });
     await at.s3.createMultipartUpload({ Bucket, Key: "shop2/begun-2026-10-01.dump" });
     const before = await at.listed();

@@ -4,7 +4,7 @@ import { purgeRepository } from "#backups/purge.ts";
 import type { Repository } from "#backups/repository.ts";
 import { s3Repository } from "#backups/s3/repository.ts";
 import { gatewayMissing } from "#test/backups/programs.ts";
-import { goodGzip } from "#test/backups/repository-files.ts";
+import { plainDump, goodGzip } from "#test/backups/repository-files.ts";
 import { bucketScene, type BucketScene } from "#test/backups/s3/bucket-scene.ts";
 
 const now = "2026-11-22T03:00:00Z";
@@ -36,8 +36,8 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
 
   test("go when they are past their time, and are on record like all else", async () => {
     await at.putNights(2, "2026-11-22");
-    const old = await begin("shop-2026-10-01.dump", "PGDMP of Ada", "2026-10-01T02:00:00Z");
-    const young = await begin("shop-2026-11-20.dump", "PGDMP of Ada", "2026-11-20T02:00:00Z");
+    const old = await begin("shop-2026-10-01.dump", plainDump("of Ada"), "2026-10-01T02:00:00Z");
+    const young = await begin("shop-2026-11-20.dump", plainDump("of Ada"), "2026-11-20T02:00:00Z");
     expect(await at.purge(now, "R1")).toMatchObject({
       purged: 1,
       kept: 3,
@@ -46,7 +46,9 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
     });
     expect(await pending()).toEqual([young]);
     const name = `shop-2026-10-01.dump?uploadId=${old}`;
-    expect(await at.entries("backup.purged")).toMatchObject([{ name, bytes: 12, taken: "2026-09-30T22:00:00Z" }]);
+    expect(await at.entries("backup.purged")).toMatchObject([
+      { name, bytes: plainDump("of Ada").length, taken: "2026-09-30T22:00:00Z" },
+    ]);
     expect(await at.states()).toMatchObject({ [name]: "purged" });
   });
 
@@ -64,7 +66,7 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
   test("and that their owner gave up leave a side-car in peace which waits for the next", async () => {
     await at.putNights(2, "2026-11-22");
     const Key = "shop-2026-11-22T0230Z.dump";
-    const UploadId = await begin(Key, "PGDMP", "2026-11-22T02:30:00Z");
+    const UploadId = await begin(Key, plainDump(""), "2026-11-22T02:30:00Z");
     await at.purge(now, "R1");
     await at.s3.abortMultipartUpload({ Bucket, Key, UploadId });
     await at.put(`${Key}.sha256`, "0", "2026-11-22T03:30:00Z");
@@ -75,7 +77,7 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
   test("and that could not be given up, and were completed then, are nobody's purge", async () => {
     await at.putNights(2, "2026-11-22");
     const Key = "shop-2026-10-01.dump";
-    const id = await begin(Key, "PGDMP of Ada", "2026-10-01T02:00:00Z");
+    const id = await begin(Key, plainDump("of Ada"), "2026-10-01T02:00:00Z");
     const real = s3Repository(at.config, "Europe/Berlin");
     const refusing: Repository = { ...real, remove: () => Promise.resolve("refused") };
     await purgeRepository(at.on(now), await at.newRun("R1"), at.config, refusing);
@@ -88,19 +90,19 @@ describe.skipIf(gatewayMissing !== undefined)("uploads in parts that nobody comp
 
   test("are listed as what cannot be restored from, and when they go", async () => {
     await at.putNights(1, "2026-11-22");
-    await begin("shop-2026-11-20.dump", "PGDMP", "2026-11-20T02:00:00Z");
+    await begin("shop-2026-11-20.dump", plainDump(""), "2026-11-20T02:00:00Z");
     const [listed] = await listBackups(at.on(now), "newest");
     expect(listed).toMatchObject({
       exceptions: [],
       sets: [
-        { name: expect.stringContaining("uploadId"), good: false, bytes: 5, purgeOn: "2026-12-20" },
+        { name: expect.stringContaining("uploadId"), good: false, bytes: plainDump("").length, purgeOn: "2026-12-20" },
         { name: expect.stringContaining("versionId"), good: true },
       ],
     });
   });
 
   test("stay with everything else while no backup can be restored from", async () => {
-    const id = await begin("shop-2026-10-01.dump", "PGDMP", "2026-10-01T02:00:00Z");
+    const id = await begin("shop-2026-10-01.dump", plainDump(""), "2026-10-01T02:00:00Z");
     const result = await at.purge(now, "R1");
     expect(result).toMatchObject({ purged: 0, exceptions: [{ code: "BACKUP_LAST_GOOD", breach: "2026-10-30" }] });
     expect(await pending()).toEqual([id]);

@@ -1,3 +1,4 @@
+import { customDump } from "#test/backups/custom-dumps.ts";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -44,31 +45,32 @@ describe.skipIf(gatewayMissing !== undefined)("a version is read to its end", ()
     expect(await verdictOn(plainDump("a"))).toBe("good");
     expect(await verdictOn(goodGzip("a"))).toBe("good");
     expect(await verdictOn(zstdCompressSync(plainDump("a")))).toBe("good");
-    expect(await verdictOn("PGDMP\u0001\u000e")).toBe("good");
+    expect(await verdictOn(customDump(2))).toBe("good");
   });
 
   test("dumps that were cut off, and nothing at all, are not", async () => {
     expect(await verdictOn("")).toBe("BACKUP_NOT_RESTORABLE");
     expect(await verdictOn(plainDump("a").slice(0, -60))).toBe("BACKUP_NOT_RESTORABLE");
     expect(await verdictOn(goodGzip("a").subarray(0, -8))).toBe("BACKUP_NOT_RESTORABLE");
+    expect(await verdictOn(customDump(2).subarray(0, -1))).toBe("BACKUP_NOT_RESTORABLE");
     expect(await verdictOn("x")).toBe("BACKUP_NOT_RESTORABLE");
   });
 
   test("what the server kept a checksum of, and is not that any more, is not", async () => {
     const key = nextKey();
-    await at.put(key, `PGDMP${"a".repeat(50)}`, now);
-    await writeFile(join(at.directory, "data", Bucket, key), `PGDMP${"b".repeat(50)}`);
+    await at.put(key, plainDump("a".repeat(50)), now);
+    await writeFile(join(at.directory, "data", Bucket, key), plainDump("b".repeat(50)));
     expect(await verdict(key)).toBe("BACKUP_NOT_RESTORABLE");
   });
 
   test("nor is what only the ETag speaks against", async () => {
     const key = nextKey();
-    await at.put(key, `PGDMP${"a".repeat(50)}`, now);
+    await at.put(key, plainDump("a".repeat(50)), now);
     // The SDK's own word for that it compares nothing: as where a server keeps no checksum.
     process.env["AWS_RESPONSE_CHECKSUM_VALIDATION"] = "WHEN_REQUIRED";
     try {
       expect(await verdict(key)).toBe("good");
-      await writeFile(join(at.directory, "data", Bucket, key), `PGDMP${"b".repeat(50)}`);
+      await writeFile(join(at.directory, "data", Bucket, key), plainDump("b".repeat(50)));
       expect(await verdict(key)).toBe("BACKUP_CHECKSUM");
     } finally {
       delete process.env["AWS_RESPONSE_CHECKSUM_VALIDATION"];
@@ -77,10 +79,10 @@ describe.skipIf(gatewayMissing !== undefined)("a version is read to its end", ()
 
   test("other bytes than those that were listed are not", async () => {
     const key = nextKey();
-    await at.put(key, `PGDMP${"a".repeat(50)}`, now);
+    await at.put(key, plainDump("a".repeat(50)), now);
     const repository = s3Repository(at.config, "UTC");
     const set = (await repository.inventory(new Map())).sets.find(({ name }) => name.startsWith(key));
-    await writeFile(join(at.directory, "data", Bucket, key), `PGDMP${"a".repeat(49)}`);
+    await writeFile(join(at.directory, "data", Bucket, key), plainDump("a".repeat(49)));
     expect(set && (await repository.verifyRestorable(set))).toBe("BACKUP_CHECKSUM");
   });
 
@@ -91,9 +93,9 @@ describe.skipIf(gatewayMissing !== undefined)("a version is read to its end", ()
     const sideCar = (of: string): string => `${createHash("sha256").update(of).digest("hex")}  a.dump\n`;
     await at.put(`${key}.sha256`, sideCar("an archive"), now);
     expect(await verdict(key)).toBe("good");
-    await at.put(key, "PGDMP another", now);
+    await at.put(key, plainDump("another"), now);
     expect(await verdict(key)).toBe("BACKUP_CHECKSUM");
-    await at.put(`${key}.sha256`, sideCar("PGDMP another"), now);
+    await at.put(`${key}.sha256`, sideCar(plainDump("another")), now);
     expect(await verdict(key)).toBe("good");
     expect(await verdict(key, older)).toBe("BACKUP_NOT_RESTORABLE");
   });

@@ -7,6 +7,7 @@ import { s3Repository } from "#backups/s3/repository.ts";
 import type { Config, S3Config } from "#config.ts";
 import { startEmbedded } from "#db/embedded.ts";
 import { generateKeys } from "#lib/keys.ts";
+import { plainDump } from "#test/backups/repository-files.ts";
 import { startGateway, type Gateway } from "#test/backups/s3/gateway.ts";
 import { listByHand, purgeByHand } from "#test/bench/buckets/plain.ts";
 import { timeNode } from "#test/bench/command.ts";
@@ -183,7 +184,7 @@ const fill = async (gateway: Gateway, bucket: string, { modified, folder, count 
   // No file has more names than all file systems allow.
   for (let first = 0; first < count; first += 10_000) {
     const source = `${folder}-${first}.dump`;
-    await gateway.s3.putObject({ Bucket: bucket, Key: source, Body: "PGDMP" });
+    await gateway.s3.putObject({ Bucket: bucket, Key: source, Body: plainDump("") });
     await gateway.setModified(`${bucket}/${source}`, modified);
     const length = Math.min(10_000, count - first) - 1;
     const day = modified.slice(0, 10);
