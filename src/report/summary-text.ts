@@ -7,6 +7,7 @@ import { treatments, type Treatment } from "#records/treatment.ts";
 import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
 import { expiryLines, indexNotes } from "#report/summary-expiry.ts";
 import { cut, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
+import { shorten } from "#report/shorten.ts";
 
 export type SummaryExtra = {
   /** The controller's: in which days are told. */
@@ -136,13 +137,23 @@ const closing = ({ backups, restores, drills, residuals, tasks }: RunSummary, { 
       ? ""
       : `, the oldest of ${dayIn(Temporal.Instant.from(backups.oldest), timeZone).toString()}`;
   return [
-    [
-      { text: "Backups       ", colour: "bold" },
-      { text: `${figure(backups.purged)} purged, ${figure(backups.kept)} kept${oldest}` },
-      ...(backups.exceptions === 0
-        ? []
-        : [{ text: `, ${plural(backups.exceptions, "exception")}`, colour: "red" as const }]),
-    ],
+    // A drill looks at the newest alone.
+    ...(drills.length > 0
+      ? []
+      : [
+          [
+            { text: "Backups       ", colour: "bold" as const },
+            { text: `${figure(backups.purged)} purged, ${figure(backups.kept)} kept${oldest}` },
+          ],
+        ]),
+    ...(backups.exceptions === 0
+      ? []
+      : [
+          [
+            { text: "              " },
+            { text: `! ${plural(backups.exceptions, "exception")}: lethe backups check`, colour: "red" as const },
+          ],
+        ]),
     [
       { text: "Residuals     ", colour: "bold" },
       residuals === 0
@@ -175,7 +186,10 @@ const drillLines = (drill: RunSummary["drills"][number]): Line[] => {
   return [
     [
       { text: "Drill         ", colour: "bold" },
-      { text: restored === null ? repository : `${repository}: ${backup} restored in ${restored} s` },
+      {
+        text:
+          restored === null ? repository : `${repository}: ${shorten([backup ?? ""], 32)[0]} restored in ${restored} s`,
+      },
     ],
     [{ text: "              " }, ends[outcome]],
   ];
