@@ -42,10 +42,20 @@ export const sharedMistakes = (written: Written, places: Places): Mistake[] => {
     const other = before.find(([, each]) => holdSame(each, backup));
     before.push([name, backup]);
     if (other === undefined) return [];
+    const [its, { store, keep_days: days }] = other;
+    const place = places.placeOf(["backups", name]);
+    // Backups of a whole server are those of every store on it: such a place is named once for each.
+    if (backup.kind === "s3" || store === backup.store)
+      return {
+        place,
+        what: `backups.${name}: backups.${its} has the same backups`,
+        hint: `give each its own: ${apart[backup.kind]}`,
+      };
+    if (days === backup.keep_days) return [];
     return {
-      place: places.placeOf(["backups", name]),
-      what: `backups.${name}: backups.${other[0]} has the same backups`,
-      hint: `give each its own: ${apart[backup.kind]}`,
+      place,
+      what: `backups.${name}: backups.${its} keeps the same backups for another time`,
+      hint: "give both the same `keep_days`",
     };
   });
 };
@@ -59,18 +69,19 @@ const apart: Readonly<Record<WrittenBackup["kind"], string>> = {
   restic: "another `repository`, or a `tag` that only its snapshots have",
 };
 
-/** Backups of a whole server are those of every store on it: such a place may be named once for each. */
 const holdSame = (a: WrittenBackup, b: WrittenBackup): boolean => {
   if (a.kind === "s3" && b.kind === "s3")
     return bucketFolder(a).startsWith(bucketFolder(b)) || bucketFolder(b).startsWith(bucketFolder(a));
-  if (a.store !== b.store) return false;
   if (a.kind === "directory" && b.kind === "directory") return path.resolve(a.path) === path.resolve(b.path);
   if (a.kind === "pgbackrest" && b.kind === "pgbackrest")
-    return a.stanza === b.stanza && a.repo === b.repo && a.config === b.config;
+    return a.stanza === b.stanza && a.repo === b.repo && (a.config ?? usualFile) === (b.config ?? usualFile);
   if (a.kind === "restic" && b.kind === "restic")
     return a.repository === b.repository && (a.tag === undefined || b.tag === undefined || a.tag === b.tag);
   return false;
 };
+
+/** Where pgBackRest looks by itself. */
+const usualFile = "/etc/pgbackrest/pgbackrest.conf";
 
 const bucketFolder = ({ endpoint, bucket, prefix }: WrittenBackup & { readonly kind: "s3" }): string =>
   `${endpoint === undefined ? "" : new URL(endpoint).host}/${bucket}/${folderOf(prefix)}`;

@@ -66,17 +66,28 @@ export const summarise = async (ctx: Context, run: Run, requests: RequestCounts)
   };
 };
 
-/** Of a repository as a whole: nothing goes there any more until somebody does something. */
-const stuck = ["BACKUPS_UNREADABLE", "BACKUP_MOVED", "BACKUP_UNCONFIGURED", "BACKUP_LAST_GOOD"];
+/** Nothing goes in the repository any more, or it could not be restored from, until somebody does something. */
+const stuck = [
+  "BACKUPS_UNREADABLE",
+  "BACKUP_MOVED",
+  "BACKUP_UNCONFIGURED",
+  "BACKUP_LAST_GOOD",
+  "BACKUP_NOT_RESTORABLE",
+];
 
-/** What the run found wrong with backups. `urgent`: somebody has to do something, or it breaks the retention by now. */
+/**
+ * What the run found wrong with backups. `urgent`: somebody has to do something, or it breaks the retention by now. What is no backup is named every
+ * night and left to people: of itself it wakes nobody.
+ */
 const exceptionsOf = async (
   { state, clock, config }: Context,
   run: Run,
 ): Promise<{ readonly all: number; readonly urgent: number }> => {
   const today = dayIn(clock.now(), config.controller.timeZone).toString();
   const { rows } = await sql<{ all: number; urgent: number }>`select count(*) as all,
-      count(*) filter (where body ->> 'breach' <= ${today} or body ->> 'code' = any (${stuck}::text[])) as urgent
+      count(*) filter (where (body ->> 'breach' <= ${today} and body ->> 'code' <> 'BACKUP_FOREIGN') or body ->> 'code' = any (${stuck}::text[])
+        or (body ->> 'code' = 'BACKUP_NONE' and exists (select from lethe.backup_set held
+          where held.repository = body ->> 'repository' and held.state in ('listed', 'condemned')))) as urgent
     from (select body::jsonb from lethe.ledger_entry where run_id = ${run.id} and kind = 'backup.exception') as entry`.execute(
     state.db,
   );

@@ -68,11 +68,17 @@ const factsOf = (view: RequestView): readonly Fact[] => {
       ["sha256", sha256],
     ]),
     ["erased", view.erasedAt],
-    ["backups clear", view.backupsClearOn],
+    ["backups clear", clearText(view)],
     ["completed", view.completedAt],
     ["retention", endOf(view.dispositions)],
   ];
 };
+
+/** What the person was told, unless something keeps a backup for longer. */
+const clearText = ({ backupsClearOn, completedAt, backups }: RequestView): string | null =>
+  backupsClearOn !== null && completedAt === null && backups.some(({ clearOn }) => clearOn === null)
+    ? `not by ${backupsClearOn}: see below what keeps them`
+    : backupsClearOn;
 
 const approvedText = ({ at, by, plan, daysLate }: NonNullable<RequestView["approved"]>): string => {
   const late = daysLate === null ? "" : `, ${daysLate} ${daysLate === 1 ? "day" : "days"} after it was due`;

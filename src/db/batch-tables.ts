@@ -19,8 +19,6 @@ export type BatchTable = {
   requests: number;
   /** As the store's journal has it. */
   committed_at: string | null;
-  /** The restore that undid it. */
-  lost_in: number | null;
 };
 
 /**

@@ -60,7 +60,7 @@ async function theNight(db: Kysely<unknown>): Promise<void> {
       id uuid primary key, run_id text not null references lethe.run, store text not null,
       plan_hash text not null references lethe.plan,
       state text not null check (state in ('frozen', 'committed', 'abandoned', 'lost')), requests integer not null,
-      committed_at timestamptz, lost_in bigint references lethe.restore)`,
+      committed_at timestamptz)`,
     sql`create table lethe.column_batch (id uuid primary key, store text not null, prepared jsonb, progress jsonb)`,
     sql`alter table lethe.column_batch alter column prepared set statistics 0`,
     sql`create index batch_store on lethe.batch (store, committed_at)`,

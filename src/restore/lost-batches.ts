@@ -79,3 +79,17 @@ const missingFrom = ({ pool }: Store, batches: readonly LostBatch[]): Promise<re
     const present = new Set(rows.map(({ id }) => id));
     return batches.filter(({ id }) => !present.has(id));
   });
+
+/** What a store's journal has: its batches, by their ids, and since when it tells; null when it does not at all. */
+export type Recorded = { readonly batches: readonly string[]; readonly since: string | null };
+
+export const recordedIn = ({ pool }: Store): Promise<Recorded> =>
+  withClient(pool, async (client) => {
+    const db = kyselyOn(client);
+    const batches = await sql<{ id: string }>`select id::text from lethe.journal_batch`.execute(db);
+    const began = await sql<{ since: string | null }>`select least(
+      (select min(committed_at) from lethe.journal_batch), (select min(written_at) from lethe.journal_marker)) as since`.execute(
+      db,
+    );
+    return { batches: batches.rows.map(({ id }) => id), since: began.rows[0]?.since ?? null };
+  });

@@ -119,17 +119,16 @@ export const noticeRestore = async (ctx: Context, run: Run, store: Store, told: 
         batches = batches + ${batches.length}, scanned_at = null, notice = notice + ${anything ? 1 : 0},
         blank = blank or ${anything && blank}, undone_since = least(undone_since, ${first}::timestamptz), scans = case when ${anything} then 0 else scans end
       where store = ${store.name} and released_at is null returning id`.execute(tx);
-    const begun =
-      open.rows.length > 0
-        ? open
-        : await sql<{ id: number }>`insert into lethe.restore (store, as_of, noticed_at, batches, blank, undone_since)
-        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${batches.length}, ${blank}, ${first}) returning id`.execute(
-            tx,
-          );
-    const restore = begun.rows[0]?.id ?? null;
-    await sql`update lethe.batch set state = 'lost', lost_in = ${restore}
-      where id = any (${batches.map(({ id }) => id)}::uuid[])`.execute(tx);
-    const undone = await undoRepeats(tx, restore, at.toString());
+    if (open.rows.length === 0) {
+      await sql`insert into lethe.restore (store, as_of, noticed_at, batches, blank, undone_since)
+        values (${store.name}, ${asOf.toString()}, ${at.toString()}, ${batches.length}, ${blank}, ${first})`.execute(
+        tx,
+      );
+    }
+    await sql`update lethe.batch set state = 'lost' where id = any (${batches.map(({ id }) => id)}::uuid[])`.execute(
+      tx,
+    );
+    const undone = await undoRepeats(tx, open.rows[0]?.id ?? null, at.toString());
     if (!anything) return;
     // Lost with the rest, and on record with this restore: a second look must not take it for another one.
     await sql`delete from lethe.store_marker where store = ${store.name}`.execute(tx);

@@ -6,6 +6,7 @@ import type { StateDb } from "#db/state-schema.ts";
 import { keyKind, macOf } from "#lib/mac.ts";
 import { normaliseFound } from "#lib/search-forms.ts";
 import type { IdentifierKind } from "#records/request.ts";
+import { recordedIn } from "#restore/lost-batches.ts";
 import type { OpenRestore } from "#restore/standing.ts";
 import { looksDone, lookOf } from "#restore/looks-done.ts";
 import { column, relationText, tableName } from "#scope/sql.ts";
@@ -36,9 +37,10 @@ export const recognise = async (
         known boolean not null, recent boolean not null, done boolean not null) on commit drop`.execute(db);
       await createUnfinished(ctx, db, restore);
       await createSettled(db, restore);
+      const journal = await createRecorded(db, store, restore);
       await readRoots(store, async (rows) => {
         await noteThere(db, rows);
-        await meet(ctx, db, restore, rows);
+        await meet(ctx, db, { ...restore, journal }, rows);
       });
       await noteGone(db, restore);
       for await (const found of inChunks(client, recognised(store, restore).compile(db))) await take(found);
@@ -102,15 +104,15 @@ const only = (kinds: ReadonlySet<string>, values: RootRow["values"]): RootRow["v
 type Met = Pick<RootRow, "key" | "done"> & { readonly mac: Buffer; readonly isKey: boolean; readonly named: number };
 
 /**
- * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. `recent`: the restore undid
- * it, as far as the journal or the time that was told says. Who looks erased was not brought back, or is erased again already; unless it is the batch that
- * erased them that is undone: then they looked so before. And where the journal cannot tell (it misses all batches then), what hangs on their row may
- * be all that was restored.
+ * Keeps what is known of rows that answer to a suppression entry, or to somebody whose erasure was not at its end, in any way. `recent`: it is undone, since
+ * it was after the time to which the store was taken back, or since the store's journal does not have the batch that last erased them, though it goes
+ * back that far. Who looks erased was not brought back, or is erased again already; unless the journal lacks that batch: then they looked so
+ * before. And where the journal cannot tell, what hangs on their row may be all that was restored.
  */
 const meet = async (
   ctx: Context,
   db: Kysely<StateDb>,
-  { id, store, since, blank, notice }: OpenRestore,
+  { id, store, since, blank, notice, journal }: OpenRestore & { readonly journal: string | null },
   rows: readonly RootRow[],
 ): Promise<void> => {
   const met = rows.flatMap((row) => metOf(ctx, store, row));
@@ -120,8 +122,10 @@ const meet = async (
       ${met.map(({ isKey }) => isKey)}::boolean[], ${met.map(({ named }) => named)}::integer[],
       ${met.map(({ done }) => done)}::boolean[]) as m (key, mac, is_key, named, done)
     left join lethe_unfinished u on u.mac = m.mac
-    left join lateral (select max(s.erased_at) as latest, bool_or(b.lost_in = ${blank ? null : id}) as lost
-      from lethe.suppression s left join lethe.batch b on b.id = s.batch_id where s.mac = m.mac and s.store = ${store}) s on true
+    left join lateral (select max(s.erased_at) as latest, (array_agg(r.id is null and b.committed_at >= ${journal}::timestamptz
+        order by s.erased_at desc) filter (where b.id is not null))[1] as lost
+      from lethe.suppression s left join lethe.batch b on b.id = s.batch_id left join lethe_recorded r on r.id = b.id
+      where s.mac = m.mac and s.store = ${store}) s on true
     where (u.mac is not null or (s.latest is not null and (not m.done or s.lost or (${blank} and s.latest > ${since}))))
       and not (m.done and exists (select from lethe.restore_entry e where e.restore_id = ${id} and e.notice = ${notice} and e.mac = m.mac))`.execute(
     db,
@@ -153,6 +157,16 @@ const createUnfinished = async (ctx: Context, db: Kysely<StateDb>, { store }: Op
     const macs = rows.map(({ kind, value }) => macOf(ctx.keys.pseudonym, kind, value));
     await sql`insert into lethe_unfinished select unnest(${macs}::bytea[])`.execute(db);
   }
+};
+
+/** The batches that the store's journal has; returns since when it tells of them, null where it cannot. */
+const createRecorded = async (db: Kysely<StateDb>, store: Store, { blank }: OpenRestore): Promise<string | null> => {
+  await sql`create temporary table lethe_recorded (id uuid primary key) on commit drop`.execute(db);
+  if (blank) return null;
+  const { batches, since } = await recordedIn(store);
+  await sql`insert into lethe_recorded select unnest(${batches}::uuid[])`.execute(db);
+  await sql`analyze lethe_recorded`.execute(db);
+  return since;
 };
 
 /** Whom requests mean in the store, by their keys. */

@@ -1,4 +1,4 @@
-import { mkdir, rename, truncate } from "node:fs/promises";
+import { mkdir, rename, truncate, utimes } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { goodGzip, writeSet } from "#test/backups/repository-files.ts";
@@ -28,6 +28,7 @@ afterEach(() => project.dispose());
 
 test("a night whose backups are as they should be ends with 0, whatever it notices beside them", async () => {
   await mkdir(join(dumps, "notes"));
+  await utimes(join(dumps, "notes"), 0, 0);
   const ended = await night("02");
   expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("1 exception") });
 });
@@ -41,4 +42,7 @@ test("so does one that does not find the backups where they were", async () => {
   await night("02");
   await rename(dumps, `${dumps}-of-before`);
   expect(await night("03")).toMatchObject({ code: 5 });
+  // As a disk that is not mounted.
+  await mkdir(dumps);
+  expect(await night("04")).toMatchObject({ code: 5 });
 });

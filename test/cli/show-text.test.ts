@@ -51,6 +51,7 @@ test("show names the backups that may still hold the person, and by when the las
   const text = showText({
     ...view,
     erasedAt: "2026-11-02T02:00:00.000Z",
+    backupsClearOn: "2026-12-02",
     backups: [
       { ...copy, repository: "dumps", sets: 3, clearOn: "2026-12-02" },
       { ...copy, repository: "barn", sets: 1, logs: 1, clearOn: null, holds: ["H-7K3M-2QXA-9DTB"] },
@@ -58,6 +59,7 @@ test("show names the backups that may still hold the person, and by when the las
     ],
   });
   expectFits(text);
+  expect(text).toContain("backups clear  not by 2026-12-02: see below what keeps them");
   expect(text).toContain(
     [
       "Backups that may still hold it",

@@ -38,7 +38,7 @@ test.each([
   [`${bucket}, prefix: shop`, `${bucket.replace("shop", "crm")}, prefix: shop/, region: eu-central-1`],
   [`${bucket}, endpoint: 'http://s3:9000', prefix: shop`, `${bucket}, endpoint: 'http://s3:9000/'`],
   [files, `${files}/, keep_days: 7`],
-  [stanza, `${stanza}, repo: 1`],
+  [stanza, `${stanza}, repo: 1, config: /etc/pgbackrest/pgbackrest.conf`],
   [snapshots, `${snapshots}, tag: shop`],
   [`${snapshots}, tag: shop`, `${snapshots}, tag: shop`],
 ])("two repositories of the same backups are refused: %s and %s", async (one, two) => {
@@ -46,6 +46,12 @@ test.each([
     code: "CONFIG_INVALID",
     message: "backups.b: backups.a has the same backups",
     place: { line: 7 },
+  });
+});
+
+test("nor may two stores whose backups are in one place keep them for different times", async () => {
+  await expect(load(stanza, `${stanza.replace("shop", "crm")}, keep_days: 7`)).rejects.toMatchObject({
+    message: "backups.b: backups.a keeps the same backups for another time",
   });
 });
 

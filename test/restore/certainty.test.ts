@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from "vitest";
 import { planForApproval } from "#forecast.ts";
 import { approveRequests } from "#intake/approve.ts";
+import { addRequest } from "#intake/requests.ts";
 import { uncertainIn } from "#restore/uncertain.ts";
 import { openNight, type Night } from "#test/execute/night.ts";
 import { dropCopy, restoreCopy, takeCopy } from "#test/restore/copies.ts";
@@ -135,6 +136,41 @@ test("where it says nothing more a person judges", async () => {
   await night.nightly(night.at("2026-11-03T05:00:00Z"));
   expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
   expect(await notes()).toEqual([{ note: "of ben@example.org" }]);
+});
+
+test("who was not in the backup that was restored first is erased again when one is restored that holds them", async () => {
+  night = await openNight(shop);
+  await night.ask({ email: "cy@example.org" });
+  await night.nightly();
+  await takeCopy(night.store, "early");
+  await night.store.query("insert into customers (id, email) values (4, 'pia@example.org')");
+  await takeCopy(night.store);
+  await night.ask({ email: "pia@example.org" });
+  await night.nightly(night.at("2026-11-03T02:00:00Z"));
+  await restoreCopy(night.store, "early");
+  await replay(night.at("2026-11-04T10:00:00Z"), "2026-11-02T12:00:00Z");
+  expect([await standingIn(night), await emailsIn(night)]).toEqual(["current", ["ada@example.org", "ben@example.org"]]);
+  await restoreCopy(night.store);
+  await replay(night.at("2026-11-04T15:00:00Z"), "2026-11-03T01:00:00Z");
+  await dropCopy(night.store, "early");
+  expect([await standingIn(night), await emailsIn(night)]).toEqual(["current", ["ada@example.org", "ben@example.org"]]);
+});
+
+test("who was erased again is left alone by a further restore that does not undo that, however little their row says", async () => {
+  await undone("email: { set: null }, phone: { set: null }, status: keep", "update customers set phone = null", {
+    email: "ada@example.org",
+  });
+  await night.store.query("insert into customers (id, email) values (5, 'eve@example.org')");
+  await replay(night.at("2026-11-03T02:00:00Z"), "2026-11-02T02:10:00Z");
+  expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
+  await takeCopy(night.store);
+  const { ref } = await addRequest(night.at("2026-11-04T01:00:00Z"), { email: "eve@example.org" });
+  await approveRequests(night.at("2026-11-04T01:00:00Z"), [ref], { by: "dpo", planFor: planForApproval });
+  await night.nightly(night.at("2026-11-04T02:00:00Z"));
+  await restoreCopy(night.store);
+  await replay(night.at("2026-11-04T05:00:00Z"), "2026-11-03T12:00:00Z");
+  expect([await standingIn(night), await uncertain()]).toEqual(["current", []]);
+  expect(await night.requests()).toHaveLength(5);
 });
 
 test("a newcomer with the key that a restore made free is nobody who was erased, however empty their row is", async () => {
