@@ -1,3 +1,5 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { restorePoints, type FaultPoint } from "#lib/fault.ts";
 import { dropCopy, restoreCopy, restoreState, takeCopy, takeState } from "#test/restore/copies.ts";
@@ -44,6 +46,7 @@ beforeAll(async () => {
     policy,
     sections: { backups: { nightly: { kind: "directory", store: "shop", path: "backups", keep_days: 30 } } },
   });
+  await mkdir(join(project.directory, "backups"));
   await takeCopy(project.store);
   const today = "2026-11-02T02:00:00Z";
   for (const email of ["ada.canary@example.org", "cy.canary@example.org"]) {
