@@ -1,15 +1,16 @@
 import path from "node:path";
 import type { Written } from "#config-schema.ts";
+import { pgBackRestFile } from "#config.ts";
 import type { Mistake, Places } from "#lib/mistakes.ts";
 
 /** Every file in a directory of backups is a set, and sets are purged. */
-export const exportMistakes = (written: Written, places: Places): Mistake[] => {
+export const exportMistakes = (written: Written, places: Places, directory: string): Mistake[] => {
   if (written.export === undefined) return [];
-  const directory = path.resolve(written.export.directory);
+  const exported = path.resolve(directory, written.export.directory);
   return Object.entries(written.backups)
     .filter(
       ([, backup]) =>
-        backup.kind === "directory" && !path.relative(path.resolve(backup.path), directory).startsWith(".."),
+        backup.kind === "directory" && !path.relative(path.resolve(directory, backup.path), exported).startsWith(".."),
     )
     .map(([name]) => ({
       place: places.valuePlaceOf(["export", "directory"]),
@@ -19,14 +20,14 @@ export const exportMistakes = (written: Written, places: Places): Mistake[] => {
 };
 
 /** Of an archive of the log is deleted what the base backups beside it do not need. */
-export const logMistakes = (written: Written, places: Places): Mistake[] => {
+export const logMistakes = (written: Written, places: Places, directory: string): Mistake[] => {
   const taken = new Set<string>();
   return Object.entries(written.backups).flatMap(([name, backup]) => {
     if (backup.kind !== "directory" || backup.wal === undefined) return [];
-    const wal = path.resolve(backup.wal);
+    const wal = path.resolve(directory, backup.wal);
     const isShared = taken.has(wal);
     taken.add(wal);
-    if (!isShared && path.relative(wal, path.resolve(backup.path)).startsWith("..")) return [];
+    if (!isShared && path.relative(wal, path.resolve(directory, backup.path)).startsWith("..")) return [];
     return {
       place: places.valuePlaceOf(["backups", name, "wal"]),
       what: `backups.${name}.wal: ${isShared ? "another repository has this archive" : "its backups are in this directory"}`,
@@ -36,10 +37,10 @@ export const logMistakes = (written: Written, places: Places): Mistake[] => {
 };
 
 /** Of two repositories of the same backups one would purge what the other keeps: for longer, for a legal hold, or as its last good one. */
-export const sharedMistakes = (written: Written, places: Places): Mistake[] => {
+export const sharedMistakes = (written: Written, places: Places, directory: string): Mistake[] => {
   const before: (readonly [string, WrittenBackup])[] = [];
   return Object.entries(written.backups).flatMap(([name, backup]) => {
-    const other = before.find(([, each]) => holdSame(each, backup));
+    const other = before.find(([, each]) => holdSame(each, backup, (given) => path.resolve(directory, given)));
     before.push([name, backup]);
     if (other === undefined) return [];
     const [its, { store, keep_days: days }] = other;
@@ -69,19 +70,23 @@ const apart: Readonly<Record<WrittenBackup["kind"], string>> = {
   restic: "another `repository`, or a `tag` that only its snapshots have",
 };
 
-const holdSame = (a: WrittenBackup, b: WrittenBackup): boolean => {
+const holdSame = (a: WrittenBackup, b: WrittenBackup, absolute: (path: string) => string): boolean => {
   if (a.kind === "s3" && b.kind === "s3")
     return bucketFolder(a).startsWith(bucketFolder(b)) || bucketFolder(b).startsWith(bucketFolder(a));
-  if (a.kind === "directory" && b.kind === "directory") return path.resolve(a.path) === path.resolve(b.path);
+  if (a.kind === "directory" && b.kind === "directory") return absolute(a.path) === absolute(b.path);
   if (a.kind === "pgbackrest" && b.kind === "pgbackrest")
-    return a.stanza === b.stanza && a.repo === b.repo && (a.config ?? usualFile) === (b.config ?? usualFile);
+    return (
+      a.stanza === b.stanza &&
+      a.repo === b.repo &&
+      absolute(a.config ?? pgBackRestFile) === absolute(b.config ?? pgBackRestFile)
+    );
   if (a.kind === "restic" && b.kind === "restic")
-    return a.repository === b.repository && (a.tag === undefined || b.tag === undefined || a.tag === b.tag);
+    return (
+      absolute(a.repository) === absolute(b.repository) &&
+      (a.tag === undefined || b.tag === undefined || a.tag === b.tag)
+    );
   return false;
 };
-
-/** Where pgBackRest looks by itself. */
-const usualFile = "/etc/pgbackrest/pgbackrest.conf";
 
 const bucketFolder = ({ endpoint, bucket, prefix }: WrittenBackup & { readonly kind: "s3" }): string =>
   `${endpoint === undefined ? "" : new URL(endpoint).host}/${bucket}/${folderOf(prefix)}`;

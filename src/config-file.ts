@@ -37,7 +37,7 @@ export const loadConfig = async (file: string, env: Environment): Promise<Config
     }
   })();
   variables.refuse();
-  refuseMistakes("CONFIG_INVALID", crossMistakes(document.value, document), hint);
+  refuseMistakes("CONFIG_INVALID", crossMistakes(document.value, document, path.dirname(path.resolve(file))), hint);
   return configOf(path.resolve(file), document.value);
 };
 
@@ -67,7 +67,7 @@ const variableFiller = (env: Environment): { fill: (text: string, place: Place) 
 };
 
 /** What one part of the file says about another. */
-const crossMistakes = (written: Written, places: Places): Mistake[] => {
+const crossMistakes = (written: Written, places: Places, directory: string): Mistake[] => {
   const mistakes: Mistake[] = [];
   for (const [name, { store }] of Object.entries(written.backups)) {
     if (Object.hasOwn(written.stores, store)) continue;
@@ -80,9 +80,9 @@ const crossMistakes = (written: Written, places: Places): Mistake[] => {
     });
   }
   mistakes.push(
-    ...exportMistakes(written, places),
-    ...logMistakes(written, places),
-    ...sharedMistakes(written, places),
+    ...exportMistakes(written, places, directory),
+    ...logMistakes(written, places, directory),
+    ...sharedMistakes(written, places, directory),
   );
   const taken = new Set([identity(written.state)]);
   for (const [name, store] of Object.entries(written.stores)) {

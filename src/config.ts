@@ -121,6 +121,9 @@ export type ResticConfig = Repository & {
   readonly program: string;
 };
 
+/** Where pgBackRest looks by itself for its configuration. */
+export const pgBackRestFile = "/etc/pgbackrest/pgbackrest.conf";
+
 export type BackupConfig = DirectoryConfig | S3Config | PgBackRestConfig | ResticConfig;
 
 export type ExportConfig = {

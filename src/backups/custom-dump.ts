@@ -51,7 +51,8 @@ type Reading<T> = Generator<Want, T, Buffer>;
 function* archive(): Reading<ArchiveVerdict> {
   const head = yield { take: 11 };
   const [major = 0, minor = 0, , intSize = 0, offsetSize = 0, format] = head.subarray(5);
-  if (major !== 1 || minor < 12 || minor > 16 || format !== customFormat || intSize > 6) return "unknown";
+  if (major !== 1 || minor < 12 || minor > 16 || format !== customFormat || intSize < 1 || intSize > 6)
+    return "unknown";
   const read = reader(intSize);
   // How it is compressed, then when it was made, of what, by what.
   if (minor >= 15) yield { skip: 1 };

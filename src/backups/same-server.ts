@@ -1,5 +1,5 @@
 import type { BackupConfig } from "#config.ts";
-import type { Context } from "#context.ts";
+import type { State, Store } from "#context.ts";
 import type { BackupFinding } from "#backups/repository.ts";
 import { withClient, type Pool } from "#db/pool.ts";
 
@@ -8,7 +8,7 @@ import { withClient, type Pool } from "#db/pool.ts";
  * Lethe knows of who was erased since, who would be recognised is lost.
  */
 export const sameServerFindings = async (
-  { state, stores }: Pick<Context, "state" | "stores">,
+  { state, stores }: { readonly state: Pick<State, "pool">; readonly stores: readonly Pick<Store, "name" | "pool">[] },
   config: BackupConfig,
 ): Promise<readonly BackupFinding[]> => {
   const store = stores.find(({ name }) => name === config.store);

@@ -1,6 +1,6 @@
 import { sql, type Kysely } from "kysely";
 import { Temporal } from "temporal-polyfill";
-import type { BackupSet, KnownSet, KnownSets, LogArchive } from "#backups/repository.ts";
+import { byName, type BackupSet, type KnownSet, type KnownSets, type LogArchive } from "#backups/repository.ts";
 import type { StateDb } from "#db/state-schema.ts";
 
 /** A set that the state database believes to be in its repository. */
@@ -14,24 +14,22 @@ const milliseconds = (column: "taken_at" | "modified_at") =>
   sql<number>`(extract(epoch from ${sql.ref(column)}) * 1000)::bigint`;
 
 type Db = { readonly db: Kysely<StateDb> };
-type Identity = Pick<BackupSet, "name" | "sha256">;
 
-/** The sets of a repository that are not known to be gone, by name. Condemned ones are hashed again before they are deleted. */
-export const knownSets = async (state: Db, repository: string): Promise<KnownSets> => {
-  const known = new Map<string, KnownSet>();
-  for await (const set of eachHeld(state, repository, () => true)) known.set(set.name, set);
-  return known;
-};
+/** What is known of a repository before it is listed. */
+export const knownSets = async (state: Db, repository: string): Promise<KnownSets> =>
+  byName(await heldSets(state, repository));
 
-/** Those of them that are `wanted`. */
+/**
+ * The sets of a repository that are not known to be gone, by name, or those of them that are `wanted`. Condemned ones are hashed again before they are
+ * deleted.
+ */
 export const heldSets = async (
-  state: Db,
+  { db }: Db,
   repository: string,
-  wanted: (set: Identity) => boolean = () => true,
-): Promise<HeldSet[]> => Array.fromAsync(eachHeld(state, repository, wanted));
-
-async function* eachHeld({ db }: Db, repository: string, wanted: (set: Identity) => boolean): AsyncGenerator<HeldSet> {
-  let after: Identity | undefined;
+  wanted: (set: Pick<BackupSet, "name" | "sha256">) => boolean = () => true,
+): Promise<HeldSet[]> => {
+  const found: HeldSet[] = [];
+  let after: Pick<BackupSet, "name" | "sha256"> | undefined;
   for (;;) {
     const { name = "", sha256 = "" } = after ?? {};
     const rows = await db
@@ -47,7 +45,7 @@ async function* eachHeld({ db }: Db, repository: string, wanted: (set: Identity)
       .execute();
     for (const row of rows) {
       if (!wanted(row)) continue;
-      yield {
+      found.push({
         name: row.name,
         sha256: row.sha256,
         bytes: row.bytes,
@@ -56,12 +54,12 @@ async function* eachHeld({ db }: Db, repository: string, wanted: (set: Identity)
         rehash: row.state === "condemned",
         state: row.state === "condemned" ? "condemned" : "listed",
         unfinished: row.unfinished,
-      };
+      });
     }
-    if (rows.length < perStatement) return;
+    if (rows.length < perStatement) return found;
     after = rows.at(-1);
   }
-}
+};
 
 /** Records what is in the repository now. A set that came back after it was purged or had vanished is listed again. */
 export const saveInventory = async (

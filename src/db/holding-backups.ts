@@ -53,7 +53,7 @@ export const backupsHolding = async (
       union all
       select log.repository, 0, 1, null, case when ${over} then ${gone} end, null, ${over}
         from lethe.backup_log log join repository using (repository), request where ${mayHold(sql`log.since`)})
-    select repository.repository, bool_or(keep_days is not null) as configured, repository.store, sum(sets) as sets, sum(logs) as logs, 
+    select repository.repository, bool_or(keep_days is not null) as configured, repository.store, sum(sets) as sets, sum(logs) as logs,
       (max(taken_at) at time zone ${controller.timeZone})::date as newest,
       case when bool_and(copy.holds is null and copy.over) then
         (max(counts_from + keep_days * interval '24 hours') at time zone ${controller.timeZone})::date end as "clearOn",

@@ -7,7 +7,6 @@ import { treatments, type Treatment } from "#records/treatment.ts";
 import { figureLines, outcomeLines, taskLines } from "#report/summary-outcomes.ts";
 import { expiryLines, indexNotes } from "#report/summary-expiry.ts";
 import { cut, plural, type Colour, type Line, type Piece } from "#report/summary-words.ts";
-import { shorten } from "#report/shorten.ts";
 
 export type SummaryExtra = {
   /** The controller's: in which days are told. */
@@ -187,8 +186,7 @@ const drillLines = (drill: RunSummary["drills"][number]): Line[] => {
     [
       { text: "Drill         ", colour: "bold" },
       {
-        text:
-          restored === null ? repository : `${repository}: ${shorten([backup ?? ""], 32)[0]} restored in ${restored} s`,
+        text: restored === null ? repository : `${repository}: ${cut(backup ?? "", 32)} restored in ${restored} s`,
       },
     ],
     [{ text: "              " }, ends[outcome]],

@@ -30,7 +30,7 @@ test("a night whose backups are as they should be ends with 0, whatever it notic
   await mkdir(join(dumps, "notes"));
   await utimes(join(dumps, "notes"), 0, 0);
   const ended = await night("02");
-  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("1 exception") });
+  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining("! 1 exception: lethe backups check") });
 });
 
 test("one that may delete nothing more because the newest is broken asks for a person, before the retention is broken and after", async () => {

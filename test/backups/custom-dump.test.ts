@@ -39,6 +39,9 @@ describe("an archive of pg_dump, by its structure", () => {
     const directory = customDump(1);
     directory[10] = 5;
     expect(verdictOn(directory)).toBe("unknown");
+    const numberless = customDump(1);
+    numberless[8] = 0;
+    expect(verdictOn(numberless)).toBe("unknown");
   });
 
   test("is never called complete for its random bytes, nor does the reading fail", () => {

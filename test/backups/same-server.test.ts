@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { sameServerFindings } from "#backups/same-server.ts";
 import type { BackupConfig } from "#config.ts";
-import type { Store } from "#context.ts";
 import { closePool, openPool, type Pool } from "#db/pool.ts";
 import { debianMissing, startDebianServer, type DebianServer } from "#test/flow/debian-server.ts";
 import { urlOf } from "#test/support/database.ts";
@@ -28,10 +27,7 @@ describe.skipIf(debianMissing !== undefined)("where Lethe's own database lies", 
   };
   const codes = async (store: Pool, config: BackupConfig = stanza): Promise<readonly string[]> => {
     const state = { pool: poolOn(urlOf("postgres")) };
-    const found = await sameServerFindings(
-      { state, stores: [{ name: "shop", pool: store } as Store] } as never,
-      config,
-    );
+    const found = await sameServerFindings({ state, stores: [{ name: "shop", pool: store }] }, config);
     return found.map(({ code }) => code);
   };
 

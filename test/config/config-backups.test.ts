@@ -12,17 +12,15 @@ beforeAll(async () => {
 afterAll(() => rm(dirname(file), { recursive: true, force: true }));
 
 const load = async (one: string, two: string): Promise<Config> => {
-  await writeFile(
-    file,
-    `controller: { name: Shop GmbH, country: DE, dpo: dpo@shop.example, time_zone: Europe/Berlin }
+  const written = `controller: { name: Shop GmbH, country: DE, dpo: dpo@shop.example, time_zone: Europe/Berlin }
 stores:
   shop: { embedded: shop, policy: shop.yaml }
   crm: { embedded: crm, policy: crm.yaml }
 backups:
   a: { ${one} }
   b: { ${two} }
-`,
-  );
+`;
+  await writeFile(file, written.replace("HERE", dirname(file)));
   return loadConfig(file, {});
 };
 
@@ -38,6 +36,7 @@ test.each([
   [`${bucket}, prefix: shop`, `${bucket.replace("shop", "crm")}, prefix: shop/, region: eu-central-1`],
   [`${bucket}, endpoint: 'http://s3:9000', prefix: shop`, `${bucket}, endpoint: 'http://s3:9000/'`],
   [files, `${files}/, keep_days: 7`],
+  [files, "kind: directory, store: shop, path: HERE/backups"],
   [stanza, `${stanza}, repo: 1, config: /etc/pgbackrest/pgbackrest.conf`],
   [snapshots, `${snapshots}, tag: shop`],
   [`${snapshots}, tag: shop`, `${snapshots}, tag: shop`],

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, symlink, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { generateKeys } from "#lib/keys.ts";
@@ -76,6 +76,18 @@ describe("Lethe's own database, taken back along with the store", () => {
     await writeFile(file, written.replace("Shop GmbH", "Other GmbH"), { mode: 0o600 });
     expect(await lethe("04", "backups", "guard")).toMatchObject({ code: 0 });
     await writeFile(file, written, { mode: 0o600 });
+  });
+
+  test("cannot be told from another where the reports cannot be read: nothing goes on", async () => {
+    const aside = `${reports}-aside`;
+    await rename(reports, aside);
+    await symlink("out", reports);
+    expect(await lethe("04", "backups", "guard")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("REPORTS_UNREADABLE"),
+    });
+    await unlink(reports);
+    await rename(aside, reports);
   });
 
   test("is told by `backups check` before it can happen", async () => {

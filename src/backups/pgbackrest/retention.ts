@@ -1,16 +1,14 @@
 import { readFile } from "node:fs/promises";
-import type { PgBackRestConfig } from "#config.ts";
+import { pgBackRestFile, type PgBackRestConfig } from "#config.ts";
 import type { PgBackup } from "#backups/pgbackrest/info.ts";
 import type { BackupFinding } from "#backups/repository.ts";
-
-const usualFile = "/etc/pgbackrest/pgbackrest.conf";
 
 /**
  * What pgBackRest itself is configured to keep, and what follows with the full backups as they are made. It keeps by count or by days one full
  * backup more than it says, so that its oldest recoverable point is older by up to the time between two.
  */
 export const retentionFindings = async (
-  { stanza, repo, configFile = usualFile, keepDays }: PgBackRestConfig,
+  { stanza, repo, configFile = pgBackRestFile, keepDays }: PgBackRestConfig,
   backups: readonly PgBackup[],
 ): Promise<readonly BackupFinding[]> => {
   const text = await readFile(configFile, "utf8").catch(() => undefined);

@@ -2,6 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { pgbackrestRepository } from "#backups/pgbackrest/repository.ts";
+import type { PgBackRestConfig } from "#config.ts";
 import { checkBackups } from "#backups/check.ts";
 import { listBackups } from "#backups/list.ts";
 import { purgeBackups } from "#backups/purge.ts";
@@ -134,6 +136,16 @@ describe.skipIf(pgbackrestMissing !== undefined)("a repository of pgBackRest", (
     expect(checked?.window?.oldest.slice(0, 10)).toBe(daysBefore(28));
     expect(checked?.findings.map(({ code }) => code)).toEqual(["OWN_RETENTION"]);
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "is checked for what root would write in it, which the account that makes the backups could not read",
+    async () => {
+      const codes = async (config: PgBackRestConfig) =>
+        (await pgbackrestRepository(config).check?.())?.map(({ code }) => code);
+      expect(await codes({ ...cluster.config, program: "pgbackrest" })).toContain("PROGRAM_AS_ROOT");
+      expect(await codes(cluster.config)).not.toContain("PROGRAM_AS_ROOT");
+    },
+  );
 
   test("lists what is there, and that it can be restored from", async () => {
     const [listed] = await listBackups(context(), "all");
